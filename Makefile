@@ -1,0 +1,40 @@
+# make bench: the four conditions, timed and drawn. make test: all tests. Both set up what they need.
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+
+.PHONY: bench quick test lint types lock clean
+
+bench: $(READY)
+	$(BIN)/dirtyscan bench --plots plots
+
+quick: $(READY)
+	$(BIN)/dirtyscan bench --quick --plots plots
+
+test: $(READY)
+	$(BIN)/python -m pytest
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(READY)
+	$(BIN)/mypy
+
+$(READY): requirements.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("dirtyscan needs Python 3.11 or newer; name one: make PYTHON=python3.12")'
+	$(PYTHON) -m venv --clear .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $@
+
+# Renews the lock file from pyproject.toml, for every Python that is supported.
+lock:
+	$(PYTHON) -m venv --clear .venv-lock
+	.venv-lock/bin/pip install --quiet uv
+	.venv-lock/bin/uv pip compile --universal --python-version 3.11 --generate-hashes --extra dev \
+		--no-header --no-annotate --quiet --upgrade pyproject.toml -o requirements.lock
+	rm -rf .venv-lock
+
+clean:
+	rm -rf .venv .venv-lock build *.egg-info results/latest
