@@ -1,0 +1,109 @@
+"""A guest: what it writes in each tick, and which of its pages hold one repeated byte."""
+
+import dataclasses
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workloads.draws import Draws
+from workloads.errors import BadInput
+from workloads.parameters import parameter
+from workloads.units import format_size
+
+DEFAULT_GUEST_MEMORY = 512 * 2**20
+DEFAULT_PAGE_SIZE = 4096
+MAX_PAGES = 2**31  # 8 TiB of 4 KiB pages; page numbers are drawn from 32-bit integers
+
+
+@dataclasses.dataclass(frozen=True)
+class GuestMemory:
+    """The size of a guest.
+
+    Raises:
+        BadInput: the size or the page size cannot be had.
+    """
+
+    size: int = DEFAULT_GUEST_MEMORY
+    page_size: int = DEFAULT_PAGE_SIZE
+
+    def __post_init__(self) -> None:
+        if self.page_size < 512 or self.page_size & (self.page_size - 1):
+            raise BadInput(
+                f"a page size of {self.page_size} bytes cannot be used; give a power of two of at "
+                "least 512, usually 4096."
+            )
+        if self.size <= 0 or self.size % self.page_size:
+            raise BadInput(
+                f"guest memory of {self.size} bytes cannot be used; give a positive multiple of "
+                f"the page size ({format_size(self.page_size)}), for example 512MiB."
+            )
+        if not 64 <= self.pages <= MAX_PAGES:
+            raise BadInput(
+                f"guest memory of {format_size(self.size)} is {self.pages} pages; give between 64 "
+                f"and {MAX_PAGES} pages of {format_size(self.page_size)}."
+            )
+
+    @property
+    def pages(self) -> int:
+        """Guest memory in pages."""
+        return self.size // self.page_size
+
+    def share(self, share: float) -> int:
+        """Return a share of guest memory in whole pages, at least one."""
+        return max(1, int(self.pages * share))
+
+
+class Guest(Protocol):
+    """A write model. Both maps hold one ``bool`` a page."""
+
+    uniform: NDArray[np.bool_]
+    """Which pages hold one repeated byte now (untouched memory is zeros)."""
+
+    def write(self, start_ms: int, end_ms: int, dirty: NDArray[np.bool_]) -> None:
+        """Set in ``dirty`` every page written from ``start_ms`` up to ``end_ms``.
+
+        Called with intervals that follow each other from 0; also keeps :attr:`uniform` up to date.
+        """
+
+
+@dataclasses.dataclass(frozen=True)
+class IdleParameters:
+    """What every guest does and holds, whatever runs in it."""
+
+    resident: float = parameter(
+        0.125,
+        unit="share",
+        reason="of guest memory: 64 of 512 MiB for kernel, daemons and what booting left in the "
+        "page cache, at low addresses; the rest has never been touched and is zeros",
+    )
+    hot: int = parameter(
+        24,
+        unit="pages",
+        reason="written in every tick: run queue, timer wheel, interrupt and task stacks, clock; "
+        "a few pages for each of the handful of daemons that wake many times a second",
+    )
+    stray: int = parameter(
+        8,
+        unit="pages",
+        reason="anywhere in the resident pages, newly chosen in every tick: daemons that wake "
+        "about once a second",
+    )
+
+
+class Idle:
+    """The noise of a guest that does nothing, around which every condition is built."""
+
+    def __init__(self, memory: GuestMemory, parameters: IdleParameters, seed: int) -> None:
+        self.resident = min(memory.share(parameters.resident), memory.pages)
+        self.uniform = np.ones(memory.pages, dtype=np.bool_)
+        self.uniform[: self.resident] = False
+        self._draws = Draws(seed, "idle")
+        self._hot = self._draws.below(self.resident, min(parameters.hot, self.resident))
+        self._stray = min(parameters.stray, self.resident)
+
+    def write(self, start_ms: int, end_ms: int, dirty: NDArray[np.bool_]) -> None:
+        """See :class:`Guest`."""
+        if end_ms > start_ms:
+            dirty[self._hot] = True
+            dirty[self._draws.below(self.resident, self._stray)] = True
