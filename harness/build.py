@@ -1,0 +1,87 @@
+"""Compiling C when the benchmark runs, and keeping the result for the next time."""
+
+import dataclasses
+import hashlib
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import platformdirs
+
+from harness.toolchain import FORM, Toolchain
+from harness.variant import CONTRACT, VARIANTS, Variant
+from workloads.errors import BadInput
+
+STOPWATCH = Path(__file__).parent / "stopwatch.c"
+
+
+@dataclasses.dataclass(frozen=True)
+class Library:
+    """A shared object, and the hash of all that it was made from."""
+
+    path: Path
+    build_hash: str
+
+
+def build_variant(variant: Variant, toolchain: Toolchain) -> Library:
+    """Compile ``variant``, unless the same source was compiled the same way before.
+
+    Raises:
+        BadInput: the compiler refuses; the sentence has its first error.
+    """
+    return _build(variant.name, variant.sources, variant.dependencies, toolchain)
+
+
+def build_stopwatch(toolchain: Toolchain) -> Library:
+    """Compile the timed loop; see :func:`build_variant`."""
+    return _build("stopwatch", (STOPWATCH,), (STOPWATCH, CONTRACT), toolchain)
+
+
+def _build(
+    name: str, sources: Sequence[Path], dependencies: Sequence[Path], toolchain: Toolchain
+) -> Library:
+    build_hash = _build_hash(dependencies, toolchain)
+    folder = platformdirs.user_cache_path("dirtyscan") / "build"
+    library = folder / f"{name}-{toolchain.name}-{build_hash[:16]}.so"
+    if not library.exists():
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=folder) as scratch:
+                made = _compile(name, sources, toolchain, Path(scratch))
+                made.replace(library)
+        except OSError as error:
+            raise BadInput(
+                f"compiled variants cannot be kept in {folder} ({error.strerror or error}); make "
+                "room there, or set XDG_CACHE_HOME to a folder that can be written."
+            ) from None
+    return Library(library, build_hash)
+
+
+def _build_hash(dependencies: Sequence[Path], toolchain: Toolchain) -> str:
+    digest = hashlib.sha256()
+    for part in (*toolchain.command, toolchain.version, *FORM, *toolchain.flags):
+        digest.update(part.encode() + b"\0")
+    for path in dependencies:
+        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+def _compile(name: str, sources: Sequence[Path], toolchain: Toolchain, scratch: Path) -> Path:
+    """Compile every unit by itself, so that nothing is inlined across units, and link them."""
+    objects = [scratch / f"{source.stem}.o" for source in sources]
+    compiler = [*toolchain.command, *FORM, *toolchain.flags]
+    for source, made in zip(sources, objects, strict=True):
+        _run([*compiler, f"-I{VARIANTS}", "-c", str(source), "-o", str(made)], source, toolchain)
+    library = scratch / f"{name}.so"
+    linked = [*compiler, "-shared", *map(str, objects), "-o", str(library)]
+    _run(linked, sources[0], toolchain)
+    return library
+
+
+def _run(command: Sequence[str], source: Path, toolchain: Toolchain) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, errors="replace")
+    if done.returncode:
+        lines = [line for line in done.stderr.splitlines() if "error" in line.lower()]
+        said = (lines or done.stderr.splitlines() or [f"exit status {done.returncode}"])[0].strip()
+        raise BadInput(f"{source.name} does not compile with {toolchain.name}: {said}")

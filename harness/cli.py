@@ -1,0 +1,52 @@
+"""The command line: options to commands, errors to sentences and exit statuses."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from harness import __version__
+from harness.commands import bench, doctor, report, trace, variants
+from workloads.errors import BadInput
+
+BAD_INPUT, INTERRUPTED, BROKEN_PIPE = 2, 130, 141
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run ``dirtyscan`` and return its exit status."""
+    options = _parser().parse_args(arguments)
+    try:
+        status: int = options.run(options)
+        sys.stdout.flush()
+    except BadInput as error:
+        print(f"dirtyscan: {error}", file=sys.stderr)
+        return BAD_INPUT
+    except KeyboardInterrupt:
+        print("dirtyscan: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader has gone (dirtyscan ... | head); what is still buffered must not raise again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
+    return status
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong with the options in one sentence, without the usage before it."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(BAD_INPUT, f"dirtyscan: {message}; see '{self.prog} --help'.\n")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="dirtyscan",
+        description="Does it pay to check dirty pages several at a time? A benchmark of the "
+        "operations on a hypervisor's dirty map.",
+    )
+    parser.add_argument("--version", action="version", version=f"dirtyscan {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for command in (bench, report, trace, variants, doctor):
+        command.add_parser(commands)
+    return parser

@@ -1,0 +1,84 @@
+"""Options that several commands share, and how their values are read."""
+
+import argparse
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from workloads.conditions import CONDITIONS, DEFAULT_CONDITIONS, Condition, find_condition
+from workloads.errors import BadInput
+from workloads.guest import DEFAULT_PAGE_SIZE, GuestMemory
+from workloads.parameters import Value, parse_assignment, read_config
+from workloads.synthesis import DEFAULT_SEED
+from workloads.units import parse_size
+
+T = TypeVar("T")
+
+
+def add_workload_options(parser: argparse.ArgumentParser) -> None:
+    """Add what decides how synthetic traces are made."""
+    group = parser.add_argument_group("workload")
+    group.add_argument(
+        "--guest-memory", default="512MiB", metavar="SIZE", help="default: %(default)s"
+    )
+    group.add_argument(
+        "--page-size", default=str(DEFAULT_PAGE_SIZE), metavar="SIZE", help="default: %(default)s"
+    )
+    group.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        dest="settings",
+        help="a parameter of the guests or of the migration; see 'dirtyscan trace parameters'",
+    )
+    group.add_argument(
+        "--config", metavar="FILE", help="a TOML file of parameters, with a table a condition"
+    )
+    group.add_argument("--seed", type=int, default=DEFAULT_SEED, help="default: %(default)s")
+
+
+def workload_memory(options: argparse.Namespace) -> GuestMemory:
+    """Return the guest memory asked for."""
+    return GuestMemory(parse_size(options.guest_memory), parse_size(options.page_size))
+
+
+def workload_settings(options: argparse.Namespace) -> dict[str, dict[str, Value]]:
+    """Return the parameters set, those of the command line over those of the config."""
+    from pathlib import Path
+
+    settings = read_config(Path(options.config)) if options.config else {}
+    common = settings.setdefault("", {})
+    for text in options.settings:
+        name, value = parse_assignment(text)
+        common[name] = value
+        for table in settings.values():
+            if name in table:
+                table[name] = value
+    if options.seed < 0:
+        raise BadInput(f"--seed {options.seed} cannot be used; give a whole number from 0 up.")
+    return settings
+
+
+def find_conditions(names: Sequence[str]) -> tuple[Condition, ...]:
+    """Return the conditions called ``names``; the letter's four if there are none."""
+    return tuple(find_condition(name) for name in names or DEFAULT_CONDITIONS)
+
+
+def condition_help() -> str:
+    """Return what the help says of conditions."""
+    return "one of " + ", ".join(CONDITIONS)
+
+
+def positive(convert: Callable[[str], T], what: str, zero: T) -> Callable[[str], T]:
+    """Return a reader of option values that must be above ``zero``."""
+
+    def read(text: str) -> T:
+        try:
+            value = convert(text)
+        except ValueError:
+            value = zero
+        if not value > zero:  # type: ignore[operator]
+            raise argparse.ArgumentTypeError(f"{text!r} is not {what}")
+        return value
+
+    return read

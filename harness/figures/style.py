@@ -1,0 +1,88 @@
+"""One style for every picture, and how a picture becomes files."""
+
+import io
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+from workloads.files import replacing
+
+# Okabe and Ito's palette, which stays apart for colour-blind readers.
+BLUE, ORANGE, GREEN, VERMILLION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
+PURPLE, SKY, BLACK, GREY = "#CC79A7", "#56B4E9", "#222222", "#8A8A8A"
+_VARIANTS = {"page_by_page": GREY, "multi_page": BLUE}
+_OTHERS = (VERMILLION, GREEN, PURPLE, ORANGE, SKY)
+CLAIM = ORANGE
+
+_SETTINGS: dict[Any, Any] = {
+    "font.size": 10,
+    "font.family": "DejaVu Sans",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlesize": 11,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#DDDDDD",
+    "grid.linewidth": 0.6,
+    "legend.frameon": False,
+    "figure.dpi": 100,
+    "savefig.dpi": 160,
+    "svg.fonttype": "none",
+    # Ids in an SVG come from this and not from chance, so the same data make the same file.
+    "svg.hashsalt": "dirtyscan",
+}
+
+
+@contextmanager
+def house_style() -> Iterator[None]:
+    """Draw in the house style inside the block."""
+    with mpl.rc_context(_SETTINGS):
+        yield
+
+
+def variant_colour(variant: str, variants: Sequence[str]) -> str:
+    """Return the colour of ``variant``, the same in every picture that shows ``variants``."""
+    if variant in _VARIANTS:
+        return _VARIANTS[variant]
+    others = [name for name in variants if name not in _VARIANTS]
+    return _OTHERS[others.index(variant) % len(_OTHERS)]
+
+
+def plain_log_axis(axis: Axis, subs: tuple[float, ...] = (1.0, 2.0, 5.0)) -> None:
+    """Label a logarithmic axis in plain numbers."""
+    axis.set_major_locator(LogLocator(subs=subs))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())
+
+
+def note(axes: Axes, text: str) -> None:
+    """Put a line of small print above the axes, under the title."""
+    axes.annotate(
+        text, (0, 1), xycoords="axes fraction", xytext=(0, 4), textcoords="offset points",
+        fontsize=8.5, color="#555555",
+    )  # fmt: skip
+
+
+def save(figure: Figure, folder: Path, name: str) -> list[Path]:
+    """Write ``figure`` as PNG and SVG and return the paths.
+
+    Raises:
+        BadInput: a file cannot be written.
+    """
+    paths = [folder / f"{name}.png", folder / f"{name}.svg"]
+    for path in paths:
+        data = io.BytesIO()
+        metadata = {"Date": None} if path.suffix == ".svg" else {}
+        figure.savefig(data, format=path.suffix[1:], metadata=metadata, bbox_inches="tight")
+        with replacing(path) as file:
+            file.write(data.getvalue())
+    return paths

@@ -1,0 +1,122 @@
+"""The plan of a run: everything that decides what is measured, so that it can be gone on with."""
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from workloads.trace import Trace
+
+ORIGINAL = "page_by_page"
+# 512 MiB of pages times the ticks of a default trace: what a pass over a whole trace looks at.
+FULL_PASS_PAGES = 600 * 2**17
+QUICK_PASS_PAGES = FULL_PASS_PAGES // 10
+MIN_SNAPSHOTS = 8
+WARMUPS, ROUNDS = 1, 5
+
+
+@dataclasses.dataclass(frozen=True)
+class Lane:
+    """One compiled variant as it takes part in every round."""
+
+    variant: str
+    toolchain: str
+    library: str
+    build_hash: str
+    original: int
+    """The index of the lane that this one is compared with; its own if it is an original."""
+    noise_floor: bool = False
+    """The original once more, from a copy of its library: what comes out should be 1."""
+
+    @property
+    def label(self) -> str:
+        """The name in tables, plots and the pyperf file."""
+        return f"{self.variant} again" if self.noise_floor else self.variant
+
+
+@dataclasses.dataclass(frozen=True)
+class PlannedTrace:
+    """A trace and the snapshots of it that are timed."""
+
+    key: str
+    """Unique in the plan: the name and the origin."""
+    path: str
+    content_hash: str
+    snapshots: tuple[int, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """What is measured, and how. Paths are relative to the folder that the plan lies in."""
+
+    version: str
+    host: str
+    operation: str
+    stopwatch: str
+    lanes: tuple[Lane, ...]
+    traces: tuple[PlannedTrace, ...]
+    warmups: int
+    """Rounds in each process before those that count."""
+    rounds: int
+    """Rounds in each process that count."""
+    precision: float
+    """The half-width of an interval, as a share of the speedup, that is good enough."""
+    seed: int
+    """Of the orders in which variants are called."""
+
+    def to_json(self) -> str:
+        """Return the plan as JSON text."""
+        return json.dumps(dataclasses.asdict(self), indent=1)
+
+    @staticmethod
+    def from_json(text: str) -> "Plan":
+        """Read what :meth:`to_json` wrote.
+
+        Raises:
+            ValueError, TypeError, KeyError: the text is something else.
+        """
+        fields: dict[str, Any] = json.loads(text)
+        fields["lanes"] = tuple(Lane(**lane) for lane in fields["lanes"])
+        fields["traces"] = tuple(
+            PlannedTrace(**{**trace, "snapshots": tuple(trace["snapshots"])})
+            for trace in fields["traces"]
+        )
+        return Plan(**fields)
+
+    def benchmark_name(self, trace: PlannedTrace, lane: Lane) -> str:
+        """Return the name in the pyperf file of ``lane`` on ``trace``."""
+        return f"{trace.key}/{lane.label}/{lane.toolchain}"
+
+    def pairs(self) -> list[tuple[int, int]]:
+        """Return (original lane, variant lane) of every comparison, noise floors among them."""
+        return [(lane.original, i) for i, lane in enumerate(self.lanes) if lane.original != i]
+
+
+def spread(snapshots: int, pages: int, pass_pages: int) -> tuple[int, ...]:
+    """Choose snapshots evenly over a trace so that a pass looks at about ``pass_pages`` pages.
+
+    The first and the last are always among them, and never fewer than :data:`MIN_SNAPSHOTS`.
+    """
+    wanted = min(snapshots, max(MIN_SNAPSHOTS, pass_pages // pages))
+    return tuple(np.unique(np.linspace(0, snapshots - 1, wanted).round().astype(int)).tolist())
+
+
+def plan_traces(traces: Sequence[Trace], base: Path, pass_pages: int) -> tuple[PlannedTrace, ...]:
+    """Plan ``traces``, which lie under ``base``.
+
+    Those with the same name and origin are numbered from the second on.
+    """
+    planned: list[PlannedTrace] = []
+    for trace in traces:
+        plain = key = f"{trace.source.name}-{trace.source.origin}"
+        number = 2
+        while key in {other.key for other in planned}:
+            key, number = f"{plain}-{number}", number + 1
+        chosen = spread(len(trace), trace.source.memory.pages, pass_pages)
+        planned.append(
+            PlannedTrace(key, str(trace.path.relative_to(base)), trace.content_hash, chosen)
+        )
+    return tuple(planned)

@@ -1,0 +1,126 @@
+"""From what a user asks for to a plan: traces are made, variants compiled."""
+
+import dataclasses
+import platform
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from harness import __version__
+from harness.build import Library, build_stopwatch, build_variant
+from harness.environment import cpu_model
+from harness.plan import (
+    FULL_PASS_PAGES,
+    ORIGINAL,
+    QUICK_PASS_PAGES,
+    ROUNDS,
+    WARMUPS,
+    Lane,
+    Plan,
+    plan_traces,
+)
+from harness.toolchain import Toolchain, default_toolchain, find_toolchain
+from harness.variant import find_variant
+from workloads.conditions import Condition
+from workloads.guest import GuestMemory
+from workloads.parameters import Value
+from workloads.synthesis import Report, make_recipe, synthesize
+from workloads.trace import Trace, open_trace
+
+OPERATION = "count"
+TRACES, LIBRARIES = "traces", "libraries"
+
+
+@dataclasses.dataclass(frozen=True)
+class Request:
+    """What a user asks to be measured."""
+
+    conditions: tuple[Condition, ...]
+    traces: tuple[Path, ...]
+    variants: tuple[str, ...]
+    toolchains: tuple[str, ...]
+    """Names; none stands for the default toolchain."""
+    memory: GuestMemory
+    settings: Mapping[str, Mapping[str, Value]]
+    seed: int
+    quick: bool
+    precision: float
+
+
+def chosen_toolchains(request: Request) -> list[Toolchain]:
+    """Return the toolchains of ``request``.
+
+    Raises:
+        BadInput: one is not known or not here.
+    """
+    return [find_toolchain(name) for name in request.toolchains] or [default_toolchain()]
+
+
+def prepare(request: Request, base: Path, report: Report) -> Plan:
+    """Make the traces and libraries of ``request`` under ``base`` and plan the run.
+
+    ``report`` follows the making of traces; see :func:`workloads.synthesis.synthesize`.
+
+    Raises:
+        BadInput: something that was asked for does not exist or cannot be made.
+    """
+    toolchains = chosen_toolchains(request)
+    recipes = [
+        make_recipe(condition, request.memory, request.settings, request.seed)
+        for condition in request.conditions
+    ]
+    given = [open_trace(path) for path in request.traces]
+    for trace in given:
+        trace.verify()
+    lanes = _lanes(request.variants, toolchains, base)
+    stopwatch = _keep(build_stopwatch(toolchains[0]), base, "stopwatch")
+    made = [
+        synthesize(recipe, base / TRACES / f"{recipe.condition.name}-synthetic.trace", report)
+        for recipe in recipes
+    ]
+    kept = [_keep_trace(trace, base / TRACES) for trace in given]
+    pass_pages = QUICK_PASS_PAGES if request.quick else FULL_PASS_PAGES
+    return Plan(
+        version=__version__,
+        host=f"{platform.node()}, {cpu_model()}",
+        operation=OPERATION,
+        stopwatch=stopwatch,
+        lanes=lanes,
+        traces=plan_traces([*made, *kept], base, pass_pages),
+        warmups=WARMUPS,
+        rounds=ROUNDS,
+        precision=request.precision,
+        seed=request.seed,
+    )
+
+
+def _lanes(
+    variants: Sequence[str], toolchains: Sequence[Toolchain], base: Path
+) -> tuple[Lane, ...]:
+    """Compile every variant with every toolchain, each with its original and its noise floor."""
+    lanes: list[Lane] = []
+    original = find_variant(ORIGINAL, OPERATION)
+    others = [find_variant(name, OPERATION) for name in variants if name != ORIGINAL]
+    for toolchain in toolchains:
+        first = len(lanes)
+        for variant in (original, *others, original):
+            built = build_variant(variant, toolchain)
+            path = _keep(built, base, f"lane-{len(lanes)}")
+            again = variant is original and len(lanes) > first
+            lanes.append(Lane(variant.name, toolchain.name, path, built.build_hash, first, again))
+    return tuple(lanes)
+
+
+def _keep(library: Library, base: Path, name: str) -> str:
+    """Copy a library into the run, so that a resumed run has the very same code."""
+    path = base / LIBRARIES / f"{name}.so"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(library.path, path)
+    return str(path.relative_to(base))
+
+
+def _keep_trace(trace: Trace, folder: Path) -> Trace:
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{len(list(folder.iterdir()))}-{trace.path.name}"
+    shutil.copyfile(trace.path, path)
+    return dataclasses.replace(trace, path=path)

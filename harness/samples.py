@@ -1,0 +1,68 @@
+"""Samples: what one measuring process found, in one file that is whole or absent."""
+
+import dataclasses
+import io
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pyperf
+from numpy.typing import NDArray
+
+from workloads.errors import BadInput
+from workloads.files import replacing
+
+_SUITE = "pyperf.json"
+
+
+@dataclasses.dataclass(frozen=True)
+class Samples:
+    """The samples of one process."""
+
+    elapsed: Mapping[str, NDArray[np.float64]]
+    """By trace key: seconds of one call, shape (rounds, lanes, snapshots), warm-ups left out."""
+    suite: pyperf.BenchmarkSuite
+    """The same as pyperf has it: one benchmark a trace and lane, one value a round."""
+
+
+def samples_path(folder: Path, index: int) -> Path:
+    """Return where process ``index`` puts its samples."""
+    return folder / f"process-{index:04d}.zip"
+
+
+def write_samples(path: Path, samples: Samples) -> None:
+    """Write ``samples`` to ``path``, whole or not at all.
+
+    Raises:
+        BadInput: the file cannot be written.
+    """
+    text = io.StringIO()
+    samples.suite.dump(text)
+    with replacing(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(_SUITE, text.getvalue())
+        for key, elapsed in samples.elapsed.items():
+            data = io.BytesIO()
+            np.save(data, elapsed, allow_pickle=False)
+            archive.writestr(f"{key}.npy", data.getvalue())
+
+
+def read_samples(path: Path) -> Samples:
+    """Read what :func:`write_samples` wrote.
+
+    Raises:
+        BadInput: the file is damaged.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            suite = pyperf.BenchmarkSuite.loads(archive.read(_SUITE).decode())
+            elapsed = {
+                name.removesuffix(".npy"): np.load(io.BytesIO(archive.read(name)))
+                for name in archive.namelist()
+                if name.endswith(".npy")
+            }
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise BadInput(
+            f"samples {path} are damaged ({error}); delete that file and go on with --resume."
+        ) from None
+    return Samples(elapsed, suite)

@@ -1,0 +1,52 @@
+"""The usual way, for comparison: pyperf's own runner, one variant after the other.
+
+``dirtyscan doctor --against-sequential`` runs this beside a paired run of the same plan.
+"""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyperf
+
+from harness.native import LoadedVariant, Stopwatch, load_variant
+from harness.plan import Plan
+from workloads.trace import open_trace
+
+
+def main() -> int:
+    """Benchmark the lanes of a plan, without the noise floor, on its first trace."""
+
+    def pass_on(command: list[str], options: Any) -> None:
+        command.extend(["--plan", options.plan])
+
+    runner = pyperf.Runner(program_args=("-m", "harness.sequential"), add_cmdline_args=pass_on)
+    runner.argparser.add_argument("--plan", required=True)
+    path = Path(runner.parse_args().plan)
+    plan, base = Plan.from_json(path.read_text(encoding="utf-8")), path.parent
+    planned = plan.traces[0]
+    trace = open_trace(base / planned.path)
+    bitmaps = np.stack(list(trace.bitmaps(planned.snapshots)))
+    stopwatch = Stopwatch(base / plan.stopwatch, trace.source.memory)
+    order = np.zeros((len(bitmaps), 1), np.uint8)
+    random = np.random.default_rng()
+
+    def time_passes(passes: int, variant: LoadedVariant) -> float:
+        total = 0.0
+        for _ in range(passes):
+            visited = random.permutation(len(bitmaps))
+            elapsed, _counts = stopwatch.time_pass(bitmaps[visited], [variant], [1], order)
+            total += float(elapsed.sum()) * 1e-9
+        return total
+
+    for lane in plan.lanes:
+        if not lane.noise_floor:
+            variant = load_variant(base / lane.library)
+            name = plan.benchmark_name(planned, lane)
+            runner.bench_time_func(name, time_passes, variant, inner_loops=len(bitmaps))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

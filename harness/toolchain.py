@@ -1,0 +1,104 @@
+"""Toolchains: a compiler with flags. The compiler is part of the experiment."""
+
+import dataclasses
+import functools
+import importlib.util
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+
+from workloads.errors import BadInput
+
+# Every binary gets these; they decide its form and not its speed.
+FORM = ("-std=gnu11", "-fPIC")
+
+PROFILES: Mapping[str, tuple[str, ...]] = {
+    # Near to what built QEMU in 2010: optimized, but loops were not yet vectorized at -O2.
+    "era": ("-O2", "-fno-tree-vectorize"),
+    # What a distribution's package is built with today.
+    "distro": ("-O2",),
+    # All that the compiler and this CPU can do.
+    "native": ("-O3", "-march=native"),
+}
+COMPILERS = ("cc", "gcc", "clang", "zig")
+# zig compiles for the machine it runs on unless told otherwise, where the others take the baseline;
+# and it checks for undefined behaviour by default, which is no part of the others' code either.
+_ZIG_BASELINE = ("-mcpu=baseline",)
+_ZIG_FORM = ("-fno-sanitize=undefined",)
+
+
+@dataclasses.dataclass(frozen=True)
+class Toolchain:
+    """A compiler that is on this machine, with flags."""
+
+    name: str
+    command: tuple[str, ...]
+    flags: tuple[str, ...]
+    version: str
+    """The first line of what the compiler says of its version."""
+
+
+def toolchain_names() -> list[str]:
+    """Return the name of every toolchain that dirtyscan knows, here or not."""
+    return [f"{compiler}-{profile}" for compiler in COMPILERS for profile in PROFILES]
+
+
+def find_toolchain(name: str) -> Toolchain:
+    """Return the toolchain called ``name``.
+
+    Raises:
+        BadInput: it is not known, or its compiler is not on this machine.
+    """
+    if name not in toolchain_names():
+        raise BadInput(
+            f"toolchain {name!r} is not known; choose from {', '.join(toolchain_names())}."
+        )
+    compiler, profile = name.split("-")
+    command = _compiler_command(compiler)
+    if command is None:
+        remedy = (
+            "install the Python package ziglang" if compiler == "zig" else f"install {compiler}"
+        )
+        raise BadInput(f"toolchain {name} needs {compiler}, which is not here; {remedy}.")
+    flags = PROFILES[profile]
+    if compiler == "zig":
+        flags = (*flags, *_ZIG_FORM, *(() if profile == "native" else _ZIG_BASELINE))
+    return Toolchain(name, command, flags, _version(command))
+
+
+def default_toolchain() -> Toolchain:
+    """Return ``cc-era``, or ``zig-era`` where there is no C compiler but the one from PyPI.
+
+    Raises:
+        BadInput: there is neither.
+    """
+    for compiler in ("cc", "zig"):
+        if _compiler_command(compiler):
+            return find_toolchain(f"{compiler}-era")
+    raise BadInput(
+        "there is no C compiler here; install one ('apt-get install gcc'), or the one from PyPI "
+        "('pip install dirtyscan[compiler]')."
+    )
+
+
+def _compiler_command(compiler: str) -> tuple[str, ...] | None:
+    if compiler == "zig":
+        if importlib.util.find_spec("ziglang"):
+            return (sys.executable, "-m", "ziglang", "cc")
+        return ("zig", "cc") if shutil.which("zig") else None
+    path = shutil.which(compiler)
+    return (path,) if path else None
+
+
+@functools.cache
+def _version(command: tuple[str, ...]) -> str:
+    try:
+        done = subprocess.run(
+            [*command, "--version"], capture_output=True, text=True, check=True, timeout=60
+        )
+    except (OSError, subprocess.SubprocessError) as error:
+        raise BadInput(
+            f"compiler {' '.join(command)} does not run ({error}); mend or remove it."
+        ) from None
+    return done.stdout.strip().splitlines()[0] if done.stdout.strip() else "unknown"

@@ -1,0 +1,54 @@
+"""The programs and devices that parts of dirtyscan can use, and how to get them."""
+
+import dataclasses
+import importlib.util
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+
+@dataclasses.dataclass(frozen=True)
+class Tool:
+    """Something that may be on the machine."""
+
+    name: str
+    found: str
+    """Its version or path; empty if it is not here."""
+    use: str
+    remedy: str
+
+
+_PROGRAMS = (
+    ("cc", "the default toolchain", "apt-get install gcc"),
+    ("gcc", "a toolchain", "apt-get install gcc"),
+    ("clang", "a toolchain", "apt-get install clang"),
+    ("valgrind", "counting instructions", "apt-get install valgrind"),
+    ("perf", "counting cycles and branch misses", "apt-get install linux-perf"),
+    ("qemu-system-x86_64", "capturing traces", "apt-get install qemu-system-x86"),
+)
+
+
+def inspect_tools() -> list[Tool]:
+    """Return every tool, here or not."""
+    tools = [Tool(name, _version(name), use, f"sudo {remedy}") for name, use, remedy in _PROGRAMS]
+    zig = "ziglang" if importlib.util.find_spec("ziglang") else _version("zig")
+    tools.append(Tool("zig", zig, "a toolchain", "pip install dirtyscan[compiler]"))
+    kvm = Path("/dev/kvm")
+    usable = os.access(kvm, os.R_OK | os.W_OK)
+    tools.append(
+        Tool("KVM", str(kvm) if usable else "", "capturing traces at full speed",
+             "run where /dev/kvm can be opened, or do without")
+    )  # fmt: skip
+    return tools
+
+
+def _version(program: str) -> str:
+    path = shutil.which(program)
+    if path is None:
+        return ""
+    try:
+        done = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=10)
+    except (OSError, subprocess.SubprocessError):
+        return path
+    return (done.stdout.strip().splitlines() or [path])[0]
