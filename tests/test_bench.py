@@ -1,0 +1,227 @@
+"""The whole command on a small guest."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pyperf
+import pytest
+
+import harness
+import workloads
+from harness.experiment import MIN_PROCESSES
+from tests.conftest import Run
+
+SMALL = ["--guest-memory", "4MiB", "--set", "max_ticks=12", "--precision", "50%"]
+REQUIRED = [
+    "condition", "origin", "variant", "toolchain", "guest_memory_bytes", "snapshots",
+    "original_seconds", "variant_seconds", "speedup", "speedup_low", "speedup_high",
+    "snapshot_speedup_min", "snapshot_speedup_max", "claim_low", "claim_high", "verdict",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("bench")
+    command = [sys.executable, "-m", "harness", "bench", *SMALL, "--plots", "plots"]
+    subprocess.run(command, cwd=folder, check=True, timeout=120)
+    return folder
+
+
+def test_every_condition_has_its_rows(results: Path) -> None:
+    rows = pd.read_csv(results / "results/latest/speedups.csv")
+    assert list(rows.columns[: len(REQUIRED)]) == REQUIRED
+    measured = rows[~rows["noise_floor"]]
+    assert measured["condition"].tolist() == ["cond1", "cond2", "cond3", "cond4"]
+    assert set(measured["variant"]) == {"multi_page"}
+    assert (rows["speedup_low"] <= rows["speedup"]).all()
+    assert (rows["speedup"] <= rows["speedup_high"]).all()
+    assert (measured["snapshot_speedup_min"] <= measured["snapshot_speedup_max"]).all()
+    assert measured["claim_low"].tolist() == [8, 0.25, 8, 2]
+    assert measured["verdict"].isin(["reproduced", "stronger", "weaker", "contradicted"]).all()
+    ratio = rows["original_seconds"] / rows["variant_seconds"]
+    assert ratio.to_numpy() == pytest.approx(rows["speedup"].to_numpy())
+    assert (rows["guest_memory_bytes"] == 4 * 2**20).all()
+
+
+def test_every_snapshot_has_its_rows(results: Path) -> None:
+    rows = pd.read_csv(results / "results/latest/snapshots.csv")
+    for (condition, _), group in rows.groupby(["condition", "variant"]):
+        assert group["snapshot"].is_monotonic_increasing, condition
+        assert (group["remaining_pages"] <= 1024).all()
+        assert (group["dirty_runs"] <= group["remaining_pages"]).all()
+        assert (group["seconds"] > 0).all()
+
+
+def test_pyperf_reads_its_file(results: Path) -> None:
+    path = results / "results/latest/pyperf.json"
+    suite = pyperf.BenchmarkSuite.load(str(path))
+    names = suite.get_benchmark_names()
+    assert len(names) == 4 * 3
+    benchmark = suite.get_benchmark("cond1-synthetic/multi_page/cc-era")
+    assert len(benchmark.get_runs()) == MIN_PROCESSES + 1  # one of them calibrates
+    assert benchmark.get_nvalue() == MIN_PROCESSES * 5
+    for command in (["show"], ["hist"], ["compare_to", str(path)]):
+        done = subprocess.run(
+            [sys.executable, "-m", "pyperf", command[0], str(path), *command[1:]],
+            capture_output=True,
+        )
+        assert done.returncode == 0, done.stderr
+
+
+def test_the_pyperf_values_are_the_seconds_of_the_rows(results: Path) -> None:
+    """Two ways from the same samples: they agree within what outliers do to a mean."""
+    suite = pyperf.BenchmarkSuite.load(str(results / "results/latest/pyperf.json"))
+    rows = pd.read_csv(results / "results/latest/speedups.csv").set_index(["condition", "variant"])
+    benchmark = suite.get_benchmark("cond2-synthetic/page_by_page/cc-era")
+    seconds = rows.loc[("cond2", "multi_page"), "original_seconds"]
+    assert benchmark.median() == pytest.approx(seconds, rel=0.3)
+
+
+def test_the_environment_is_recorded(results: Path) -> None:
+    environment = json.loads((results / "results/latest/environment.json").read_text())
+    assert environment["cpu"]["model"]
+    assert environment["toolchains"][0]["flags"][-2:] == ["-O2", "-fno-tree-vectorize"]
+    assert environment["packages"]["numpy"]
+    assert set(environment["machine"]["during"]) == {"seconds", "others", "steal", "throttled"}
+    assert str(results) not in json.dumps(environment)
+
+
+def test_the_pictures_are_there(results: Path) -> None:
+    names = {path.name for path in (results / "plots").iterdir()}
+    stems = {"speedups", "runtime", "traces"}
+    assert names == {f"{stem}.{kind}" for stem in stems for kind in ("png", "svg")}
+    assert all(path.stat().st_size > 5000 for path in (results / "plots").iterdir())
+
+
+def test_nothing_else_is_left(results: Path) -> None:
+    left = {path.name for path in (results / "results/latest").iterdir()}
+    files = {"speedups.csv", "snapshots.csv", "environment.json", "pyperf.json"}
+    assert left == files | {"traces", "samples", ".lock"}
+
+
+def test_report_draws_what_is_there(results: Path) -> None:
+    command = [sys.executable, "-m", "harness", "report", "--plots", "again"]
+    done = subprocess.run(command, cwd=results, capture_output=True, text=True, check=True)
+    assert "multi_page" in done.stdout
+    assert "\x1b" not in done.stdout
+    assert max(map(len, done.stdout.splitlines())) <= 80
+    assert len(list((results / "again").iterdir())) == 6
+
+
+def test_a_trace_of_ones_own(dirtyscan: Run, tmp_path: Path) -> None:
+    made = dirtyscan("trace", "synthesize", "cond2", "--guest-memory", "1MiB", "--output", "t")
+    assert made.returncode == 0, made.stderr
+    bench = dirtyscan("bench", "--trace", "t/cond2.trace", "--precision", "50%")
+    assert bench.returncode == 0, bench.stderr
+    rows = pd.read_csv(tmp_path / "results/latest/speedups.csv")
+    assert rows["condition"].tolist() == ["cond2", "cond2"]
+    assert (rows["guest_memory_bytes"] == 2**20).all()
+
+
+def test_a_wrong_count_is_named(dirtyscan: Run, tmp_path: Path) -> None:
+    """A broken variant is put in place of a good one, in a copy of the package."""
+    for package in (harness, workloads):
+        source = Path(package.__file__).parent
+        shutil.copytree(
+            source, tmp_path / source.name, ignore=shutil.ignore_patterns("__pycache__")
+        )
+    broken = tmp_path / "harness/variants/count/multi_page.c"
+    text = broken.read_text()
+    assert "dirty += length" in text
+    broken.write_text(text.replace("dirty += length", "dirty -= length"))
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    done = dirtyscan("bench", *SMALL, env=environment)
+    assert done.returncode == 2
+    assert "variant multi_page (cc-era) counts" in done.stderr
+    assert re.search(r"counts \d+ dirty pages in snapshot \d+ of cond\d-synthetic", done.stderr)
+    assert re.search(r"where there are \d+; mend the variant", done.stderr)
+    assert len(done.stderr.splitlines()) == 1
+
+
+class TestInterruption:
+    """Runs that are cut short lose nothing that was measured."""
+
+    LONG = ("bench", "--condition", "cond1", "--guest-memory", "4MiB", "--set", "max_ticks=12",
+            "--precision", "0.0001%", "--budget", "60")  # fmt: skip
+
+    def start(self, folder: Path, *more: str) -> subprocess.Popen[str]:
+        command = [sys.executable, "-m", "harness", *self.LONG, *more]
+        return subprocess.Popen(command, cwd=folder, text=True, stderr=subprocess.PIPE)
+
+    def wait_for_samples(self, folder: Path, count: int) -> None:
+        samples = folder / "results/latest/unfinished/samples"
+        deadline = time.monotonic() + 60
+        while len(list(samples.glob("process-*.zip"))) < count:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+
+    def samples(self, folder: Path) -> dict[str, bytes]:
+        samples = folder / "results/latest/unfinished/samples"
+        return {path.name: path.read_bytes() for path in samples.glob("process-*.zip")}
+
+    @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+    def test_a_run_that_was_ended_goes_on(self, how: int, dirtyscan: Run, tmp_path: Path) -> None:
+        run = self.start(tmp_path)
+        self.wait_for_samples(tmp_path, 4)
+        second = dirtyscan(*self.LONG)
+        assert second.returncode == 2
+        assert "another run is measuring into results/latest" in second.stderr
+        run.send_signal(how)
+        _, errors = run.communicate(timeout=30)
+        if how == signal.SIGINT:
+            assert run.returncode == 130
+            assert "go on with --resume" in errors
+            assert "Traceback" not in errors
+        kept = self.samples(tmp_path)
+        assert len(kept) >= 4
+
+        other = dirtyscan(*self.LONG, "--seed", "3", "--resume")
+        assert other.returncode == 2
+        assert "differs from this one in its" in other.stderr
+        assert self.samples(tmp_path) == kept
+
+        done = dirtyscan(*self.LONG, "--budget", "1", "--resume")
+        assert done.returncode == 0, done.stderr
+        rows = pd.read_csv(tmp_path / "results/latest/speedups.csv")
+        assert rows["processes"].min() >= len(kept) - 1
+        assert rows["stopped"].tolist() == ["budget", "budget"]
+        assert not (tmp_path / "results/latest/unfinished").exists()
+        for name, content in kept.items():
+            assert (tmp_path / "results/latest/samples" / name).read_bytes() == content
+
+    def test_a_damaged_sample_is_refused_and_kept(self, dirtyscan: Run, tmp_path: Path) -> None:
+        run = self.start(tmp_path)
+        self.wait_for_samples(tmp_path, 3)
+        run.kill()
+        run.communicate()
+        path = tmp_path / "results/latest/unfinished/samples/process-0001.zip"
+        path.write_bytes(path.read_bytes()[:200])
+        before = self.samples(tmp_path)
+        done = dirtyscan(*self.LONG, "--resume")
+        assert done.returncode == 2
+        assert "process-0001.zip are damaged" in done.stderr
+        assert self.samples(tmp_path) == before
+        # The remedy that the sentence names.
+        path.unlink()
+        done = dirtyscan(*self.LONG, "--budget", "1", "--resume")
+        assert done.returncode == 0, done.stderr
+
+    def test_a_new_run_keeps_the_unfinished_one(self, dirtyscan: Run, tmp_path: Path) -> None:
+        run = self.start(tmp_path)
+        self.wait_for_samples(tmp_path, 3)
+        run.kill()
+        run.communicate()
+        kept = self.samples(tmp_path)
+        done = dirtyscan("bench", "--condition", "cond1", *SMALL)
+        assert done.returncode == 0
+        assert "an unfinished run was kept as" in done.stderr
+        aside = list((tmp_path / "results/latest").glob("unfinished-*/samples/*.zip"))
+        assert {path.name: path.read_bytes() for path in aside} == kept
