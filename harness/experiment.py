@@ -14,7 +14,7 @@ from harness.samples import Samples, read_samples
 from harness.statistics import Interval, confidence_interval, process_log_speedup
 from workloads.errors import BadInput
 
-# Fewer would be enough for Student's t; but stopping as soon as an interval is narrow prefers
+# Ranks give an interval from 6 processes on. But stopping as soon as an interval is narrow prefers
 # intervals that are narrow by luck, the more so the fewer processes it starts from.
 MIN_PROCESSES = 10
 

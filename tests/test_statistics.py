@@ -87,8 +87,20 @@ def test_a_trace_is_the_ratio_of_its_sums_and_not_the_mean_of_its_ratios() -> No
     assert process_log_speedup(original, variant) == pytest.approx(np.log(2 / 10.1))
 
 
-@given(st.lists(st.floats(-3, 3), min_size=2, max_size=30))
-def test_the_interval_is_students(logs: list[float]) -> None:
+@pytest.mark.parametrize("processes", [6, 7, 10, 11, 15])
+def test_the_interval_is_that_of_wilcoxons_test(processes: int) -> None:
+    """A value lies in it if scipy's exact test does not reject it."""
+    logs = np.random.default_rng(processes).standard_t(3, processes)
+    found = confidence_interval(logs.tolist())
+    low, high = np.log(found.low), np.log(found.high)
+    for inside in (low + 1e-9, (low + high) / 2, high - 1e-9):
+        assert stats.wilcoxon(logs - inside, method="exact").pvalue > 0.05
+    for outside in (low - 1e-9, high + 1e-9, low - 1, high + 1):
+        assert stats.wilcoxon(logs - outside, method="exact").pvalue <= 0.05
+
+
+@given(st.lists(st.floats(-3, 3), min_size=2, max_size=5))
+def test_with_few_processes_it_is_students(logs: list[float]) -> None:
     found = confidence_interval(logs)
     error = stats.sem(logs)
     if error < 1e-9:
@@ -96,6 +108,13 @@ def test_the_interval_is_students(logs: list[float]) -> None:
     low, high = stats.t.interval(0.95, len(logs) - 1, loc=np.mean(logs), scale=error)
     assert np.log(found.low) == pytest.approx(low, abs=1e-9)
     assert np.log(found.high) == pytest.approx(high, abs=1e-9)
+
+
+@given(st.lists(st.floats(-3, 3), min_size=6, max_size=20), st.floats(-1e6, 1e6))
+def test_a_process_that_is_off_moves_little(logs: list[float], off: float) -> None:
+    """It moves the value no further than to another process's number."""
+    moved = confidence_interval([*logs, off])
+    assert min(logs) - 1e-9 <= np.log(moved.value) <= max(logs) + 1e-9
 
 
 def test_one_process_has_no_interval() -> None:
