@@ -3,9 +3,16 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: bench quick test lint types lock clean
+.PHONY: bench capture quick test lint types lock clean
 
 bench: $(READY)
+	$(BIN)/dirtyscan bench --plots plots
+
+# Captures the four conditions from real guests anew (needs QEMU and a kernel), and remakes plots.
+capture: $(READY)
+	for condition in cond1 cond2 cond3 cond4; do \
+		$(BIN)/dirtyscan trace capture $$condition --output workloads/captured || exit; \
+	done
 	$(BIN)/dirtyscan bench --plots plots
 
 quick: $(READY)

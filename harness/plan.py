@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -42,7 +43,7 @@ class PlannedTrace:
     """A trace and the snapshots of it that are timed."""
 
     key: str
-    """Unique in the plan: the name and the origin."""
+    """Unique in the plan and fit for a file name: the name and the origin."""
     path: str
     content_hash: str
     snapshots: tuple[int, ...]
@@ -111,7 +112,7 @@ def plan_traces(traces: Sequence[Trace], base: Path, pass_pages: int) -> tuple[P
     """
     planned: list[PlannedTrace] = []
     for trace in traces:
-        plain = key = f"{trace.source.name}-{trace.source.origin}"
+        plain = key = re.sub(r"[^\w.-]", "_", f"{trace.source.name}-{trace.source.origin}")
         number = 2
         while key in {other.key for other in planned}:
             key, number = f"{plain}-{number}", number + 1

@@ -21,6 +21,7 @@ from harness.plan import (
 )
 from harness.toolchain import Toolchain, default_toolchain, find_toolchain
 from harness.variant import find_variant
+from workloads.captured import captured_trace
 from workloads.conditions import Condition
 from workloads.guest import GuestMemory
 from workloads.parameters import Value
@@ -36,6 +37,8 @@ class Request:
     """What a user asks to be measured."""
 
     conditions: tuple[Condition, ...]
+    origins: tuple[str, ...]
+    """Which traces of the conditions: ``synthetic``, and ``captured`` where they fit the guest."""
     traces: tuple[Path, ...]
     variants: tuple[str, ...]
     toolchains: tuple[str, ...]
@@ -65,20 +68,24 @@ def prepare(request: Request, base: Path, report: Report) -> Plan:
         BadInput: something that was asked for does not exist or cannot be made.
     """
     toolchains = chosen_toolchains(request)
-    recipes = [
-        make_recipe(condition, request.memory, request.settings, request.seed)
+    recipes = {
+        condition.name: make_recipe(condition, request.memory, request.settings, request.seed)
         for condition in request.conditions
-    ]
+    }
+    captured = [open_trace(path) for path in _captured(request)]
     given = [open_trace(path) for path in request.traces]
-    for trace in given:
+    for trace in (*captured, *given):
         trace.verify()
     lanes = _lanes(request.variants, toolchains, base)
     stopwatch = _keep(build_stopwatch(toolchains[0]), base, "stopwatch")
     made = [
-        synthesize(recipe, base / TRACES / f"{recipe.condition.name}-synthetic.trace", report)
-        for recipe in recipes
+        synthesize(recipe, base / TRACES / f"{name}-synthetic.trace", report)
+        for name, recipe in recipes.items()
+        if "synthetic" in request.origins
     ]
-    kept = [_keep_trace(trace, base / TRACES) for trace in given]
+    captured = [_keep_trace(trace, base / TRACES) for trace in captured]
+    given = [_keep_trace(trace, base / TRACES) for trace in given]
+    traces = [*_by_condition([*made, *captured]), *given]
     pass_pages = QUICK_PASS_PAGES if request.quick else FULL_PASS_PAGES
     return Plan(
         version=__version__,
@@ -86,12 +93,26 @@ def prepare(request: Request, base: Path, report: Report) -> Plan:
         operation=OPERATION,
         stopwatch=stopwatch,
         lanes=lanes,
-        traces=plan_traces([*made, *kept], base, pass_pages),
+        traces=plan_traces(traces, base, pass_pages),
         warmups=WARMUPS,
         rounds=ROUNDS,
         precision=request.precision,
         seed=request.seed,
     )
+
+
+def _by_condition(traces: Sequence[Trace]) -> list[Trace]:
+    """Return ``traces`` with those of one condition next to each other."""
+    names = [trace.source.name for trace in traces]
+    return sorted(traces, key=lambda trace: names.index(trace.source.name))
+
+
+def _captured(request: Request) -> list[Path]:
+    """Return the captured traces of the conditions of ``request``, if its guest is theirs."""
+    if "captured" not in request.origins or request.memory != GuestMemory():
+        return []
+    found = [captured_trace(condition.name) for condition in request.conditions]
+    return [path for path in found if path]
 
 
 def _lanes(
@@ -121,6 +142,8 @@ def _keep(library: Library, base: Path, name: str) -> str:
 
 def _keep_trace(trace: Trace, folder: Path) -> Trace:
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{len(list(folder.iterdir()))}-{trace.path.name}"
+    name = f"{trace.path.stem}-{trace.source.origin}"
+    number = sum(path.name.startswith(name) for path in folder.iterdir())
+    path = folder / f"{name}{f'-{number + 1}' if number else ''}.trace"
     shutil.copyfile(trace.path, path)
     return dataclasses.replace(trace, path=path)

@@ -1,13 +1,16 @@
 """The report of a run: its pictures. It reads files and measures nothing."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
+from harness.figures.comparison import draw_comparison
 from harness.figures.memory import draw_memory
 from harness.figures.runtime import draw_runtime
 from harness.figures.speedups import draw_speedups
 from harness.figures.style import save
 from harness.results import SNAPSHOTS, SPEEDUPS, read_table
 from workloads.conditions import CONDITIONS
+from workloads.profile import profile_trace
 from workloads.trace import Trace, open_trace
 
 
@@ -23,7 +26,23 @@ def write_report(results: Path, plots: Path) -> list[Path]:
     if traces:
         figure = draw_memory(traces, [trace_title(trace) for trace in traces])
         written += save(figure, plots, "traces")
+    groups = comparable(traces)
+    if groups:
+        figure = draw_comparison([(name, [profile_trace(t) for t in g]) for name, g in groups])
+        written += save(figure, plots, "origins")
     return written
+
+
+def comparable(traces: Sequence[Trace]) -> list[tuple[str, list[Trace]]]:
+    """Return the traces of each condition that has both synthetic and captured ones."""
+    groups: dict[str, list[Trace]] = {}
+    for trace in traces:
+        groups.setdefault(trace.source.condition or trace.source.name, []).append(trace)
+    return [
+        (name.capitalize(), sorted(group, key=lambda t: t.source.origin, reverse=True))
+        for name, group in groups.items()
+        if len({trace.source.origin for trace in group}) > 1
+    ]
 
 
 def trace_title(trace: Trace) -> str:

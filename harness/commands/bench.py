@@ -43,6 +43,14 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "--condition", action="append", default=[], metavar="NAME", help=condition_help()
     )
     parser.add_argument(
+        "--origin",
+        action="append",
+        default=[],
+        choices=("synthetic", "captured"),
+        help="which traces of the conditions; default: both. The captured ones are those that come "
+        "with dirtyscan, of a guest of 512 MiB, and are left out for other guests",
+    )
+    parser.add_argument(
         "--trace", action="append", default=[], metavar="FILE", help="time this trace"
     )
     parser.add_argument("--variant", action="append", default=[], metavar="NAME")
@@ -101,6 +109,7 @@ def _request(options: argparse.Namespace) -> Request:
     only_traces = options.trace and not options.condition
     return Request(
         conditions=() if only_traces else find_conditions(options.condition),
+        origins=tuple(options.origin or ("synthetic", "captured")),
         traces=tuple(Path(path) for path in options.trace),
         variants=tuple(dict.fromkeys(options.variant or DEFAULT_VARIANTS)),
         toolchains=tuple(dict.fromkeys(options.toolchain)),

@@ -5,15 +5,15 @@ import argparse
 from rich.console import Console
 from rich.text import Text
 
-from harness.calibration import (
+from harness.commands.options import positive
+from harness.machine import inspect_machine
+from harness.progress import StepProgress
+from harness.short_runs import (
     Comparison,
     Coverage,
     compare_with_sequential,
     measure_coverage,
 )
-from harness.commands.options import positive
-from harness.machine import inspect_machine
-from harness.progress import StepProgress
 from harness.table import console
 from harness.tools import inspect_tools
 

@@ -11,17 +11,22 @@ from harness.commands.options import (
     add_workload_options,
     condition_help,
     find_conditions,
+    positive,
     workload_memory,
     workload_settings,
 )
 from harness.progress import StepProgress
 from harness.table import console
 from workloads.conditions import find_condition
+from workloads.errors import BadInput
+from workloads.guest import GuestMemory
+from workloads.importers import import_kvm_log, import_page_list, import_stream
 from workloads.parameters import describe
 from workloads.precopy import PreCopyParameters
+from workloads.profile import profile_trace
 from workloads.synthesis import make_recipe, synthesize
 from workloads.trace import Trace, open_trace
-from workloads.units import format_size
+from workloads.units import format_size, parse_size
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -35,6 +40,45 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     add_workload_options(make)
     make.set_defaults(run=run_synthesize)
 
+    take = actions.add_parser("capture", help="capture a trace from a real guest in QEMU")
+    take.add_argument(
+        "workload", metavar="WORKLOAD", help="cond1 to cond4, or the path of a static program"
+    )
+    take.add_argument("--output", default="traces", metavar="DIR", help="default: %(default)s")
+    take.add_argument(
+        "--guest-memory", default="512MiB", metavar="SIZE", help="default: %(default)s"
+    )
+    take.add_argument("--kernel", metavar="FILE", help="default: the newest in /boot")
+    take.add_argument(
+        "--accelerator", choices=("auto", "kvm", "tcg"), default="auto", help="default: %(default)s"
+    )
+    take.add_argument("--bandwidth", default="32MiB", metavar="SIZE", help="default: %(default)s/s")
+    whole = positive(int, "a whole number above 0", 0)
+    take.add_argument(
+        "--max-downtime", type=whole, default=30, metavar="MS", help="default: %(default)s"
+    )
+    take.add_argument(
+        "--seconds", type=whole, default=60, help="to migrate at most; default: %(default)s"
+    )
+    take.set_defaults(run=run_capture)
+
+    bring = actions.add_parser("import", help="import a trace that was recorded elsewhere")
+    bring.add_argument("kind", choices=("stream", "kvm-log", "page-list"))
+    bring.add_argument("files", nargs="+", metavar="FILE")
+    bring.add_argument("--name", help="default: that of the file")
+    bring.add_argument("--output", default="traces", metavar="DIR", help="default: %(default)s")
+    bring.add_argument(
+        "--guest-memory", default="512MiB", metavar="SIZE", help="of a log or list; %(default)s"
+    )
+    bring.add_argument("--page-size", default="4KiB", metavar="SIZE", help="default: %(default)s")
+    bring.add_argument(
+        "--interval", type=whole, default=100, metavar="MS", help="between ticks; %(default)s"
+    )
+    bring.add_argument(
+        "--bandwidth", default="32MiB", metavar="SIZE", help="of a stream; default: %(default)s/s"
+    )
+    bring.set_defaults(run=run_import)
+
     info = actions.add_parser("info", help="say what a trace is, and check it")
     info.add_argument("trace", metavar="FILE")
     info.add_argument("--json", action="store_true", help="the whole header, as JSON")
@@ -44,6 +88,13 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     plot.add_argument("traces", nargs="+", metavar="FILE")
     plot.add_argument("--plots", default="plots", metavar="DIR", help="default: %(default)s")
     plot.set_defaults(run=run_plot)
+
+    compare = actions.add_parser(
+        "compare", help="say how traces differ, and what speedup each of them gives"
+    )
+    compare.add_argument("traces", nargs="+", metavar="FILE")
+    compare.add_argument("--plots", default="plots", metavar="DIR", help="default: %(default)s")
+    compare.set_defaults(run=run_compare)
 
     parameters = actions.add_parser("parameters", help="list what --set can set, and why")
     parameters.add_argument("condition", nargs="?", default="cond1", help=condition_help())
@@ -63,6 +114,50 @@ def run_synthesize(options: argparse.Namespace) -> int:
         with StepProgress(console(stderr=True)) as steps:
             trace = synthesize(recipe, path, steps)
         out.print(f"{trace.path}: {_summary(trace)}", soft_wrap=True)
+    return 0
+
+
+def run_capture(options: argparse.Namespace) -> int:
+    """Capture a trace."""
+    from workloads.capture.capture import (
+        CaptureRequest,
+        capture,
+        choose_workload,
+        newest_kernel,
+    )
+    from workloads.capture.migration import Limits
+
+    memory = GuestMemory(parse_size(options.guest_memory))
+    workload = choose_workload(options.workload, memory)
+    request = CaptureRequest(
+        workload,
+        memory,
+        Path(options.kernel) if options.kernel else newest_kernel(),
+        options.accelerator,
+        Limits(parse_size(options.bandwidth), options.max_downtime, options.seconds),
+    )
+    with StepProgress(console(stderr=True)) as steps:
+        trace = capture(request, Path(options.output) / f"{workload.name}.trace", steps)
+    console().print(f"{trace.path}: {_summary(trace)}", soft_wrap=True)
+    return 0
+
+
+def run_import(options: argparse.Namespace) -> int:
+    """Import a trace."""
+    paths = [Path(name) for name in options.files]
+    name = options.name or paths[0].stem
+    target = Path(options.output) / f"{name}.trace"
+    if options.kind != "kvm-log" and len(paths) > 1:
+        raise BadInput(f"a {options.kind} is one file and not {len(paths)}; give one.")
+    if options.kind == "stream":
+        trace = import_stream(paths[0], target, name, parse_size(options.bandwidth))
+    else:
+        memory = GuestMemory(parse_size(options.guest_memory), parse_size(options.page_size))
+        if options.kind == "kvm-log":
+            trace = import_kvm_log(paths, target, name, memory, options.interval)
+        else:
+            trace = import_page_list(paths[0], target, name, memory, options.interval)
+    console().print(f"{trace.path}: {_summary(trace)}", soft_wrap=True)
     return 0
 
 
@@ -103,6 +198,35 @@ def run_plot(options: argparse.Namespace) -> int:
     name = f"trace-{traces[0].path.stem}" if len(traces) == 1 else "traces"
     figure = draw_memory(traces, [trace_title(trace) for trace in traces])
     for path in save(figure, Path(options.plots), name):
+        out.print(str(path), soft_wrap=True)
+    return 0
+
+
+def run_compare(options: argparse.Namespace) -> int:
+    """Compare traces."""
+    from harness.figures.comparison import draw_comparison
+    from harness.figures.style import save
+    from harness.short_runs import measure_traces
+
+    out = console()
+    profiles = [profile_trace(open_trace(Path(path))) for path in options.traces]
+    speedups = measure_traces([profile.trace.path for profile in profiles])
+    table = Table(box=None, pad_edge=False)
+    for name in ("trace", "snapshots", "dirty pages", "runs", "mean run", "speedup"):
+        table.add_column(name, justify="left" if name == "trace" else "right")
+    for profile, speedup in zip(profiles, speedups, strict=True):
+        source = profile.trace.source
+        table.add_row(
+            f"{source.name} {source.origin}",
+            str(len(profile.trace)),
+            f"{profile.dirty.mean():.0f}",
+            f"{profile.runs.mean():.0f}",
+            f"{profile.mean_run:.1f}",
+            f"{speedup.value:.2f} ±{speedup.half_width:.1%}",
+        )
+    out.print(table)
+    out.print("means over the snapshots; speedup of multi_page over the whole trace")
+    for path in save(draw_comparison([("", profiles)]), Path(options.plots), "comparison"):
         out.print(str(path), soft_wrap=True)
     return 0
 

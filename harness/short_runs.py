@@ -1,4 +1,4 @@
-"""How far results can be trusted, measured: coverage of the interval, and spread between runs."""
+"""Short runs: how far results can be trusted, and what speedup traces give."""
 
 import contextlib
 import dataclasses
@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pyperf
@@ -92,12 +92,28 @@ def compare_with_sequential(runs: int, report: Report) -> Comparison:
     )
 
 
+def measure_traces(paths: Sequence[Path]) -> list[Interval]:
+    """Measure the speedup of the patch on each of some traces in a quick run."""
+    with _short_plan(("multi_page",), 0, paths) as (plan, folder):
+        folder.begin(plan)
+        speedups = Experiment(plan, folder, _BUDGET).run().speedups
+        return [
+            interval for (_, lane), interval in speedups.items() if not plan.lanes[lane].noise_floor
+        ]
+
+
 @contextlib.contextmanager
-def _short_plan(variants: tuple[str, ...], seed: int) -> Iterator[tuple[Plan, RunFolder]]:
-    """Yield the plan of a quick run of one condition, in a folder that is gone afterwards."""
+def _short_plan(
+    variants: tuple[str, ...], seed: int, traces: Sequence[Path] = ()
+) -> Iterator[tuple[Plan, RunFolder]]:
+    """Yield the plan of a quick run, in a folder that is gone afterwards.
+
+    It is of ``traces``, or of one condition if there are none.
+    """
     request = Request(
-        conditions=(find_condition(_CONDITION),),
-        traces=(),
+        conditions=() if traces else (find_condition(_CONDITION),),
+        origins=("synthetic",),
+        traces=tuple(traces),
         variants=variants,
         toolchains=(),
         memory=GuestMemory(),

@@ -1,0 +1,170 @@
+"""Captures of a real guest. They are skipped where QEMU or a kernel is missing."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.conftest import Run
+from workloads.capture.capture import newest_kernel
+from workloads.capture.disk import CLUSTER, make_disk
+from workloads.capture.initramfs import modules_in_order
+from workloads.capture.qemu import PROGRAM
+from workloads.errors import BadInput
+from workloads.trace import open_trace
+
+
+def missing() -> str:
+    if shutil.which(PROGRAM) is None:
+        return f"{PROGRAM} is not installed"
+    try:
+        newest_kernel()
+    except BadInput as error:
+        return str(error)
+    return ""
+
+
+needs_qemu = pytest.mark.skipif(bool(missing()), reason=missing() or "here")
+CAPTURE = ["trace", "capture", "--accelerator", "tcg", "--bandwidth", "256MiB", "--seconds", "4"]
+
+
+def qemus_in(folder: Path) -> list[str]:
+    """The command lines of the QEMUs that have something in ``folder``."""
+    lines = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            line = path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            continue
+        if PROGRAM in line and str(folder) in line:
+            lines.append(line)
+    return lines
+
+
+@needs_qemu
+def test_cond2_is_captured(dirtyscan: Run, tmp_path: Path) -> None:
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    done = dirtyscan(*CAPTURE, "cond2", env={**os.environ, "TMPDIR": str(scratch)})
+    assert done.returncode == 0, done.stderr
+    assert list(scratch.iterdir()) == []
+    assert qemus_in(scratch) == []
+    trace = open_trace(tmp_path / "traces/cond2.trace")
+    trace.verify()
+    assert trace.source.origin == "captured"
+    assert trace.source.condition == "cond2"
+    assert trace.source.parameters["accelerator"]["value"] == "tcg"
+    assert trace.source.parameters["qemu"]["value"].count(".") == 2
+    assert trace.source.parameters["qmp_polls_compared"]["value"] > 0
+    assert len(trace.source.parameters["rounds"]["value"]) >= 3
+    # All of memory in the first round; later every other page of 256 MiB.
+    assert max(trace.remaining) > 100_000
+    later = max(trace.bitmaps(range(len(trace) // 2, len(trace))), key=lambda b: b.sum())
+    dirty = np.unpackbits(later, bitorder="little")
+    alone = dirty[1:-1] & ~dirty[:-2] & ~dirty[2:] & 1
+    assert dirty.sum() > 10_000
+    assert alone.sum() > 0.9 * dirty.sum()
+
+
+@needs_qemu
+def test_a_command_is_captured(dirtyscan: Run, tmp_path: Path) -> None:
+    """A user's own program: it writes 8 MiB again and again."""
+    (tmp_path / "own.c").write_text(
+        "#include <stdlib.h>\n#include <unistd.h>\n"
+        "int main(void) { volatile char *m = malloc(8 << 20); for (;;) { for (int i = 0; "
+        "i < 8 << 20; i += 64) m[i] += i >> 6 | 1; usleep(50000); } }\n"
+    )
+    subprocess.run(["cc", "-O1", "-static", "-o", "own", "own.c"], cwd=tmp_path, check=True)
+    done = dirtyscan(*CAPTURE, "./own")
+    assert done.returncode == 0, done.stderr
+    trace = open_trace(tmp_path / "traces/own.trace")
+    assert trace.source.condition is None
+    rounds = trace.source.parameters["rounds"]["value"]
+    assert any(2000 <= r["dirty"] <= 4000 for r in rounds[1:])
+
+
+@needs_qemu
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+def test_nothing_is_left_of_a_capture_that_is_ended(how: int, tmp_path: Path) -> None:
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    run = subprocess.Popen(
+        [sys.executable, "-m", "harness", *CAPTURE, "cond1", "--seconds", "60"],
+        cwd=tmp_path, env={**os.environ, "TMPDIR": str(scratch)}, text=True,
+        stderr=subprocess.PIPE,
+    )  # fmt: skip
+    deadline = time.monotonic() + 60
+    while not list(scratch.glob("*/migration")):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    folder = next(scratch.iterdir())
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert len(qemus_in(scratch)) == 1
+    run.send_signal(how)
+    _, errors = run.communicate(timeout=30)
+    time.sleep(0.2)
+    assert qemus_in(scratch) == []
+    if how == signal.SIGINT:
+        assert run.returncode == 130
+        assert "Traceback" not in errors
+        assert list(scratch.iterdir()) == []
+    assert not list(tmp_path.glob("traces/*.trace"))
+
+
+@needs_qemu
+def test_a_guest_that_does_not_boot(dirtyscan: Run, tmp_path: Path) -> None:
+    """A kernel that is none: QEMU ends, and one sentence says so."""
+    kernel = newest_kernel()
+    broken = tmp_path / kernel.name
+    broken.write_bytes(b"not a kernel" * 1000)
+    done = dirtyscan(*CAPTURE, "cond1", "--kernel", str(broken))
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert "QEMU ended" in done.stderr or "did not get ready" in done.stderr
+
+
+@needs_qemu
+def test_a_guest_that_fails_says_why(dirtyscan: Run, tmp_path: Path) -> None:
+    """A command that is no program for this machine."""
+    (tmp_path / "script").write_text("no program\n")
+    done = dirtyscan(*CAPTURE, "./script")
+    assert done.returncode == 2
+    assert "FAILED: starting the command" in done.stderr
+
+
+def test_without_qemu_the_package_is_named(dirtyscan: Run, tmp_path: Path) -> None:
+    kernel = tmp_path / "vmlinuz-none"
+    kernel.write_text("")
+    (tmp_path / "bin").mkdir()
+    done = dirtyscan("trace", "capture", "cond9")
+    assert "'cond9' cannot be captured; give one of cond1" in done.stderr
+    done = dirtyscan("trace", "capture", "cond1", env={**os.environ, "PATH": str(tmp_path / "bin")})
+    assert done.returncode == 2
+    assert "apt-get install qemu-system-x86 linux-image-cloud-amd64" in done.stderr
+
+
+def test_modules_come_after_what_they_need(tmp_path: Path) -> None:
+    (tmp_path / "modules.dep").write_text(
+        "a/ring.ko:\na/virtio.ko: a/ring.ko\na/virtio-pci.ko.xz: a/virtio.ko a/ring.ko\n"
+        "b/other.ko:\n"
+    )
+    found = modules_in_order(tmp_path, ("virtio_pci", "built_in"))
+    assert [path.name for path in found] == ["ring.ko", "virtio.ko", "virtio-pci.ko.xz"]
+
+
+@pytest.mark.skipif(shutil.which("qemu-img") is None, reason="qemu-img is not installed")
+def test_the_disk_is_of_its_size_and_has_data_everywhere(tmp_path: Path) -> None:
+    size = 40 * 2**20 + CLUSTER
+    make_disk(tmp_path / "disk", size)
+    assert (tmp_path / "disk").stat().st_size < 2**20
+    command = ["qemu-img", "convert", "-O", "raw", str(tmp_path / "disk"), str(tmp_path / "raw")]
+    subprocess.run(command, check=True)
+    raw = np.fromfile(tmp_path / "raw", dtype=np.uint8).reshape(-1, 4096)
+    assert raw.size == size
+    assert (raw.min(axis=1) < raw.max(axis=1)).all()

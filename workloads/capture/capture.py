@@ -1,0 +1,284 @@
+"""Capturing a trace: boot a guest, wait for its workload, migrate it, write down what was dirty."""
+
+import asyncio
+import bisect
+import dataclasses
+import platform
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workloads.capture.disk import make_disk
+from workloads.capture.initramfs import make_initramfs
+from workloads.capture.migration import Limits, Migration, migrate_away
+from workloads.capture.qemu import Machine, Qemu, can_use_kvm, private_folder, running
+from workloads.capture.rounds import Poll, Round, check_counters, find_rounds, snapshots
+from workloads.capture.stream import PAGE_SIZE, RamBlock
+from workloads.errors import BadInput
+from workloads.guest import GuestMemory
+from workloads.precopy import Snapshot
+from workloads.trace import Source, Trace
+from workloads.trace_writer import write_trace
+
+TICK = 0.1  # seconds, as in the pre-copy loop of 2010
+# QEMU takes its bandwidth from the last 100 ms or a little more, which two bursts may fall into.
+_SLACK = 2.5
+_BOOT_SECONDS = {"kvm": 10.0, "tcg": 60.0}
+_DISK_RATE = 64 * 2**20  # bytes/s of all disks together, as one disk of 2010
+
+_Report = Callable[[str, int, int], None]
+
+
+@dataclasses.dataclass(frozen=True)
+class Workload:
+    """What a captured guest does."""
+
+    name: str
+    condition: str | None
+    options: Mapping[str, int | str]
+    """What its init is told; see ``guest.c``."""
+    disks: int = 0
+    command: Path | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class CaptureRequest:
+    """What is to be captured, and how."""
+
+    workload: Workload
+    memory: GuestMemory
+    kernel: Path
+    accelerator: str
+    """``kvm``, ``tcg``, or ``auto``: the first if a guest boots with it."""
+    limits: Limits
+
+
+def choose_workload(name: str, memory: GuestMemory) -> Workload:
+    """Return the workload of a condition, with the figures of the synthetic one, or of a program.
+
+    Raises:
+        BadInput: ``name`` is neither such a condition nor the path of a file.
+    """
+    region = {"bytes": memory.size // 2, "period": 1000}
+    workloads = {
+        "cond1": Workload("cond1", "cond1", {"workload": "region", **region, "stride": 1}),
+        "cond2": Workload("cond2", "cond2", {"workload": "region", **region, "stride": 2}),
+        "cond3": Workload("cond3", "cond3", {"workload": "read"}, disks=1),
+        "cond4": Workload("cond4", "cond4", {"workload": "copy"}, disks=2),
+    }
+    if name in workloads:
+        return workloads[name]
+    path = Path(name)
+    if not path.is_file():
+        raise BadInput(
+            f"{name!r} cannot be captured; give one of {', '.join(workloads)} or the path of a "
+            "static program."
+        )
+    return Workload(path.stem, None, {"workload": "command"}, command=path)
+
+
+def newest_kernel() -> Path:
+    """Return the newest kernel in /boot that can be read.
+
+    Raises:
+        BadInput: there is none.
+    """
+    kernels = []
+    for path in Path("/boot").glob("vmlinuz-*"):
+        try:
+            with path.open("rb"):
+                kernels.append(path)
+        except OSError:
+            continue
+    if not kernels:
+        raise BadInput(
+            "capturing needs a kernel, and there is none in /boot that can be read; install one "
+            "('apt-get install linux-image-cloud-amd64') or name one with --kernel."
+        )
+    return max(kernels, key=lambda path: path.stat().st_mtime)
+
+
+def capture(request: CaptureRequest, path: Path, report: _Report) -> Trace:
+    """Capture a trace and write it to ``path``.
+
+    Raises:
+        BadInput: something that is needed is not here, the guest does not boot, the migration
+            fails, or what was captured does not agree with QEMU's own counters.
+    """
+    with private_folder() as folder:
+        machine = _prepare(request, folder)
+        accelerators = ["kvm", "tcg"] if request.accelerator == "auto" else [request.accelerator]
+        if request.accelerator == "auto" and not can_use_kvm():
+            accelerators = ["tcg"]
+        for accelerator in accelerators:
+            trying = dataclasses.replace(machine, accelerator=accelerator)
+            try:
+                migration, facts = asyncio.run(_migrate(trying, folder, request, report))
+            except _NoBoot as error:
+                if accelerator == accelerators[-1]:
+                    raise BadInput(str(error)) from None
+            else:
+                return _write(request, accelerator, migration, facts, path)
+    raise AssertionError("there is at least one accelerator")
+
+
+class _NoBoot(Exception):
+    """The guest did not boot; another accelerator may do better."""
+
+
+def _prepare(request: CaptureRequest, folder: Path) -> Machine:
+    workload = request.workload
+    initramfs = folder / "initramfs"
+    devices: list[str] = []
+    try:
+        make_initramfs(initramfs, request.kernel, workload.command, folder)
+        if workload.disks:
+            size = request.memory.size * 6
+            make_disk(folder / "disk", size)
+            devices += ["-object", f"throttle-group,id=disks,x-bps-total={_DISK_RATE}"]
+            devices += _disk("vda", f"file={folder / 'disk'},format=qcow2,readonly=on")
+        if workload.disks > 1:
+            # What is written is thrown away; nobody reads it again.
+            devices += _disk("vdb", f"driver=null-co,size={size}")
+    except OSError as error:
+        raise BadInput(
+            f"the guest cannot be prepared in {folder.parent} ({error.strerror}); make room there, "
+            "or set TMPDIR to another folder."
+        ) from None
+    options = {f"dirtyscan.{name}": value for name, value in workload.options.items()}
+    return Machine(
+        accelerator="tcg",
+        memory=request.memory.size,
+        kernel=request.kernel,
+        initramfs=initramfs,
+        kernel_options=" ".join(f"{name}={value}" for name, value in options.items()),
+        devices=devices,
+    )
+
+
+def _disk(name: str, drive: str) -> list[str]:
+    throttled = (
+        f"if=none,id={name},{drive},throttling.group=disks,throttling.bps-total={_DISK_RATE}"
+    )
+    return ["-drive", throttled, "-device", f"virtio-blk-pci,drive={name}"]
+
+
+async def _migrate(
+    machine: Machine, folder: Path, request: CaptureRequest, report: _Report
+) -> tuple[Migration, dict[str, Any]]:
+    limits, name = request.limits, request.workload.name
+
+    def tell(seconds: float) -> None:
+        report(f"capturing {name} with {machine.accelerator}", int(seconds), int(limits.seconds))
+
+    tell(0)
+    async with running(machine, folder) as qemu:
+        try:
+            await qemu.wait_until_ready(_BOOT_SECONDS[machine.accelerator])
+        except BadInput as error:
+            raise _NoBoot(str(error)) from None
+        facts = await _facts(qemu)
+        return await migrate_away(qemu, folder, limits, tell), facts
+
+
+async def _facts(qemu: Qemu) -> dict[str, Any]:
+    version = (await qemu.execute("query-version"))["qemu"]
+    return {"qemu": "{major}.{minor}.{micro}".format(**version)}
+
+
+def _write(
+    request: CaptureRequest,
+    accelerator: str,
+    migration: Migration,
+    facts: Mapping[str, Any],
+    path: Path,
+) -> Trace:
+    """Check what was seen, and write the trace."""
+    sent, zero = _sent(migration)
+    compared = check_counters(zero, migration.polls, migration.final)
+    downtime_bytes = request.limits.bandwidth * request.limits.max_downtime // 1000
+    slack = int(_SLACK * downtime_bytes / PAGE_SIZE)
+    rounds = find_rounds(sent, migration.decoder.section_ends, _live_polls(migration), slack)
+    ticks = list(_ticks(migration, rounds))
+    block = _main_block(migration, request.memory)
+    parameters = {
+        **_plain_parameters(request, accelerator, facts),
+        "rounds": _values([dataclasses.asdict(r) for r in rounds], ""),
+        "converged": _values(migration.converged, ""),
+        "qmp_normal": _values(migration.final.plain, "pages"),
+        "qmp_duplicate": _values(migration.final.zero, "pages"),
+        "qmp_polls_compared": _values(compared, ""),
+    }
+    source = Source(
+        request.workload.name, "captured", request.memory, request.workload.condition, parameters
+    )
+    maps = snapshots(sent, rounds, [p for _, p in ticks], block.first_page, block.pages)
+    return write_trace(path, source, _snapshots(ticks, maps))
+
+
+def _live_polls(migration: Migration) -> list[Poll]:
+    """Return the polls up to the first of the round after the one in which the live part ended.
+
+    What comes later is QEMU being brought to an end, which breaks the rules of a round.
+    """
+    polls = [*migration.polls, migration.final]
+    last = max(poll.syncs for poll in polls if poll.time <= migration.ended)
+    after = next((n for n, poll in enumerate(polls) if poll.syncs > last), len(polls) - 1)
+    return polls[: after + 1]
+
+
+def _sent(migration: Migration) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    sent = np.array(migration.decoder.sent, dtype=np.int64)
+    return sent >> 1, (sent & 1).astype(np.bool_)
+
+
+def _ticks(migration: Migration, rounds: list[Round]) -> Iterator[tuple[int, int]]:
+    """Yield (ms since the start, pages sent by then) for each tick of the live part."""
+    times = [time for time, _ in migration.arrivals]
+    for tick in range(1, int(migration.ended / TICK) + 1):
+        arrived = bisect.bisect_right(times, tick * TICK)
+        position = migration.arrivals[arrived - 1][1] if arrived else 0
+        if position >= rounds[-1].start:
+            return
+        yield round(tick * TICK * 1000), position
+
+
+def _snapshots(
+    ticks: list[tuple[int, int]], maps: Iterator[NDArray[np.bool_]]
+) -> Iterator[Snapshot]:
+    for (time_ms, _), dirty in zip(ticks, maps, strict=True):
+        yield Snapshot(time_ms, dirty)
+
+
+def _main_block(migration: Migration, memory: GuestMemory) -> RamBlock:
+    for block in migration.decoder.blocks:
+        if block.pages == memory.pages:
+            return block
+    raise BadInput(
+        "the migration stream has no RAM block of the size of guest memory; capture again."
+    )
+
+
+def _plain_parameters(
+    request: CaptureRequest, accelerator: str, facts: Mapping[str, Any]
+) -> dict[str, Any]:
+    values: dict[str, tuple[Any, str]] = {
+        "qemu": (facts["qemu"], ""),
+        "kernel": (request.kernel.name.removeprefix("vmlinuz-"), ""),
+        "accelerator": (accelerator, ""),
+        "host": (f"{platform.system()} {platform.machine()}", ""),
+        "bandwidth": (request.limits.bandwidth, "B/s"),
+        "max_downtime": (request.limits.max_downtime, "ms"),
+        "tick": (int(TICK * 1000), "ms"),
+        **{name: (value, "") for name, value in request.workload.options.items()},
+    }
+    if request.workload.disks:
+        values["disk_rate"] = (_DISK_RATE, "B/s")
+    return {name: _values(value, unit) for name, (value, unit) in values.items()}
+
+
+def _values(value: Any, unit: str) -> dict[str, Any]:
+    return {"value": value, "unit": unit}

@@ -1,0 +1,139 @@
+"""The initramfs of a captured guest, made without root: a compiled init and some modules."""
+
+import gzip
+import lzma
+import shutil
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+from workloads.errors import BadInput
+
+GUEST = Path(__file__).parent / "guest.c"
+# What the guest needs to see its disks; modules that a kernel has built in are left out.
+_MODULES = ("virtio_pci", "virtio_blk")
+_FILE, _EXECUTABLE, _FOLDER, _DEVICE = 0o100644, 0o100755, 0o040755, 0o020600
+
+
+def make_initramfs(target: Path, kernel: Path, command: Path | None, scratch: Path) -> None:
+    """Write the initramfs for ``kernel`` to ``target``.
+
+    Args:
+        command: a user's static program that the guest runs, if any.
+        scratch: a folder for what is compiled on the way.
+
+    Raises:
+        BadInput: there is no compiler, or a module or the command cannot be read.
+    """
+    init = scratch / "init"
+    _compile(init)
+    files = [("init", _EXECUTABLE, _read(init))]
+    files += [
+        (f"modules/{number:02}.ko", _FILE, _module(path))
+        for number, path in enumerate(modules_in_order(_module_folder(kernel), _MODULES))
+    ]
+    if command is not None:
+        files.append(("command", _EXECUTABLE, _read(command)))
+    target.write_bytes(gzip.compress(_archive(files), compresslevel=1))
+
+
+def modules_in_order(folder: Path, wanted: Sequence[str]) -> list[Path]:
+    """Return the files of the modules ``wanted`` and of all they need, each after what it needs.
+
+    Args:
+        folder: the kernel's folder below /lib/modules; its ``modules.dep`` says what needs what.
+    """
+    needs: dict[str, tuple[Path, list[str]]] = {}
+    for line in _read(folder / "modules.dep").decode().splitlines():
+        path, _, needed = line.partition(":")
+        needs[_module_name(path)] = (folder / path, [_module_name(p) for p in needed.split()])
+    ordered: list[Path] = []
+
+    def add(name: str) -> None:
+        path, needed = needs[name]
+        for other in needed:
+            add(other)
+        if path not in ordered:
+            ordered.append(path)
+
+    for name in wanted:
+        if name in needs:  # a module that is not listed is built in
+            add(name)
+    return ordered
+
+
+def _module_name(path: str) -> str:
+    return Path(path).name.partition(".ko")[0].replace("-", "_")
+
+
+def _module_folder(kernel: Path) -> Path:
+    release = kernel.name.removeprefix("vmlinuz-")
+    folder = Path("/lib/modules") / release
+    if not folder.is_dir():
+        raise BadInput(
+            f"kernel {kernel} has no modules in {folder}; install the package that it comes from, "
+            "or name another kernel with --kernel."
+        )
+    return folder
+
+
+def _module(path: Path) -> bytes:
+    data = _read(path)
+    if path.suffix == ".xz":
+        return lzma.decompress(data)
+    if path.suffix == ".gz":
+        return gzip.decompress(data)
+    if path.suffix != ".ko":
+        raise BadInput(
+            f"module {path} is compressed in a way that is not known here; name a kernel whose "
+            "modules are not, with --kernel."
+        )
+    return data
+
+
+def _compile(target: Path) -> None:
+    compiler = shutil.which("cc")
+    if compiler is None:
+        raise BadInput(
+            "capturing needs a C compiler for the guest's init; install one ('apt-get install gcc "
+            "libc6-dev')."
+        )
+    command = [compiler, "-O2", "-static", "-o", str(target), str(GUEST)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        raise BadInput(
+            f"the guest's init does not compile ({(done.stderr.splitlines() or ['?'])[-1]}); "
+            "install a static C library ('apt-get install libc6-dev')."
+        )
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise BadInput(f"{path} cannot be read ({error.strerror}); check its path.") from None
+
+
+def _archive(files: Sequence[tuple[str, int, bytes]]) -> bytes:
+    """Return a cpio archive of the "newc" format (Linux: buffer-format.rst) of ``files``.
+
+    The console is made here because init needs it before it can mount anything.
+    """
+    entries = [_entry("dev", _FOLDER, b""), _entry("dev/console", _DEVICE, b"", device=(5, 1))]
+    folders = {str(Path(name).parent) for name, _, _ in files} - {"."}
+    entries += [_entry(folder, _FOLDER, b"") for folder in sorted(folders)]
+    entries += [_entry(name, mode, data) for name, mode, data in files]
+    entries.append(_entry("TRAILER!!!", 0, b""))
+    return b"".join(entries)
+
+
+def _entry(name: str, mode: int, data: bytes, device: tuple[int, int] = (0, 0)) -> bytes:
+    encoded = name.encode() + b"\0"
+    # inode, mode, uid, gid, links, mtime, size, device of the file, device it is, name size, check
+    fields = (0, mode, 0, 0, 1, 0, len(data), 0, 0, *device, len(encoded), 0)
+    header = b"070701" + b"".join(b"%08X" % field for field in fields)
+    return _padded(header + encoded) + _padded(data)
+
+
+def _padded(data: bytes) -> bytes:
+    return data + bytes(-len(data) % 4)
