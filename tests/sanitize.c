@@ -13,8 +13,9 @@ extern const struct dirtyscan_variant dirtyscan_variant;
 
 static int check(uint64_t pages, uint64_t offset, uint64_t run, uint8_t first, uint8_t second)
 {
+    static const uint64_t page_sizes[] = {4096, 16384};
     uint8_t *block = malloc(offset + pages);
-    struct dirtyscan_byte_map map = {block + offset, pages, 4096};
+    struct dirtyscan_byte_map map = {block + offset, pages, page_sizes[pages % 2]};
     uint64_t page, expected = 0, counted;
 
     for (page = 0; page < pages; page++) {

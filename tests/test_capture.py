@@ -12,9 +12,8 @@ import numpy as np
 import pytest
 
 from tests.conftest import Run
-from workloads.capture.capture import newest_kernel
 from workloads.capture.disk import CLUSTER, make_disk
-from workloads.capture.initramfs import modules_in_order
+from workloads.capture.kernel import modules_in_order, newest_kernel
 from workloads.capture.qemu import PROGRAM
 from workloads.errors import BadInput
 from workloads.trace import open_trace

@@ -45,6 +45,18 @@ def write_text(path: Path, text: str) -> None:
         file.write(text.encode("utf-8"))
 
 
+def read_file(path: Path) -> bytes:
+    """Return the content of ``path``.
+
+    Raises:
+        BadInput: it cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise BadInput(f"{path} cannot be read ({error.strerror}); check its path.") from None
+
+
 def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)

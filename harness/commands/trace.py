@@ -119,13 +119,10 @@ def run_synthesize(options: argparse.Namespace) -> int:
 
 def run_capture(options: argparse.Namespace) -> int:
     """Capture a trace."""
-    from workloads.capture.capture import (
-        CaptureRequest,
-        capture,
-        choose_workload,
-        newest_kernel,
-    )
+    from workloads.capture.capture import CaptureRequest, capture
+    from workloads.capture.kernel import newest_kernel
     from workloads.capture.migration import Limits
+    from workloads.capture.workload import choose_workload
 
     memory = GuestMemory(parse_size(options.guest_memory))
     workload = choose_workload(options.workload, memory)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, NullLocator
 
 from harness.figures.style import BLUE, GREEN, ORANGE, PURPLE, VERMILLION, house_style
 from workloads.profile import Profile
@@ -31,7 +32,10 @@ def draw_comparison(groups: Sequence[tuple[str, Sequence[Profile]]]) -> Figure:
             third.set_ylabel("share of\ndirty pages")
             second.set_yscale("log")
             second.set_ylim(0.8, None)
-            third.set_xscale("log", base=2)
+            third.set_xscale("log", base=8)
+            third.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+            third.xaxis.set_minor_locator(NullLocator())
+            second.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
             third.set_ylim(0, 1.05)
         for axes in grid[-1, :2]:
             axes.set_xlabel("time since the migration began (s)")

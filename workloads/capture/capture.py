@@ -17,6 +17,7 @@ from workloads.capture.migration import Limits, Migration, migrate_away
 from workloads.capture.qemu import Machine, Qemu, can_use_kvm, private_folder, running
 from workloads.capture.rounds import Poll, Round, check_counters, find_rounds, snapshots
 from workloads.capture.stream import PAGE_SIZE, RamBlock
+from workloads.capture.workload import Workload
 from workloads.errors import BadInput
 from workloads.guest import GuestMemory
 from workloads.precopy import Snapshot
@@ -33,18 +34,6 @@ _Report = Callable[[str, int, int], None]
 
 
 @dataclasses.dataclass(frozen=True)
-class Workload:
-    """What a captured guest does."""
-
-    name: str
-    condition: str | None
-    options: Mapping[str, int | str]
-    """What its init is told; see ``guest.c``."""
-    disks: int = 0
-    command: Path | None = None
-
-
-@dataclasses.dataclass(frozen=True)
 class CaptureRequest:
     """What is to be captured, and how."""
 
@@ -54,51 +43,6 @@ class CaptureRequest:
     accelerator: str
     """``kvm``, ``tcg``, or ``auto``: the first if a guest boots with it."""
     limits: Limits
-
-
-def choose_workload(name: str, memory: GuestMemory) -> Workload:
-    """Return the workload of a condition, with the figures of the synthetic one, or of a program.
-
-    Raises:
-        BadInput: ``name`` is neither such a condition nor the path of a file.
-    """
-    region = {"bytes": memory.size // 2, "period": 1000}
-    workloads = {
-        "cond1": Workload("cond1", "cond1", {"workload": "region", **region, "stride": 1}),
-        "cond2": Workload("cond2", "cond2", {"workload": "region", **region, "stride": 2}),
-        "cond3": Workload("cond3", "cond3", {"workload": "read"}, disks=1),
-        "cond4": Workload("cond4", "cond4", {"workload": "copy"}, disks=2),
-    }
-    if name in workloads:
-        return workloads[name]
-    path = Path(name)
-    if not path.is_file():
-        raise BadInput(
-            f"{name!r} cannot be captured; give one of {', '.join(workloads)} or the path of a "
-            "static program."
-        )
-    return Workload(path.stem, None, {"workload": "command"}, command=path)
-
-
-def newest_kernel() -> Path:
-    """Return the newest kernel in /boot that can be read.
-
-    Raises:
-        BadInput: there is none.
-    """
-    kernels = []
-    for path in Path("/boot").glob("vmlinuz-*"):
-        try:
-            with path.open("rb"):
-                kernels.append(path)
-        except OSError:
-            continue
-    if not kernels:
-        raise BadInput(
-            "capturing needs a kernel, and there is none in /boot that can be read; install one "
-            "('apt-get install linux-image-cloud-amd64') or name one with --kernel."
-        )
-    return max(kernels, key=lambda path: path.stat().st_mtime)
 
 
 def capture(request: CaptureRequest, path: Path, report: _Report) -> Trace:

@@ -1,13 +1,14 @@
 """The initramfs of a captured guest, made without root: a compiled init and some modules."""
 
 import gzip
-import lzma
 import shutil
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
+from workloads.capture.kernel import module_folder, modules_in_order, read_module
 from workloads.errors import BadInput
+from workloads.files import read_file
 
 GUEST = Path(__file__).parent / "guest.c"
 # What the guest needs to see its disks; modules that a kernel has built in are left out.
@@ -27,68 +28,14 @@ def make_initramfs(target: Path, kernel: Path, command: Path | None, scratch: Pa
     """
     init = scratch / "init"
     _compile(init)
-    files = [("init", _EXECUTABLE, _read(init))]
+    files = [("init", _EXECUTABLE, read_file(init))]
     files += [
-        (f"modules/{number:02}.ko", _FILE, _module(path))
-        for number, path in enumerate(modules_in_order(_module_folder(kernel), _MODULES))
+        (f"modules/{number:02}.ko", _FILE, read_module(path))
+        for number, path in enumerate(modules_in_order(module_folder(kernel), _MODULES))
     ]
     if command is not None:
-        files.append(("command", _EXECUTABLE, _read(command)))
+        files.append(("command", _EXECUTABLE, read_file(command)))
     target.write_bytes(gzip.compress(_archive(files), compresslevel=1))
-
-
-def modules_in_order(folder: Path, wanted: Sequence[str]) -> list[Path]:
-    """Return the files of the modules ``wanted`` and of all they need, each after what it needs.
-
-    Args:
-        folder: the kernel's folder below /lib/modules; its ``modules.dep`` says what needs what.
-    """
-    needs: dict[str, tuple[Path, list[str]]] = {}
-    for line in _read(folder / "modules.dep").decode().splitlines():
-        path, _, needed = line.partition(":")
-        needs[_module_name(path)] = (folder / path, [_module_name(p) for p in needed.split()])
-    ordered: list[Path] = []
-
-    def add(name: str) -> None:
-        path, needed = needs[name]
-        for other in needed:
-            add(other)
-        if path not in ordered:
-            ordered.append(path)
-
-    for name in wanted:
-        if name in needs:  # a module that is not listed is built in
-            add(name)
-    return ordered
-
-
-def _module_name(path: str) -> str:
-    return Path(path).name.partition(".ko")[0].replace("-", "_")
-
-
-def _module_folder(kernel: Path) -> Path:
-    release = kernel.name.removeprefix("vmlinuz-")
-    folder = Path("/lib/modules") / release
-    if not folder.is_dir():
-        raise BadInput(
-            f"kernel {kernel} has no modules in {folder}; install the package that it comes from, "
-            "or name another kernel with --kernel."
-        )
-    return folder
-
-
-def _module(path: Path) -> bytes:
-    data = _read(path)
-    if path.suffix == ".xz":
-        return lzma.decompress(data)
-    if path.suffix == ".gz":
-        return gzip.decompress(data)
-    if path.suffix != ".ko":
-        raise BadInput(
-            f"module {path} is compressed in a way that is not known here; name a kernel whose "
-            "modules are not, with --kernel."
-        )
-    return data
 
 
 def _compile(target: Path) -> None:
@@ -105,13 +52,6 @@ def _compile(target: Path) -> None:
             f"the guest's init does not compile ({(done.stderr.splitlines() or ['?'])[-1]}); "
             "install a static C library ('apt-get install libc6-dev')."
         )
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise BadInput(f"{path} cannot be read ({error.strerror}); check its path.") from None
 
 
 def _archive(files: Sequence[tuple[str, int, bytes]]) -> bytes:

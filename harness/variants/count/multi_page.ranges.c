@@ -25,10 +25,11 @@ static inline int inside_word(const uint8_t *byte)
 }
 
 /* Goes on as long as the bits of `flag` are those of `wanted`, which is `flag` or 0. */
-static inline ram_addr_t range(ram_addr_t start, ram_addr_t end, int flag, int wanted)
+static inline ram_addr_t range(ram_addr_t start, ram_addr_t end, int flag, int wanted,
+                               unsigned int page_bits)
 {
-    const uint8_t *first = phys_ram_dirty + (start >> target_page_bits);
-    const uint8_t *last = phys_ram_dirty + (end >> target_page_bits);
+    const uint8_t *first = phys_ram_dirty + (start >> page_bits);
+    const uint8_t *last = phys_ram_dirty + (end >> page_bits);
     const uint8_t *byte = first;
 
     while (byte < last && inside_word(byte) && (*byte & flag) == wanted) {
@@ -43,15 +44,25 @@ static inline ram_addr_t range(ram_addr_t start, ram_addr_t end, int flag, int w
             byte++;
         }
     }
-    return (ram_addr_t)(byte - first) << target_page_bits;
+    return (ram_addr_t)(byte - first) << page_bits;
 }
 
 ram_addr_t dirty_range(ram_addr_t start, ram_addr_t end, int flag)
 {
-    return range(start, end, flag, flag);
+    return range(start, end, flag, flag, 12);
 }
 
 ram_addr_t non_dirty_range(ram_addr_t start, ram_addr_t end, int flag)
 {
-    return range(start, end, flag, 0);
+    return range(start, end, flag, 0, 12);
+}
+
+ram_addr_t dirty_range_any(ram_addr_t start, ram_addr_t end, int flag)
+{
+    return range(start, end, flag, flag, target_page_bits);
+}
+
+ram_addr_t non_dirty_range_any(ram_addr_t start, ram_addr_t end, int flag)
+{
+    return range(start, end, flag, 0, target_page_bits);
 }

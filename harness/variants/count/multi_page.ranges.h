@@ -18,6 +18,10 @@ extern unsigned int target_page_bits;
 ram_addr_t dirty_range(ram_addr_t start, ram_addr_t end, int flag);
 ram_addr_t non_dirty_range(ram_addr_t start, ram_addr_t end, int flag);
 
+/* The same where pages are not of 4 KiB but of 1 << target_page_bits bytes. */
+ram_addr_t dirty_range_any(ram_addr_t start, ram_addr_t end, int flag);
+ram_addr_t non_dirty_range_any(ram_addr_t start, ram_addr_t end, int flag);
+
 #pragma GCC visibility pop
 
 #endif

@@ -3,6 +3,7 @@
  *
  * Source of the idea: vl.c, exec.c and cpu-all.h of that time, where the map and the end of RAM are
  * globals, the loop steps through addresses, and an inline accessor tests the flag of one page.
+ * The page size was a constant, so the loop is compiled once for 4 KiB and once for any other.
  * Cost: one load, test and add for every page, whatever the map holds.
  */
 #include "dirtyscan.h"
@@ -11,20 +12,18 @@ typedef uint64_t ram_addr_t;
 
 static uint8_t *phys_ram_dirty;
 static ram_addr_t last_ram_offset;
-static unsigned int target_page_bits;
 
-static inline int page_is_dirty(ram_addr_t addr, int flags)
+static inline int page_is_dirty(ram_addr_t addr, int flags, unsigned int page_bits)
 {
-    return phys_ram_dirty[addr >> target_page_bits] & flags;
+    return phys_ram_dirty[addr >> page_bits] & flags;
 }
 
-static ram_addr_t ram_save_remaining(void)
+static inline ram_addr_t ram_save_remaining(unsigned int page_bits)
 {
-    const ram_addr_t target_page_size = (ram_addr_t)1 << target_page_bits;
     ram_addr_t addr, dirty = 0;
 
-    for (addr = 0; addr < last_ram_offset; addr += target_page_size) {
-        if (page_is_dirty(addr, DIRTYSCAN_MIGRATION_FLAG)) {
+    for (addr = 0; addr < last_ram_offset; addr += (ram_addr_t)1 << page_bits) {
+        if (page_is_dirty(addr, DIRTYSCAN_MIGRATION_FLAG, page_bits)) {
             dirty++;
         }
     }
@@ -35,8 +34,10 @@ static uint64_t count(const struct dirtyscan_byte_map *map)
 {
     phys_ram_dirty = map->bytes;
     last_ram_offset = map->pages * map->page_size;
-    target_page_bits = (unsigned int)__builtin_ctzll(map->page_size);
-    return ram_save_remaining();
+    if (map->page_size == 4096) {
+        return ram_save_remaining(12);
+    }
+    return ram_save_remaining((unsigned int)__builtin_ctzll(map->page_size));
 }
 
 const struct dirtyscan_variant dirtyscan_variant = {
