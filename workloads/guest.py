@@ -80,14 +80,21 @@ class IdleParameters:
     hot: int = parameter(
         24,
         unit="pages",
-        reason="written in every tick: run queue, timer wheel, interrupt and task stacks, clock; "
-        "a few pages for each of the handful of daemons that wake many times a second",
+        reason="written in every tick: run queue, timer wheel, interrupt and task stacks, clock",
     )
-    stray: int = parameter(
-        8,
+    daemons: int = parameter(
+        10,
+        unit="daemons",
+        reason="that wake now and then: the system logger, cron, mail, terminals and the like",
+    )
+    daemon_pages: int = parameter(
+        5,
         unit="pages",
-        reason="anywhere in the resident pages, newly chosen in every tick: daemons that wake "
-        "about once a second",
+        reason="written whenever a daemon wakes, always the same: its stacks, its task, its data. "
+        "In captured guests, too, what is written beside the workload is the same few pages",
+    )
+    daemon_period: int = parameter(
+        1000, unit="ms", minimum=1, reason="from one time that a daemon wakes to the next"
     )
 
 
@@ -98,12 +105,18 @@ class Idle:
         self.resident = min(memory.share(parameters.resident), memory.pages)
         self.uniform = np.ones(memory.pages, dtype=np.bool_)
         self.uniform[: self.resident] = False
-        self._draws = Draws(seed, "idle")
-        self._hot = self._draws.below(self.resident, min(parameters.hot, self.resident))
-        self._stray = min(parameters.stray, self.resident)
+        self._period = parameters.daemon_period
+        draws = Draws(seed, "idle")
+        self._hot = draws.below(self.resident, parameters.hot)
+        self._daemons = [
+            (int(draws.below(self._period, 1)[0]), draws.below(self.resident, daemon_pages))
+            for daemon_pages in [parameters.daemon_pages] * parameters.daemons
+        ]
 
     def write(self, start_ms: int, end_ms: int, dirty: NDArray[np.bool_]) -> None:
         """See :class:`Guest`."""
         if end_ms > start_ms:
             dirty[self._hot] = True
-            dirty[self._draws.below(self.resident, self._stray)] = True
+        for phase, pages in self._daemons:
+            if (start_ms + phase) // self._period != (end_ms + phase) // self._period:
+                dirty[pages] = True

@@ -27,7 +27,7 @@ from harness.table import console, results_table
 from workloads.errors import BadInput
 
 DEFAULT_VARIANTS = ("multi_page",)
-FULL_BUDGET, QUICK_BUDGET = 150.0, 12.0
+FULL_BUDGET, QUICK_BUDGET = 150.0, 15.0
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
