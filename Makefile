@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: bench capture quick test lint types lock clean
+.PHONY: bench capture reference quick test lint types lock clean
 
 bench: $(READY)
 	$(BIN)/dirtyscan bench --plots plots
@@ -14,6 +14,10 @@ capture: $(READY)
 		$(BIN)/dirtyscan trace capture $$condition --output workloads/captured || exit; \
 	done
 	$(BIN)/dirtyscan bench --plots plots
+
+# Makes the result that is committed as the reference of this machine's CPU.
+reference: $(READY)
+	$(BIN)/dirtyscan bench --output "results/{cpu}" --plots "results/{cpu}/plots"
 
 quick: $(READY)
 	$(BIN)/dirtyscan bench --quick --plots plots

@@ -4,6 +4,7 @@ import dataclasses
 import importlib.metadata
 import os
 import platform
+import re
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,6 +25,12 @@ def cpu_model() -> str:
         if name.strip() in ("model name", "Hardware", "cpu model"):
             return value.strip()
     return platform.processor() or platform.machine()
+
+
+def cpu_slug() -> str:
+    """Return the name of the CPU in small letters, digits and hyphens, for a folder."""
+    plain = re.sub(r"\((R|TM|C)\)", " ", cpu_model(), flags=re.IGNORECASE)
+    return re.sub(r"[^a-z0-9]+", "-", plain.lower()).strip("-")
 
 
 def describe_environment(

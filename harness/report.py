@@ -11,7 +11,7 @@ from harness.figures.style import save
 from harness.results import SNAPSHOTS, SPEEDUPS, read_table
 from workloads.conditions import CONDITIONS
 from workloads.profile import profile_trace
-from workloads.trace import Trace, open_trace
+from workloads.trace import ORIGINS, Trace, open_trace
 
 
 def write_report(results: Path, plots: Path) -> list[Path]:
@@ -22,7 +22,8 @@ def write_report(results: Path, plots: Path) -> list[Path]:
     """
     written = save(draw_speedups(read_table(results, SPEEDUPS)), plots, "speedups")
     written += save(draw_runtime(read_table(results, SNAPSHOTS)), plots, "runtime")
-    traces = [open_trace(path) for path in sorted((results / "traces").glob("*.trace"))]
+    traces = [open_trace(path) for path in (results / "traces").glob("*.trace")]
+    traces.sort(key=lambda t: (t.source.name, ORIGINS.index(t.source.origin)))
     if traces:
         figure = draw_memory(traces, [trace_title(trace) for trace in traces])
         written += save(figure, plots, "traces")
@@ -39,7 +40,7 @@ def comparable(traces: Sequence[Trace]) -> list[tuple[str, list[Trace]]]:
     for trace in traces:
         groups.setdefault(trace.source.condition or trace.source.name, []).append(trace)
     return [
-        (name.capitalize(), sorted(group, key=lambda t: t.source.origin, reverse=True))
+        (name.capitalize(), group)
         for name, group in groups.items()
         if len({trace.source.origin for trace in group}) > 1
     ]

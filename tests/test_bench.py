@@ -197,6 +197,27 @@ class TestInterruption:
         for name, content in kept.items():
             assert (tmp_path / "results/latest/samples" / name).read_bytes() == content
 
+    @pytest.mark.parametrize("field", ["version", "host", "rounds"])
+    def test_a_run_of_another_time_or_place_is_not_gone_on_with(
+        self, field: str, dirtyscan: Run, tmp_path: Path
+    ) -> None:
+        run = self.start(tmp_path)
+        self.wait_for_samples(tmp_path, 2)
+        run.kill()
+        run.communicate()
+        kept = self.samples(tmp_path)
+        path = tmp_path / "results/latest/unfinished/plan.json"
+        plan = json.loads(path.read_text())
+        path.write_text(json.dumps({**plan, field: 3 if field == "rounds" else "another"}))
+        done = dirtyscan(*self.LONG, "--resume")
+        assert done.returncode == 2
+        assert f"differs from this one in its {field}" in done.stderr
+        path.write_text("{")
+        done = dirtyscan(*self.LONG, "--resume")
+        assert done.returncode == 2
+        assert "plan.json, cannot be read" in done.stderr
+        assert self.samples(tmp_path) == kept
+
     def test_a_damaged_sample_is_refused_and_kept(self, dirtyscan: Run, tmp_path: Path) -> None:
         run = self.start(tmp_path)
         self.wait_for_samples(tmp_path, 3)

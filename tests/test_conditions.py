@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from workloads.conditions import CONDITIONS
+from workloads.errors import BadInput
 from workloads.guest import GuestMemory
 from workloads.page_cache import (
     FileCopier,
@@ -163,6 +164,18 @@ def test_pages_that_were_written_no_longer_cost_9_bytes() -> None:
         guest = kind(MEMORY, parameters, 1)  # type: ignore[arg-type]
         for dirty in written(guest, 30):
             assert not guest.uniform[dirty].any()
+
+
+def test_a_guest_that_does_not_fit_the_machine_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Little:
+        available = 2**30
+
+    monkeypatch.setattr("psutil.virtual_memory", Little)
+    make_recipe(CONDITIONS["cond1"], GuestMemory(2**40))
+    with pytest.raises(BadInput, match=r"needs 2GiB for its maps .* give at most 1024GiB"):
+        make_recipe(CONDITIONS["cond1"], GuestMemory(2**41))
 
 
 @pytest.mark.parametrize("name", CONDITIONS)

@@ -14,7 +14,7 @@ from harness.commands.options import (
     workload_memory,
     workload_settings,
 )
-from harness.environment import describe_environment
+from harness.environment import cpu_slug, describe_environment
 from harness.experiment import Experiment, Outcome
 from harness.machine import Watch
 from harness.plan import Plan
@@ -70,7 +70,10 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         help=f"time to measure at most; default: {FULL_BUDGET:g}, with --quick {QUICK_BUDGET:g}",
     )
     parser.add_argument(
-        "--output", default="results/latest", metavar="DIR", help="default: %(default)s"
+        "--output",
+        default="results/latest",
+        metavar="DIR",
+        help="default: %(default)s; {cpu} in it stands for the name of this machine's CPU",
     )
     parser.add_argument("--plots", metavar="DIR", help="also write the plots of the report there")
     parser.add_argument("--resume", action="store_true", help="go on with a run that was cut short")
@@ -86,7 +89,7 @@ def run(options: argparse.Namespace) -> int:
     """Do what ``options`` ask for."""
     out, log = console(), console(stderr=True)
     request = _request(options)
-    with RunFolder(Path(options.output)) as folder:
+    with RunFolder(_folder(options.output)) as folder:
         plan = _plan(options, request, folder, log)
         watch = Watch()
         outcome = _measure(plan, folder, _budget(options), log)
@@ -100,9 +103,14 @@ def run(options: argparse.Namespace) -> int:
         out.print(f"disturbed: {evidence} while this was measured", soft_wrap=True)
     out.print(f"results: {folder.path}", soft_wrap=True)
     if options.plots:
-        write_report(folder.path, Path(options.plots))
-        out.print(f"plots: {options.plots}", soft_wrap=True)
+        plots = _folder(options.plots)
+        write_report(folder.path, plots)
+        out.print(f"plots: {plots}", soft_wrap=True)
     return 0
+
+
+def _folder(name: str) -> Path:
+    return Path(name.replace("{cpu}", cpu_slug()))
 
 
 def _request(options: argparse.Namespace) -> Request:

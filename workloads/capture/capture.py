@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from workloads.capture.disk import make_disk
 from workloads.capture.initramfs import make_initramfs
 from workloads.capture.migration import Limits, Migration, migrate_away
-from workloads.capture.qemu import Machine, Qemu, can_use_kvm, private_folder, running
+from workloads.capture.qemu import Machine, Qemu, can_use_kvm, find_program, private_folder, running
 from workloads.capture.rounds import Poll, Round, check_counters, find_rounds, snapshots
 from workloads.capture.stream import PAGE_SIZE, RamBlock
 from workloads.capture.workload import Workload
@@ -52,6 +52,7 @@ def capture(request: CaptureRequest, path: Path, report: _Report) -> Trace:
         BadInput: something that is needed is not here, the guest does not boot, the migration
             fails, or what was captured does not agree with QEMU's own counters.
     """
+    find_program()  # before all that would be for nothing without it
     with private_folder() as folder:
         machine = _prepare(request, folder)
         accelerators = ["kvm", "tcg"] if request.accelerator == "auto" else [request.accelerator]

@@ -2,6 +2,7 @@
 
 import gzip
 import lzma
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -27,7 +28,7 @@ def newest_kernel() -> Path:
             "capturing needs a kernel, and there is none in /boot that can be read; install one "
             "('apt-get install linux-image-cloud-amd64') or name one with --kernel."
         )
-    return max(kernels, key=lambda path: path.stat().st_mtime)
+    return max(kernels, key=lambda path: [int(n) for n in re.findall(r"\d+", path.name)])
 
 
 def modules_in_order(folder: Path, wanted: Sequence[str]) -> list[Path]:

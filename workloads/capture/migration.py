@@ -1,6 +1,7 @@
 """A live migration into our own sink: the stream is decoded as it arrives, and not stored."""
 
 import asyncio
+import contextlib
 import dataclasses
 import time
 from collections.abc import Callable
@@ -59,11 +60,18 @@ class _Sink:
                 self.arrivals.append((self.now(), len(self.decoder.sent)))
             self.decoder.finish()
         except Exception as error:  # handed to whoever waits
-            self.finished.set_exception(error)
+            if not self.finished.cancelled():
+                self.finished.set_exception(error)
         else:
-            self.finished.set_result(None)
+            if not self.finished.cancelled():
+                self.finished.set_result(None)
         finally:
             writer.close()
+
+    async def aclose(self) -> None:
+        """Say that nobody waits any more, however the stream ends."""
+        if not self.finished.cancel() and not self.finished.cancelled():
+            self.finished.exception()
 
     def now(self) -> float:
         return time.monotonic() - self.started
@@ -84,7 +92,7 @@ async def migrate_away(
     sink = _Sink()
     socket = folder / "migration"
     server = await asyncio.start_unix_server(sink.take, str(socket), limit=_READ)
-    async with server:
+    async with server, contextlib.aclosing(sink):
         await qemu.execute(
             "migrate-set-parameters",
             **{"max-bandwidth": limits.bandwidth, "downtime-limit": limits.max_downtime},

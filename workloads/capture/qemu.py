@@ -19,6 +19,7 @@ from workloads.errors import BadInput
 PROGRAM = "qemu-system-x86_64"
 PACKAGES = "apt-get install qemu-system-x86 linux-image-cloud-amd64"
 _MARK = b"dirtyscan: "
+_LONGEST_FOLDER = 90  # a socket's whole path has room for 107 bytes
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
@@ -117,6 +118,18 @@ class Qemu:
         self._console.cancel()
 
 
+def find_program() -> str:
+    """Return the path of QEMU.
+
+    Raises:
+        BadInput: it is not here.
+    """
+    program = shutil.which(PROGRAM)
+    if program is None:
+        raise BadInput(f"capturing needs {PROGRAM}, which is not here; install it ('{PACKAGES}').")
+    return program
+
+
 @contextlib.asynccontextmanager
 async def running(machine: Machine, folder: Path) -> AsyncIterator[Qemu]:
     """Start ``machine``, with its sockets in ``folder``; it ends with the block.
@@ -124,12 +137,9 @@ async def running(machine: Machine, folder: Path) -> AsyncIterator[Qemu]:
     Raises:
         BadInput: QEMU is not here or does not start.
     """
-    program = shutil.which(PROGRAM)
-    if program is None:
-        raise BadInput(f"capturing needs {PROGRAM}, which is not here; install it ('{PACKAGES}').")
     socket = folder / "qmp"
     process = await asyncio.create_subprocess_exec(
-        program,
+        find_program(),
         *_options(machine, socket),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
@@ -150,6 +160,11 @@ async def running(machine: Machine, folder: Path) -> AsyncIterator[Qemu]:
 def private_folder() -> Iterator[Path]:
     """Yield a folder that only this user can enter, gone after the block."""
     with tempfile.TemporaryDirectory(prefix="dirtyscan-") as name:  # made with mode 0700
+        if len(name) > _LONGEST_FOLDER:
+            raise BadInput(
+                f"sockets cannot be made in {name} because its path is too long; set TMPDIR to a "
+                "folder with a shorter one."
+            )
         yield Path(name)
 
 
