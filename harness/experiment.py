@@ -45,8 +45,8 @@ class Outcome:
     speedups: Mapping[Pair, Interval]
     processes: Mapping[str, int]
     """By trace, how many processes measured it."""
-    stopped: Mapping[str, str]
-    """By trace: ``precise``, or ``budget`` if time ran out before."""
+    stopped: Mapping[Pair, str]
+    """``precise``, or ``budget`` if time ran out before the interval was narrow enough."""
 
 
 class Experiment:
@@ -154,19 +154,25 @@ class Experiment:
         open_ = self._open()
         worst = max((self._half_width(key) for key in open_), default=0.0)
         processes = len(self._samples) - 1
-        # An interval narrows with the square root of the number of processes.
-        needed = max(MIN_PROCESSES, processes * min(100.0, worst / self._plan.precision) ** 2)
+        needed = float(MIN_PROCESSES)
+        if processes >= MIN_PROCESSES:
+            # An interval narrows with the square root of the number of processes.
+            needed = processes * min(100.0, worst / self._plan.precision) ** 2
         expected = min(self._budget, elapsed * needed / processes) if open_ else elapsed
         return Progress(processes, elapsed, max(expected, elapsed), worst, len(open_))
 
     def _outcome(self) -> Outcome:
         keys = [trace.key for trace in self._plan.traces]
         lane = self._plan.pairs()[0][1]
+        speedups = {pair: confidence_interval(logs) for pair, logs in self._logs.items()}
         return Outcome(
             tuple(self._samples),
-            {pair: confidence_interval(logs) for pair, logs in self._logs.items()},
+            speedups,
             {key: len(self._logs[key, lane]) for key in keys},
-            {key: "precise" if self._is_precise(key) else "budget" for key in keys},
+            {
+                pair: "precise" if interval.half_width <= self._plan.precision else "budget"
+                for pair, interval in speedups.items()
+            },
         )
 
 

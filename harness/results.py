@@ -20,6 +20,7 @@ from workloads.files import write_text
 from workloads.trace import Trace, open_trace
 
 SPEEDUPS, SNAPSHOTS = "speedups.csv", "snapshots.csv"
+_PRIVATE = ("hostname", "python_executable")
 PYPERF, ENVIRONMENT = "pyperf.json", "environment.json"
 
 
@@ -120,7 +121,7 @@ def _row(
         claim=claim.name if claim else "",
         noise_floor=lane.noise_floor,
         processes=outcome.processes[planned.key],
-        stopped=outcome.stopped[planned.key],
+        stopped=outcome.stopped[planned.key, number],
     )
 
 
@@ -170,6 +171,19 @@ def merge_suites(outcome: Outcome) -> pyperf.BenchmarkSuite:
     return suite
 
 
+def without_private(suite: str) -> str:
+    """Return pyperf's JSON without what names a person's machine and folders.
+
+    Results are published, and neither says anything about a measurement.
+    """
+    document = json.loads(suite)
+    runs = [run for benchmark in document["benchmarks"] for run in benchmark["runs"]]
+    for holder in (document, *document["benchmarks"], *runs):
+        for name in _PRIVATE:
+            holder.get("metadata", {}).pop(name, None)
+    return json.dumps(document, separators=(",", ":")) + "\n"
+
+
 def write_results(
     folder: Path, plan: Plan, base: Path, outcome: Outcome, environment: dict[str, Any]
 ) -> None:
@@ -181,7 +195,7 @@ def write_results(
     rows, snapshot_rows = make_rows(plan, base, outcome)
     suite = io.StringIO()
     merge_suites(outcome).dump(suite)
-    write_text(folder / PYPERF, suite.getvalue())
+    write_text(folder / PYPERF, without_private(suite.getvalue()))
     write_text(folder / SNAPSHOTS, _csv(snapshot_rows))
     write_text(folder / ENVIRONMENT, json.dumps(environment, indent=1) + "\n")
     # Last, because it is what others look for.
@@ -192,7 +206,6 @@ def describe_layout(plan: Plan, outcome: Outcome) -> dict[str, Any]:
     """Return how the measurement was laid out, for ``environment.json``."""
     return {
         "processes": dict(outcome.processes),
-        "stopped": dict(outcome.stopped),
         "rounds": plan.rounds,
         "warmups": plan.warmups,
         "precision": plan.precision,

@@ -32,7 +32,7 @@ def draw_comparison(groups: Sequence[tuple[str, Sequence[Profile]]]) -> Figure:
             third.set_ylabel("share of\ndirty pages")
             second.set_yscale("log")
             second.set_ylim(0.8, None)
-            third.set_xscale("log", base=8)
+            third.set_xscale("log", base=16)
             third.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
             third.xaxis.set_minor_locator(NullLocator())
             second.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
