@@ -1,8 +1,18 @@
-"""``python -m harness`` is ``dirtyscan``."""
+"""``dirtyscan``, and ``python -m harness``."""
 
 import sys
 
-from harness.cli import main
+
+def run() -> int:
+    """Run the command line; Ctrl-C while it is still being loaded is no error either."""
+    try:
+        from harness.cli import main
+
+        return main()
+    except KeyboardInterrupt:
+        print("dirtyscan: interrupted", file=sys.stderr)
+        return 130
+
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run())

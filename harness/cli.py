@@ -10,11 +10,11 @@ from harness import __version__
 from harness.commands import bench, doctor, report, trace, variants
 from workloads.errors import BadInput
 
-BAD_INPUT, INTERRUPTED, BROKEN_PIPE = 2, 130, 141
+BAD_INPUT, BROKEN_PIPE = 2, 141
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run ``dirtyscan`` and return its exit status."""
+    """Run ``dirtyscan`` and return its exit status; Ctrl-C is left to the caller."""
     options = _parser().parse_args(arguments)
     try:
         status: int = options.run(options)
@@ -22,9 +22,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BadInput as error:
         print(f"dirtyscan: {error}", file=sys.stderr)
         return BAD_INPUT
-    except KeyboardInterrupt:
-        print("dirtyscan: interrupted", file=sys.stderr)
-        return INTERRUPTED
     except BrokenPipeError:
         # The reader has gone (dirtyscan ... | head); what is still buffered must not raise again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

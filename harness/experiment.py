@@ -2,7 +2,6 @@
 
 import dataclasses
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -13,6 +12,7 @@ from harness.run_folder import RunFolder
 from harness.samples import Samples, read_samples
 from harness.statistics import Interval, confidence_interval, process_log_speedup
 from workloads.errors import BadInput
+from workloads.processes import describe_status
 
 # Ranks give an interval from 6 processes on. But stopping as soon as an interval is narrow prefers
 # intervals that are narrow by luck, the more so the fewer processes it starts from.
@@ -120,7 +120,7 @@ class Experiment:
             raise BadInput(errors.strip().splitlines()[-1])
         if worker.returncode:
             raise BadInput(
-                f"measuring process {index} ended with {_how(worker.returncode)}: "
+                f"measuring process {index} ended with {describe_status(worker.returncode)}: "
                 f"{(errors.strip().splitlines() or ['it said nothing'])[-1]}"
             )
         return read_samples(self._folder.sample_path(index))
@@ -174,7 +174,3 @@ class Experiment:
                 for pair, interval in speedups.items()
             },
         )
-
-
-def _how(status: int) -> str:
-    return f"signal {signal.Signals(-status).name}" if status < 0 else f"status {status}"

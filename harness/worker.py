@@ -25,10 +25,7 @@ are so small that reading the clock would be seen. More than one shows the branc
 map again, which a migration never does.
 """
 
-import ctypes
 import itertools
-import os
-import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -41,11 +38,10 @@ from harness.native import LoadedVariant, Stopwatch, load_variant
 from harness.plan import Lane, Plan, PlannedTrace
 from harness.samples import Samples, read_samples, samples_path, write_samples
 from workloads.errors import BadInput
+from workloads.processes import end_with_parent
 from workloads.trace import Trace, open_trace
 
 CLOCK_SHARE = 0.01  # of a timed interval that reading the clock may take
-
-_PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 _Elapsed = NDArray[np.uint64]
 
@@ -205,22 +201,11 @@ def calibrated_calls(samples: Samples) -> dict[str, int]:
     }
 
 
-def _die_with(parent: int) -> None:
-    """Have the kernel end this process with process ``parent``, however that one ends.
-
-    A process that went on measuring would disturb the run that is started next, and write samples
-    into it.
-    """
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:  # it ended before it was asked for
-        os.kill(os.getpid(), signal.SIGKILL)
-
-
 def main(arguments: Sequence[str]) -> int:
     """Run one process: ``PARENT PLAN FOLDER INDEX [TRACE...]``; index 0 checks and calibrates."""
     parent, plan_path, folder, index, *keys = arguments
     target = Path(folder)
-    _die_with(int(parent))
+    end_with_parent(int(parent))
     try:
         plan = Plan.from_json(Path(plan_path).read_text(encoding="utf-8"))
         worker = Worker(plan, Path(plan_path).parent, int(index))

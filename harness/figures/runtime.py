@@ -49,7 +49,7 @@ def _draw_panel(axes: Axes, group: pd.DataFrame, variants: list[str]) -> None:
             alpha=0.6,
             color=variant_colour(str(variant), variants),
             label=str(variant),
-            rasterized=len(points) > 2000,
+            rasterized=len(points) > 200,  # as outlines thousands of points make a large file
         )
     axes.set_yscale("log")
     plain_log_axis(axes.yaxis)

@@ -82,7 +82,8 @@ def save(figure: Figure, folder: Path, name: str) -> list[Path]:
     for path in paths:
         data = io.BytesIO()
         metadata = {"Date": None} if path.suffix == ".svg" else {}
-        figure.savefig(data, format=path.suffix[1:], metadata=metadata, bbox_inches="tight")
+        with house_style():  # some settings take effect only now
+            figure.savefig(data, format=path.suffix[1:], metadata=metadata, bbox_inches="tight")
         with replacing(path) as file:
             file.write(data.getvalue())
     return paths

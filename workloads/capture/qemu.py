@@ -2,11 +2,10 @@
 
 import asyncio
 import contextlib
-import ctypes
 import dataclasses
+import functools
 import os
 import shutil
-import signal
 import tempfile
 from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
@@ -15,12 +14,12 @@ from typing import Any
 from qemu.qmp import ConnectError, ExecuteError, QMPClient, QMPError
 
 from workloads.errors import BadInput
+from workloads.processes import describe_status, end_with_parent
 
 PROGRAM = "qemu-system-x86_64"
 PACKAGES = "apt-get install qemu-system-x86 linux-image-cloud-amd64"
 _MARK = b"dirtyscan: "
 _LONGEST_FOLDER = 90  # a socket's whole path has room for 107 bytes
-_PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 @dataclasses.dataclass(frozen=True)
@@ -98,7 +97,7 @@ class Qemu:
             if _MARK in line:
                 self._hear(text.partition(_MARK.decode())[2])
         if not self._failure:
-            self._failure = f"QEMU ended ({_how(await self._process.wait())})"
+            self._failure = f"QEMU ended ({describe_status(await self._process.wait())})"
         self._ready.set()
 
     def _hear(self, message: str) -> None:
@@ -145,7 +144,7 @@ async def running(machine: Machine, folder: Path) -> AsyncIterator[Qemu]:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
         start_new_session=True,  # Ctrl-C is for us; we end QEMU
-        preexec_fn=_end_with_parent,
+        preexec_fn=functools.partial(end_with_parent, os.getpid()),
     )
     monitor = QMPClient("capture")
     qemu = Qemu(process, monitor)
@@ -191,14 +190,6 @@ async def _connect(qemu: Qemu, monitor: QMPClient, socket: Path) -> None:
         await asyncio.sleep(0.05)
         qemu.check()
     raise BadInput("QEMU does not open its monitor; see whether it runs by hand.")
-
-
-def _end_with_parent() -> None:
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
-def _how(status: int) -> str:
-    return f"signal {signal.Signals(-status).name}" if status < 0 else f"status {status}"
 
 
 def can_use_kvm() -> bool:

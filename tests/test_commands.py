@@ -1,0 +1,95 @@
+"""Commands that other tests do not run, and what the documentation says of them."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from tests.conftest import Run
+
+ROOT = Path(__file__).parent.parent
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def test_doctor_says_what_it_sees(dirtyscan: Run) -> None:
+    done = dirtyscan("doctor")
+    assert done.returncode == 0
+    state = [
+        "load",
+        "governor",
+        "turbo",
+        "SMT",
+        "steal",
+        "throttling",
+        "affinity",
+        "isolated",
+        "clock",
+        "address",
+    ]
+    tools = ["cc:", "gcc:", "clang:", "valgrind:", "perf:", "qemu-system-x86_64:", "zig:", "KVM:"]
+    for name in state + tools:
+        assert name in done.stdout
+    assert "\x1b" not in done.stdout
+
+
+def test_doctor_calibrates(dirtyscan: Run) -> None:
+    done = dirtyscan("doctor", "--calibrate", "1")
+    assert done.returncode == 0, done.stderr
+    found = re.search(r"from (\S+) to (\S+) over", done.stdout)
+    assert found
+    assert 0.9 < float(found.group(1)) <= float(found.group(2)) < 1.1
+
+
+def test_variants_lists_what_there_is(dirtyscan: Run) -> None:
+    done = dirtyscan("variants")
+    assert done.returncode == 0
+    assert {"page_by_page", "multi_page"} <= set(done.stdout.split())
+
+
+def test_compare_puts_traces_beside_each_other(dirtyscan: Run, tmp_path: Path) -> None:
+    made = dirtyscan("trace", "synthesize", "cond1", "cond2-full", "--set", "max_ticks=20")
+    assert made.returncode == 0, made.stderr
+    done = dirtyscan("trace", "compare", "traces/cond2-full.trace", "traces/cond1.trace")
+    assert done.returncode == 0, done.stderr
+    rows = [line.split() for line in done.stdout.splitlines() if "synthetic" in line]
+    assert [row[0] for row in rows] == ["cond2-full", "cond1"]
+    assert all(float(row[-2]) > 0 for row in rows)
+    assert (tmp_path / "plots/comparison.png").exists()
+
+
+def test_the_memory_of_a_trace_is_drawn(dirtyscan: Run, tmp_path: Path) -> None:
+    dirtyscan("trace", "synthesize", "cond4", "--guest-memory", "16MiB")
+    done = dirtyscan("trace", "plot", "traces/cond4.trace")
+    assert done.stdout.split() == ["plots/trace-cond4.png", "plots/trace-cond4.svg"]
+    assert (tmp_path / "plots/trace-cond4.png").stat().st_size > 5000
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_links_lead_somewhere(document: Path) -> None:
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)", document.read_text(encoding="utf-8")):
+        assert (document.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_commands_in_documents_have_options_that_exist(document: Path, dirtyscan: Run) -> None:
+    text = document.read_text(encoding="utf-8").replace("\\|", "|")
+    for command in set(re.findall(r"`(?:\.venv/bin/)?dirtyscan ([^`]+)`", text)):
+        words = shlex.split(command)
+        names = [w for w in words[: 2 if words[0] == "trace" else 1] if w.islower()]
+        said = dirtyscan(*names, "--help")
+        assert said.returncode == 0, command
+        for option in (word.partition("=")[0] for word in words if word.startswith("--")):
+            assert option in said.stdout, command
+
+
+def test_the_figures_in_the_readme_are_those_of_the_reference() -> None:
+    rows = pd.read_csv(ROOT / "results/intel-xeon-processor/speedups.csv")
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    lines = {line.split("|")[1].split(",")[0].strip().lower(): line for line in text.splitlines()
+             if line.startswith("| Cond")}  # fmt: skip
+    for row in rows[~rows["noise_floor"]].to_dict("records"):
+        figure = f"{row['speedup']:.2f} ({row['speedup_low']:.2f} to {row['speedup_high']:.2f})"
+        assert figure in lines[row["condition"]]
+        assert row["verdict"] in lines[row["condition"]]

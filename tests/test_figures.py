@@ -1,0 +1,85 @@
+"""What pictures show, apart from how they look."""
+
+import itertools
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+
+from harness.figures.comparison import draw_comparison
+from harness.figures.memory import dirty_shares, draw_memory
+from harness.figures.runtime import draw_runtime
+from harness.figures.speedups import draw_speedups
+from harness.figures.style import save
+from tests.conftest import store
+from workloads.profile import profile_trace
+from workloads.trace import Trace
+
+REFERENCE = Path(__file__).parent.parent / "results" / "intel-xeon-processor"
+
+
+@pytest.fixture
+def trace(tmp_path: Path) -> Trace:
+    random = np.random.default_rng(8)
+    return store(tmp_path / "t.trace", [random.random(777) < random.random() for _ in range(30)])
+
+
+def test_cells_are_shares_of_their_pages(trace: Trace) -> None:
+    maps = [np.unpackbits(b, count=777, bitorder="little") for b in trace.bitmaps()]
+    shares = dirty_shares(trace, 10, 30)
+    assert shares.shape == (10, 30)
+    for column, dirty in enumerate(maps):
+        edges = [777 * row // 10 for row in range(11)]
+        naive = [dirty[a:b].mean() for a, b in itertools.pairwise(edges)]
+        assert shares[:, column] == pytest.approx(naive)
+    assert dirty_shares(trace, 1000, 1000).shape == (777, 30)
+
+
+def test_a_profile_counts_runs_and_their_lengths(tmp_path: Path) -> None:
+    dirty = np.zeros(100, dtype=bool)
+    dirty[[0, 10, 11, 20, 21, 22, 99]] = True
+    dirty[40:72] = True
+    profile = profile_trace(store(tmp_path / "t", [dirty, np.zeros(100, dtype=bool)]))
+    assert profile.runs.tolist() == [5, 0]
+    assert profile.dirty.tolist() == [39, 0]
+    assert profile.run_lengths.tolist() == [2, 2, 0, 0, 0, 1, 0]  # 1, 1, 2, 3, 32
+    assert profile.mean_run == pytest.approx(39 / 5)
+
+
+def check_axes(figure: Figure) -> None:
+    for axes in figure.axes:
+        if axes.get_visible():
+            assert axes.has_data() or axes.get_ylabel()
+
+
+def test_the_reference_can_be_drawn_again(trace: Trace, tmp_path: Path) -> None:
+    rows = pd.read_csv(REFERENCE / "speedups.csv")
+    snapshots = pd.read_csv(REFERENCE / "snapshots.csv")
+    speedups = draw_speedups(rows)
+    (axes,) = speedups.axes
+    assert [tick.get_text() for tick in axes.get_xticklabels()] == [f"Cond{n}" for n in range(1, 5)]
+    assert "speedup" in axes.get_ylabel()
+    shown = {text.get_text() for text in axes.texts}
+    measured = rows[~rows["noise_floor"]]["speedup"]
+    assert {f"{value:.2f}" for value in measured} <= shown
+    runtime = draw_runtime(snapshots)
+    assert [axes.get_title(loc="left") for axes in runtime.axes][:2] == [
+        "Cond1, synthetic",
+        "Cond1, captured",
+    ]
+    for number, figure in enumerate((speedups, runtime, draw_memory([trace], ["t"]))):
+        check_axes(figure)
+        paths = save(figure, tmp_path, str(number))
+        assert [path.suffix for path in paths] == [".png", ".svg"]
+    check_axes(draw_comparison([("t", [profile_trace(trace)])]))
+
+
+def test_the_same_data_make_the_same_picture(trace: Trace, tmp_path: Path) -> None:
+    files = [
+        path.read_bytes()
+        for folder in ("a", "b")
+        for path in save(draw_memory([trace], ["t"]), tmp_path / folder, "p")
+    ]
+    assert files[:2] == files[2:]
