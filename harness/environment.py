@@ -4,33 +4,17 @@ import dataclasses
 import importlib.metadata
 import os
 import platform
-import re
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from harness import __version__
-from harness.machine import Disturbance, inspect_machine, read_line
+from harness.cpu import cpu_caches, cpu_flags, cpu_model
+from harness.machine import Disturbance, inspect_machine
 from harness.toolchain import FORM, Toolchain
 
 _PACKAGES = ("numpy", "scipy", "pandas", "matplotlib", "pyperf", "psutil", "ziglang")
-_CPU = Path("/sys/devices/system/cpu")
-
-
-def cpu_model() -> str:
-    """Return the name of the CPU as Linux gives it."""
-    for line in read_line(Path("/proc/cpuinfo")).splitlines():
-        name, _, value = line.partition(":")
-        if name.strip() in ("model name", "Hardware", "cpu model"):
-            return value.strip()
-    return platform.processor() or platform.machine()
-
-
-def cpu_slug() -> str:
-    """Return the name of the CPU in small letters, digits and hyphens, for a folder."""
-    plain = re.sub(r"\((R|TM|C)\)", " ", cpu_model(), flags=re.IGNORECASE)
-    return re.sub(r"[^a-z0-9]+", "-", plain.lower()).strip("-")
 
 
 def describe_environment(
@@ -50,9 +34,9 @@ def describe_environment(
             "architecture": platform.machine(),
             "count": os.cpu_count(),
             "usable": len(os.sched_getaffinity(0)),
-            "flags": _cpu_flags(),
-            "caches": _caches(),
-            "hypervisor": "hypervisor" in _cpu_flags(),
+            "flags": list(cpu_flags()),
+            "caches": cpu_caches(),
+            "hypervisor": "hypervisor" in cpu_flags(),
         },
         "kernel": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
@@ -89,22 +73,6 @@ def git_commit() -> str:
     except (OSError, subprocess.SubprocessError):
         return "unknown"
     return done.stdout.strip()
-
-
-def _cpu_flags() -> list[str]:
-    for line in read_line(Path("/proc/cpuinfo")).splitlines():
-        name, _, value = line.partition(":")
-        if name.strip() in ("flags", "Features"):
-            return value.split()
-    return []
-
-
-def _caches() -> dict[str, str]:
-    caches = {}
-    for index in sorted((_CPU / "cpu0/cache").glob("index*")):
-        kind = {"Data": "d", "Instruction": "i"}.get(read_line(index / "type"), "")
-        caches[f"L{read_line(index / 'level')}{kind}"] = read_line(index / "size")
-    return caches
 
 
 def _version(package: str) -> str | None:

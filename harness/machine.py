@@ -8,6 +8,8 @@ from pathlib import Path
 
 import psutil
 
+from harness.cpu import read_line
+
 _CPU = Path("/sys/devices/system/cpu")
 
 # From here on a run is called disturbed. Pairing keeps ratios right far beyond both (see
@@ -148,14 +150,6 @@ def throttle_events() -> int:
     """Return how often the CPUs were throttled since boot, as far as it can be seen."""
     counters = _CPU.glob("cpu*/thermal_throttle/*_throttle_count")
     return sum(int(read_line(path) or 0) for path in counters)
-
-
-def read_line(path: Path) -> str:
-    """Return the content of a file of the kernel; empty if it is not there."""
-    try:
-        return path.read_text(encoding="utf-8").strip()
-    except OSError:
-        return ""
 
 
 @dataclasses.dataclass(frozen=True)

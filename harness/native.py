@@ -3,12 +3,14 @@
 import ctypes
 import dataclasses
 import mmap
+import platform
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.cpu import cpu_flags
 from workloads.errors import BadInput
 from workloads.guest import GuestMemory
 
@@ -30,6 +32,8 @@ class _Description(ctypes.Structure):
         ("operation", ctypes.c_char_p),
         ("map", ctypes.c_char_p),
         ("summary", ctypes.c_char_p),
+        ("requires", ctypes.c_char_p),
+        ("bound", ctypes.c_uint32),
         ("run", ctypes.c_void_p),
     )
 
@@ -46,9 +50,21 @@ class LoadedVariant:
     map: str
     year: int
     summary: str
+    requires: tuple[str, ...]
+    """CPU flags, as Linux names them."""
+    bound: bool
+    """Whether it does less than the operation, to show a limit."""
     address: int
+    """Of its function; 0 if it has none for this architecture."""
     library: ctypes.CDLL
     """Held so that the code stays in memory."""
+
+    def obstacle(self) -> str:
+        """Say why it cannot run on this machine; empty if it can."""
+        if not self.address:
+            return f"is not for {platform.machine()}"
+        lacking = [flag for flag in self.requires if flag not in cpu_flags()]
+        return f"needs {' and '.join(lacking)}, which this CPU lacks" if lacking else ""
 
 
 def load_variant(path: Path) -> LoadedVariant:
@@ -75,7 +91,9 @@ def load_variant(path: Path) -> LoadedVariant:
         description.map.decode(),
         description.year,
         description.summary.decode(),
-        description.run,
+        tuple((description.requires or b"").decode().split()),
+        bool(description.bound),
+        description.run or 0,
         library,
     )
 

@@ -29,6 +29,8 @@ class Lane:
     build_hash: str
     original: int
     """The index of the lane that this one is compared with; its own if it is an original."""
+    bound: bool = False
+    """Whether it only shows a limit and its result is not checked."""
     noise_floor: bool = False
     """The original once more, from a copy of its library: what comes out should be 1."""
 
@@ -58,6 +60,8 @@ class Plan:
     operation: str
     stopwatch: str
     lanes: tuple[Lane, ...]
+    left_out: tuple[str, ...]
+    """A sentence for each variant that cannot run here."""
     traces: tuple[PlannedTrace, ...]
     warmups: int
     """Rounds in each process before those that count."""
@@ -81,6 +85,7 @@ class Plan:
         """
         fields: dict[str, Any] = json.loads(text)
         fields["lanes"] = tuple(Lane(**lane) for lane in fields["lanes"])
+        fields["left_out"] = tuple(fields["left_out"])
         fields["traces"] = tuple(
             PlannedTrace(**{**trace, "snapshots": tuple(trace["snapshots"])})
             for trace in fields["traces"]

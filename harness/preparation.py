@@ -8,7 +8,8 @@ from pathlib import Path
 
 from harness import __version__
 from harness.build import Library, build_stopwatch, build_variant
-from harness.environment import cpu_model
+from harness.cpu import cpu_model
+from harness.native import load_variant
 from harness.plan import (
     FULL_PASS_PAGES,
     ORIGINAL,
@@ -20,15 +21,17 @@ from harness.plan import (
     plan_traces,
 )
 from harness.toolchain import Toolchain, default_toolchain, find_toolchain
-from harness.variant import find_variant
+from harness.variant import built_in_variants, find_variant
 from workloads.captured import captured_trace
 from workloads.conditions import Condition
+from workloads.errors import BadInput
 from workloads.guest import GuestMemory
 from workloads.parameters import Value
 from workloads.synthesis import Report, make_recipe, synthesize
 from workloads.trace import Trace, open_trace
 
 OPERATION = "count"
+ALL_VARIANTS = "all"
 TRACES, LIBRARIES = "traces", "libraries"
 
 
@@ -76,7 +79,7 @@ def prepare(request: Request, base: Path, report: Report) -> Plan:
     given = [open_trace(path) for path in request.traces]
     for trace in (*captured, *given):
         trace.verify()
-    lanes = _lanes(request.variants, toolchains, base)
+    lanes, left_out = _lanes(request.variants, toolchains, base)
     stopwatch = _keep(build_stopwatch(toolchains[0]), base, "stopwatch")
     made = [
         synthesize(recipe, base / TRACES / f"{name}-synthetic.trace", report)
@@ -93,6 +96,7 @@ def prepare(request: Request, base: Path, report: Report) -> Plan:
         operation=OPERATION,
         stopwatch=stopwatch,
         lanes=lanes,
+        left_out=left_out,
         traces=plan_traces(traces, base, pass_pages),
         warmups=WARMUPS,
         rounds=ROUNDS,
@@ -116,20 +120,44 @@ def _captured(request: Request) -> list[Path]:
 
 
 def _lanes(
-    variants: Sequence[str], toolchains: Sequence[Toolchain], base: Path
-) -> tuple[Lane, ...]:
-    """Compile every variant with every toolchain, each with its original and its noise floor."""
+    names: Sequence[str], toolchains: Sequence[Toolchain], base: Path
+) -> tuple[tuple[Lane, ...], tuple[str, ...]]:
+    """Compile every variant with every toolchain, each with its original and its noise floor.
+
+    Returns:
+        The lanes, and a sentence for each variant that was left out of "all".
+
+    Raises:
+        BadInput: a variant that was named cannot run here.
+    """
     lanes: list[Lane] = []
+    left_out: list[str] = []
+    everything = ALL_VARIANTS in names
+    wanted = list(built_in_variants(OPERATION)) if everything else names
     original = find_variant(ORIGINAL, OPERATION)
-    others = [find_variant(name, OPERATION) for name in variants if name != ORIGINAL]
+    others = [find_variant(name, OPERATION) for name in wanted if name != ORIGINAL]
     for toolchain in toolchains:
         first = len(lanes)
         for variant in (original, *others, original):
             built = build_variant(variant, toolchain)
-            path = _keep(built, base, f"lane-{len(lanes)}")
-            again = variant is original and len(lanes) > first
-            lanes.append(Lane(variant.name, toolchain.name, path, built.build_hash, first, again))
-    return tuple(lanes)
+            loaded = load_variant(built.path)
+            if obstacle := loaded.obstacle():
+                sentence = f"variant {variant.name} {obstacle}"
+                if not everything:
+                    raise BadInput(f"{sentence}; leave it out.")
+                left_out.append(sentence)
+                continue
+            lane = Lane(
+                variant.name,
+                toolchain.name,
+                _keep(built, base, f"lane-{len(lanes)}"),
+                built.build_hash,
+                original=first,
+                bound=loaded.bound,
+                noise_floor=variant is original and len(lanes) > first,
+            )
+            lanes.append(lane)
+    return tuple(lanes), tuple(dict.fromkeys(left_out))
 
 
 def _keep(library: Library, base: Path, name: str) -> str:

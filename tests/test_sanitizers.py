@@ -6,9 +6,19 @@ from pathlib import Path
 
 import pytest
 
+from harness.build import build_variant
+from harness.native import load_variant
+from harness.toolchain import default_toolchain
 from harness.variant import VARIANTS, built_in_variants
 
 FLAGS = ["-g", "-O1", "-std=gnu11", "-Wall", "-Wextra", "-Werror", "-fno-sanitize-recover=all"]
+
+
+def skip_if_it_cannot_run(name: str) -> None:
+    variant = built_in_variants("count")[name]
+    obstacle = load_variant(build_variant(variant, default_toolchain()).path).obstacle()
+    if obstacle:
+        pytest.skip(f"{name} {obstacle}")
 
 
 @pytest.mark.parametrize("compiler", ["gcc", "clang"])
@@ -16,6 +26,7 @@ FLAGS = ["-g", "-O1", "-std=gnu11", "-Wall", "-Wextra", "-Werror", "-fno-sanitiz
 def test_no_sanitizer_has_anything_to_say(name: str, compiler: str, tmp_path: Path) -> None:
     if shutil.which(compiler) is None:
         pytest.skip(f"{compiler} is not installed")
+    skip_if_it_cannot_run(name)
     sources = built_in_variants("count")[name].sources
     program = tmp_path / "program"
     command = [compiler, *FLAGS, "-fsanitize=address,undefined", f"-I{VARIANTS}"]

@@ -14,7 +14,8 @@ from harness.commands.options import (
     workload_memory,
     workload_settings,
 )
-from harness.environment import cpu_slug, describe_environment
+from harness.cpu import cpu_slug
+from harness.environment import describe_environment
 from harness.experiment import Experiment, Outcome
 from harness.machine import Watch
 from harness.plan import Plan
@@ -53,7 +54,13 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser.add_argument(
         "--trace", action="append", default=[], metavar="FILE", help="time this trace"
     )
-    parser.add_argument("--variant", action="append", default=[], metavar="NAME")
+    parser.add_argument(
+        "--variant",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="see 'dirtyscan variants'; all for all that can run here; default: multi_page",
+    )
     parser.add_argument("--toolchain", action="append", default=[], metavar="NAME")
     parser.add_argument(
         "--precision",
@@ -91,6 +98,8 @@ def run(options: argparse.Namespace) -> int:
     request = _request(options)
     with RunFolder(_folder(options.output)) as folder:
         plan = _plan(options, request, folder, log)
+        for sentence in plan.left_out:
+            log.print(f"left out: {sentence}", soft_wrap=True)
         watch = Watch()
         outcome = _measure(plan, folder, _budget(options), log)
         environment = describe_environment(

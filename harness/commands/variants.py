@@ -20,13 +20,17 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 
 def run(_: argparse.Namespace) -> int:
-    """List them."""
+    """List them, oldest first."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in ("variant", "operation", "map", "year", "what"):
+    for name in ("variant", "map", "year", "what", "runs here"):
         table.add_column(name)
     toolchain = default_toolchain()
-    for variant in built_in_variants(OPERATION).values():
-        loaded = load_variant(build_variant(variant, toolchain).path)
-        table.add_row(variant.name, loaded.operation, loaded.map, str(loaded.year), loaded.summary)
+    loaded = {
+        variant.name: load_variant(build_variant(variant, toolchain).path)
+        for variant in built_in_variants(OPERATION).values()
+    }
+    for name, variant in sorted(loaded.items(), key=lambda item: item[1].year):
+        here = f"no: {variant.obstacle()}" if variant.obstacle() else "yes"
+        table.add_row(name, variant.map, str(variant.year), variant.summary, here)
     console().print(table)
     return 0

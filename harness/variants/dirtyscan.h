@@ -48,9 +48,11 @@ struct dirtyscan_variant {
     const char *operation; /* "count" */
     const char *map;       /* "byte map" */
     const char *summary;   /* one line for the list of variants */
+    const char *requires;  /* CPU flags as in /proc/cpuinfo, separated by spaces; NULL for none */
+    uint32_t bound;        /* 1: does less than the operation, to show a limit; not checked */
     union {
         dirtyscan_count_bytes *count_bytes;
-    } run;
+    } run; /* NULL: not for this architecture */
 };
 
 #endif
