@@ -15,9 +15,11 @@ capture: $(READY)
 	done
 	$(BIN)/dirtyscan bench --plots plots
 
-# Makes the result that is committed as the reference of this machine's CPU.
+# Makes the results that are committed as the reference of this machine's CPU (needs clang).
 reference: $(READY)
 	$(BIN)/dirtyscan bench --output "results/{cpu}" --plots "results/{cpu}/plots"
+	$(BIN)/dirtyscan bench --quick --budget 200 --variant all --toolchain cc-era \
+		--toolchain clang-era --output "results/{cpu}-variants" --plots "results/{cpu}-variants/plots"
 
 quick: $(READY)
 	$(BIN)/dirtyscan bench --quick --plots plots

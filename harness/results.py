@@ -14,7 +14,7 @@ import pyperf
 from harness.claim import find_claim, verdict
 from harness.experiment import Outcome
 from harness.plan import Lane, Plan, PlannedTrace
-from harness.statistics import Seconds, snapshot_log_speedups
+from harness.statistics import Seconds, centre, snapshot_log_speedups
 from workloads.errors import BadInput
 from workloads.files import write_text
 from workloads.trace import Trace, open_trace
@@ -92,11 +92,8 @@ def _row(
     lane = plan.lanes[number]
     original = plan.lanes[lane.original]
     interval = outcome.speedups[planned.key, number]
-    per_snapshot = np.exp(
-        np.median(
-            [snapshot_log_speedups(e[:, lane.original], e[:, number]) for e in elapsed], axis=0
-        )
-    )
+    logs = [snapshot_log_speedups(e[:, lane.original], e[:, number]) for e in elapsed]
+    per_snapshot = np.exp(centre(np.array(logs)))
     original_seconds = float(_typical(elapsed, lane.original).mean())
     claim = find_claim(plan.operation, original.variant, lane.variant, trace.source.condition)
     return Row(

@@ -81,11 +81,24 @@ def confidence_interval(process_logs: Sequence[float], confidence: float = 0.95)
     if left_out == 0:
         value, low, high = _student(logs, confidence)
     else:
-        first, second = np.triu_indices(len(logs))
-        means = np.sort((logs[first] + logs[second]) / 2)
+        means = np.sort(_pair_means(logs))
         value = float(np.median(means))
         low, high = float(means[left_out - 1]), float(means[-left_out])
     return Interval(float(np.exp(value)), float(np.exp(low)), float(np.exp(high)))
+
+
+def _pair_means(logs: Seconds) -> Seconds:
+    """Return the mean of every pair along the first axis, of each with itself too."""
+    first, second = np.triu_indices(len(logs))
+    return np.asarray((logs[first] + logs[second]) / 2)
+
+
+def centre(process_logs: Seconds) -> Seconds:
+    """Return the Hodges-Lehmann estimate over the first axis: the median of the means of pairs.
+
+    The same that :func:`confidence_interval` gives as the value of a whole trace.
+    """
+    return np.asarray(np.median(_pair_means(process_logs), axis=0))
 
 
 @functools.cache

@@ -61,6 +61,11 @@ def test_the_reference_can_be_drawn_again(trace: Trace, tmp_path: Path) -> None:
     (axes,) = speedups.axes
     assert [tick.get_text() for tick in axes.get_xticklabels()] == [f"Cond{n}" for n in range(1, 5)]
     assert "speedup" in axes.get_ylabel()
+    both = pd.concat([rows, rows.assign(toolchain="clang-era")])
+    assert [axes.get_title(loc="left") for axes in draw_speedups(both).axes] == [
+        "cc-era",
+        "clang-era",
+    ]
     shown = {text.get_text() for text in axes.texts}
     measured = rows[~rows["noise_floor"]]["speedup"]
     assert {f"{value:.2f}" for value in measured} <= shown

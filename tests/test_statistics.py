@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from harness.experiment import MIN_PROCESSES
-from harness.statistics import Interval, confidence_interval, process_log_speedup
+from harness.statistics import Interval, centre, confidence_interval, process_log_speedup
 
 SNAPSHOTS, ROUNDS = 12, 5
 Pair = tuple[NDArray[np.float64], NDArray[np.float64]]
@@ -115,6 +115,13 @@ def test_a_process_that_is_off_moves_little(logs: list[float], off: float) -> No
     """It moves the value no further than to another process's number."""
     moved = confidence_interval([*logs, off])
     assert min(logs) - 1e-9 <= np.log(moved.value) <= max(logs) + 1e-9
+
+
+def test_the_centre_of_snapshots_is_that_of_the_interval() -> None:
+    logs = np.random.default_rng(4).standard_t(2, (11, 7))
+    values = [np.log(confidence_interval(column.tolist()).value) for column in logs.T]
+    assert centre(logs) == pytest.approx(values)
+    assert centre(logs[:1]) == pytest.approx(logs[0])
 
 
 def test_one_process_has_no_interval() -> None:

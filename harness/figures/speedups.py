@@ -19,29 +19,38 @@ _MARKERS = {"synthetic": "o", "captured": "s", "imported": "D"}
 
 
 def draw_speedups(rows: pd.DataFrame) -> Figure:
-    """Draw the rows of one ``speedups.csv``, the noise floor left out."""
+    """Draw the rows of one ``speedups.csv``, the noise floor left out, a panel a toolchain."""
     rows = rows[~rows["noise_floor"]]
     conditions = list(dict.fromkeys(rows["condition"]))
+    variants = list(dict.fromkeys(rows["variant"]))
+    toolchains = list(dict.fromkeys(rows["toolchain"]))
     with house_style():
-        figure = Figure(figsize=(max(6.5, 1.9 * len(conditions) + 1.2), 5.0), layout="constrained")
-        axes = figure.subplots()
-        axes.set_yscale("log")
-        _draw_claims(axes, rows, conditions)
-        _draw_rows(axes, rows, conditions)
-        axes.axhline(1, color=BLACK, linewidth=1)
-        plain_log_axis(axes.yaxis, (1.0, 2.0, 4.0, 8.0))
-        axes.set_xticks(range(len(conditions)), [name.capitalize() for name in conditions])
-        axes.tick_params(axis="x", length=0)
-        axes.grid(visible=False, axis="x")
-        axes.set_xlim(-0.6, len(conditions) - 0.4)
-        axes.margins(y=0.08)
-        axes.set_ylabel("speedup (original time / variant time)")
-        axes.set_title(
-            "Checking several pages at once: speedup of the count of dirty pages", pad=18
-        )
-        note(axes, "above 1 the variant is faster, below 1 slower; logarithmic scale")
+        size = (max(6.5, 1.9 * len(conditions) + 1.2), 1.2 + 3.8 * len(toolchains))
+        figure = Figure(figsize=size, layout="constrained")
+        panels = figure.subplots(len(toolchains), 1, squeeze=False, sharex=True, sharey=True)[:, 0]
+        for axes, toolchain in zip(panels, toolchains, strict=True):
+            _draw_panel(axes, rows[rows["toolchain"] == toolchain], conditions, variants)
+            if len(toolchains) > 1:
+                axes.set_title(str(toolchain))
+        if len(toolchains) == 1:
+            panels[0].set_title(f"Checking several pages at once ({toolchains[0]})", pad=18)
+            note(panels[0], "above 1 the variant is faster, below 1 slower; logarithmic scale")
         _legend(figure, rows)
         return figure
+
+
+def _draw_panel(axes: Axes, rows: pd.DataFrame, conditions: list[str], variants: list[str]) -> None:
+    axes.set_yscale("log")
+    _draw_claims(axes, rows, conditions)
+    _draw_rows(axes, rows, conditions, variants)
+    axes.axhline(1, color=BLACK, linewidth=1)
+    plain_log_axis(axes.yaxis, (1.0, 2.0, 4.0, 8.0))
+    axes.set_xticks(range(len(conditions)), [name.capitalize() for name in conditions])
+    axes.tick_params(axis="x", length=0, labelbottom=True)
+    axes.grid(visible=False, axis="x")
+    axes.set_xlim(-0.6, len(conditions) - 0.4)
+    axes.margins(y=0.08)
+    axes.set_ylabel("speedup\n(original time / variant time)")
 
 
 def _draw_claims(axes: Axes, rows: pd.DataFrame, conditions: list[str]) -> None:
@@ -57,8 +66,7 @@ def _draw_claims(axes: Axes, rows: pd.DataFrame, conditions: list[str]) -> None:
         axes.plot([place - 0.42, place + 0.42], [high, high], color=CLAIM, linewidth=1)
 
 
-def _draw_rows(axes: Axes, rows: pd.DataFrame, conditions: list[str]) -> None:
-    variants = list(dict.fromkeys(rows["variant"]))
+def _draw_rows(axes: Axes, rows: pd.DataFrame, conditions: list[str], variants: list[str]) -> None:
     for condition, group in rows.groupby("condition", sort=False):
         place = conditions.index(str(condition))
         step = 0.7 / len(group)

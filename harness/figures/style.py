@@ -17,8 +17,16 @@ from workloads.files import replacing
 # Okabe and Ito's palette, which stays apart for colour-blind readers.
 BLUE, ORANGE, GREEN, VERMILLION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
 PURPLE, SKY, BLACK, GREY = "#CC79A7", "#56B4E9", "#222222", "#8A8A8A"
-_VARIANTS = {"page_by_page": GREY, "multi_page": BLUE}
-_OTHERS = (VERMILLION, GREEN, PURPLE, ORANGE, SKY)
+_VARIANTS = {
+    "page_by_page": GREY,
+    "multi_page": BLUE,
+    "word_test": SKY,
+    "word_sum": PURPLE,
+    "avx2": VERMILLION,
+    "avx512": GREEN,
+    "read_limit": BLACK,
+}
+_OTHERS = ("#5E3C99", "#7F4F24", "#B2182B", "#01665E")
 CLAIM = ORANGE
 
 _SETTINGS: dict[Any, Any] = {
