@@ -82,7 +82,8 @@ def test_a_command_is_captured(dirtyscan: Run, tmp_path: Path) -> None:
         "i < 8 << 20; i += 64) m[i] += i >> 6 | 1; usleep(50000); } }\n"
     )
     subprocess.run(["cc", "-O1", "-static", "-o", "own", "own.c"], cwd=tmp_path, check=True)
-    done = dirtyscan(*CAPTURE, "./own")
+    # Slowly enough that QEMU, asked every 20 ms, is seen in each of its rounds.
+    done = dirtyscan(*CAPTURE, "./own", "--bandwidth", "32MiB")
     assert done.returncode == 0, done.stderr
     trace = open_trace(tmp_path / "traces/own.trace")
     assert trace.source.condition is None

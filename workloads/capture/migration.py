@@ -52,8 +52,10 @@ class _Sink:
         self.arrivals: list[tuple[float, int]] = []
         self.started = 0.0
         self.finished: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._connection: asyncio.StreamWriter | None = None
 
     async def take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._connection = writer
         try:
             while data := await reader.read(_READ):
                 self.decoder.feed(data)
@@ -69,7 +71,12 @@ class _Sink:
             writer.close()
 
     async def aclose(self) -> None:
-        """Say that nobody waits any more, however the stream ends."""
+        """Break the connection and say that nobody waits any more, however the stream ends.
+
+        Closing the server would otherwise wait for QEMU, which is ended only after that.
+        """
+        if self._connection is not None:
+            self._connection.transport.abort()
         if not self.finished.cancel() and not self.finished.cancelled():
             self.finished.exception()
 
