@@ -49,6 +49,11 @@ class GuestMemory:
         """Guest memory in pages."""
         return self.size // self.page_size
 
+    @property
+    def bitmap_bytes(self) -> int:
+        """The length in bytes of a bitmap of its pages, one bit a page."""
+        return -(-self.pages // 8)
+
     def share(self, share: float) -> int:
         """Return a share of guest memory in whole pages, at least one."""
         return max(1, int(self.pages * share))

@@ -61,7 +61,7 @@ class Trace:
     @property
     def bitmap_bytes(self) -> int:
         """The length of one snapshot's bitmap in bytes."""
-        return -(-self.source.memory.pages // 8)
+        return self.source.memory.bitmap_bytes
 
     def header(self) -> dict[str, Any]:
         """Return the header as the file holds it, all but its own hash."""

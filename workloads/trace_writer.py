@@ -30,7 +30,7 @@ def write_trace(path: Path, source: Source, snapshots: Iterable[Snapshot]) -> Tr
     if source.origin not in ORIGINS:
         raise ValueError(f"origin {source.origin!r} is none of {ORIGINS}")
     with replacing(path) as file, zipfile.ZipFile(file, "w") as archive:
-        members = _Members(archive, Trace(path, source, (), (), (), 1, "").bitmap_bytes)
+        members = _Members(archive, source.memory.bitmap_bytes)
         ticks, remaining = [], []
         for snapshot in snapshots:
             members.add(snapshot.dirty)

@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TypeVar
 
 from workloads.conditions import CONDITIONS, DEFAULT_CONDITIONS, Condition, find_condition
@@ -44,8 +45,6 @@ def workload_memory(options: argparse.Namespace) -> GuestMemory:
 
 def workload_settings(options: argparse.Namespace) -> dict[str, dict[str, Value]]:
     """Return the parameters set, those of the command line over those of the config."""
-    from pathlib import Path
-
     settings = read_config(Path(options.config)) if options.config else {}
     common = settings.setdefault("", {})
     for text in options.settings:

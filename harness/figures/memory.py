@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from harness.figures.style import BLUE, house_style
 from workloads.trace import Trace
-from workloads.units import format_size
 
 _ROWS, _COLUMNS = 256, 400
 _COLOURS = LinearSegmentedColormap.from_list("dirty", ["#F4F4F4", "#9CC9E3", BLUE, "#002B45"])
@@ -71,11 +70,3 @@ def dirty_shares(trace: Trace, rows: int, columns: int) -> NDArray[np.float64]:
         sums = np.add.reduceat(dirty, edges[:-1], dtype=np.int64)
         shares[:, column] = sums / np.diff(edges)
     return shares
-
-
-def describe_trace(trace: Trace) -> str:
-    """Return one line on ``trace`` for a caption."""
-    return (
-        f"{trace.source.name} ({trace.source.origin}), {format_size(trace.source.memory.size)} "
-        f"guest, {len(trace)} snapshots"
-    )

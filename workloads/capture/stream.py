@@ -61,7 +61,6 @@ class StreamDecoder:
         self._tail = b""
         self._step = self._read_header
         self._ram_section: int | None = None
-        self._after_section = False
         self._last_section = False
         self._block: RamBlock | None = None
         self._by_name: dict[str, RamBlock] = {}
