@@ -12,8 +12,10 @@ import platformdirs
 from harness.toolchain import FORM, Toolchain
 from harness.variant import CONTRACT, VARIANTS, Variant
 from workloads.errors import BadInput
+from workloads.files import read_file
 
 STOPWATCH = Path(__file__).parent / "stopwatch.c"
+TRIAL = Path(__file__).parent / "trial.c"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,12 +32,20 @@ def build_variant(variant: Variant, toolchain: Toolchain) -> Library:
     Raises:
         BadInput: the compiler refuses; the sentence has its first error.
     """
-    return _build(variant.name, variant.sources, variant.dependencies, toolchain)
+    if variant.is_binary:
+        path = variant.sources[0]
+        return Library(path, hashlib.sha256(read_file(path)).hexdigest())
+    return _build(variant.sources[0].stem, variant.sources, variant.dependencies, toolchain)
 
 
 def build_stopwatch(toolchain: Toolchain) -> Library:
     """Compile the timed loop; see :func:`build_variant`."""
     return _build("stopwatch", (STOPWATCH,), (STOPWATCH, CONTRACT), toolchain)
+
+
+def build_trial(toolchain: Toolchain) -> Library:
+    """Compile the trial's part in C; see :func:`build_variant`."""
+    return _build("trial", (TRIAL,), (TRIAL,), toolchain)
 
 
 def _build(
@@ -63,7 +73,7 @@ def _build_hash(dependencies: Sequence[Path], toolchain: Toolchain) -> str:
     for part in (*toolchain.command, toolchain.version, *FORM, *toolchain.flags):
         digest.update(part.encode() + b"\0")
     for path in dependencies:
-        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+        digest.update(path.name.encode() + b"\0" + read_file(path) + b"\0")
     return digest.hexdigest()
 
 

@@ -7,16 +7,24 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 
+import numpy as np
+
+from harness.failure import Failure, add_failures, read_failures
 from harness.plan import Plan
 from harness.run_folder import RunFolder
-from harness.samples import Samples, read_samples
+from harness.samples import Samples, failures_path, place_path, read_samples
 from harness.statistics import Interval, confidence_interval, process_log_speedup
+from harness.stopwatch import read_place
+from harness.worker import BAD_INPUT, FAILED
 from workloads.errors import BadInput
 from workloads.processes import describe_status
 
 # Ranks give an interval from 6 processes on. But stopping as soon as an interval is narrow prefers
 # intervals that are narrow by luck, the more so the fewer processes it starts from.
 MIN_PROCESSES = 10
+
+# How long a measuring process may take before a variant in it is said to hang.
+LIMIT, LIMIT_BUDGETS = 60.0, 3.0
 
 Pair = tuple[str, int]
 """A comparison: the key of a trace, and the lane of a variant (or of the noise floor)."""
@@ -47,6 +55,8 @@ class Outcome:
     """By trace, how many processes measured it."""
     stopped: Mapping[Pair, str]
     """``precise``, or ``budget`` if time ran out before the interval was narrow enough."""
+    failures: tuple[Failure, ...]
+    """Variants that went astray, of which nothing else is said."""
 
 
 class Experiment:
@@ -63,6 +73,7 @@ class Experiment:
         self._folder = folder
         self._budget = budget
         self._report = report
+        self._failures = failures_path(folder.samples)
         self._samples: list[Samples] = []
         self._logs: dict[Pair, list[float]] = {
             (trace.key, lane): [] for trace in plan.traces for _, lane in plan.pairs()
@@ -80,6 +91,7 @@ class Experiment:
             self._take(read_samples(self._folder.sample_path(index)))
         if not done:
             self._take(self._process(0, []))
+        self._drop_failed()
         index = max(done, default=0) + 1
         longest = 0.0
         while open_traces := self._open():
@@ -88,6 +100,7 @@ class Experiment:
                 break
             began = time.monotonic()
             self._take(self._process(index, open_traces))
+            self._drop_failed()
             longest = max(longest, time.monotonic() - began)
             if longest > self._budget:
                 raise BadInput(
@@ -99,10 +112,26 @@ class Experiment:
         return self._outcome()
 
     def _process(self, index: int, keys: list[str]) -> Samples:
-        """Run one measuring process and read what it found."""
+        """Run one measuring process and read what it found.
+
+        One that a variant ends is run again without that variant.
+        """
+        while True:
+            known = len(read_failures(self._failures))
+            status, errors = self._run_worker(index, keys)
+            if status == 0:
+                return read_samples(self._folder.sample_path(index))
+            if status == BAD_INPUT:
+                raise BadInput(errors.strip().splitlines()[-1])
+            if status != FAILED or len(read_failures(self._failures)) == known:
+                self._blame(index, status, errors)
+
+    def _run_worker(self, index: int, keys: list[str]) -> tuple[int | None, str]:
+        """Return the worker's exit status, None if it took too long, and what it said."""
         places = [str(self._folder.plan), str(self._folder.samples)]
         arguments = [str(os.getpid()), *places, str(index), *keys]
         command = [sys.executable, "-m", "harness.worker", *arguments]
+        place_path(self._folder.samples).unlink(missing_ok=True)
         # A session of its own, so that Ctrl-C reaches this process alone, which then ends that one.
         with subprocess.Popen(
             command,
@@ -112,24 +141,53 @@ class Experiment:
             start_new_session=True,
         ) as worker:
             try:
-                _, errors = worker.communicate()
+                # The trial has a limit of its own for each call.
+                limit = None if index == 0 else LIMIT + LIMIT_BUDGETS * self._budget
+                _, errors = worker.communicate(timeout=limit)
+            except subprocess.TimeoutExpired:
+                worker.kill()
+                return None, ""
             except BaseException:
                 worker.kill()
                 raise
-        if worker.returncode == 2:
-            raise BadInput(errors.strip().splitlines()[-1])
-        if worker.returncode:
-            raise BadInput(
-                f"measuring process {index} ended with {describe_status(worker.returncode)}: "
-                f"{(errors.strip().splitlines() or ['it said nothing'])[-1]}"
-            )
-        return read_samples(self._folder.sample_path(index))
+        return worker.returncode, errors
+
+    def _blame(self, index: int, status: int | None, errors: str) -> None:
+        """Add the variant that was being timed when a process ended to the failures.
+
+        Raises:
+            BadInput: no variant was being timed.
+        """
+        how = "took too long" if status is None else f"ended with {describe_status(status)}"
+        path = place_path(self._folder.samples)
+        # A Python error is the harness's own.
+        if not path.exists() or (status or 0) > 0:
+            last = (errors.strip().splitlines() or ["it said nothing"])[-1]
+            raise BadInput(f"measuring process {index} {how}: {last}")
+        place = read_place(path)
+        sound = self._plan.sound_lanes(read_failures(self._failures))
+        native = [number for number in sound if not self._plan.lanes[number].peer]
+        # While the number of calls is sought, variants are called alone.
+        number = place.alone - 1 if place.alone else native[place.variant]
+        lane = self._plan.lanes[number]
+        what = "hangs when timed" if status is None else f"crashes when timed (the process {how})"
+        key = self._plan.traces[place.trace].key
+        failure = Failure(number, lane.variant, lane.toolchain, key, place.snapshot, what)
+        add_failures(self._failures, [failure])
+        self._plan.sound_lanes([failure])
+
+    def _drop_failed(self) -> None:
+        """Leave out of all that follows what is said of variants that have failed."""
+        sound = self._plan.sound_lanes(read_failures(self._failures))
+        self._logs = {pair: logs for pair, logs in self._logs.items() if pair[1] in sound}
 
     def _take(self, samples: Samples) -> None:
         self._samples.append(samples)
         for key, elapsed in samples.elapsed.items():
             for original, lane in self._plan.pairs():
-                logs = self._logs[key, lane]
+                logs = self._logs.get((key, lane))
+                if logs is None or np.isnan(elapsed[:, lane]).any():
+                    continue
                 logs.append(process_log_speedup(elapsed[:, original], elapsed[:, lane]))
 
     def _measured(self) -> int:
@@ -138,8 +196,8 @@ class Experiment:
     def _half_width(self, key: str) -> float:
         return max(
             confidence_interval(logs).half_width
-            for (trace, _), logs in self._logs.items()
-            if trace == key and logs
+            for (trace, lane), logs in self._logs.items()
+            if trace == key and logs and not self._plan.lanes[lane].paid_in
         )
 
     def _is_precise(self, key: str) -> bool:
@@ -162,15 +220,18 @@ class Experiment:
         return Progress(processes, elapsed, max(expected, elapsed), worst, len(open_))
 
     def _outcome(self) -> Outcome:
-        keys = [trace.key for trace in self._plan.traces]
-        lane = self._plan.pairs()[0][1]
+        processes = {
+            trace.key: max(len(logs) for (of, _), logs in self._logs.items() if of == trace.key)
+            for trace in self._plan.traces
+        }
         speedups = {pair: confidence_interval(logs) for pair, logs in self._logs.items()}
         return Outcome(
             tuple(self._samples),
             speedups,
-            {key: len(self._logs[key, lane]) for key in keys},
+            processes,
             {
                 pair: "precise" if interval.half_width <= self._plan.precision else "budget"
                 for pair, interval in speedups.items()
             },
+            read_failures(self._failures),
         )

@@ -1,31 +1,23 @@
-"""The C side seen from Python: a compiled variant, the map, and the stopwatch (ctypes)."""
+"""A compiled variant: what it says of itself, and its function (ctypes)."""
 
 import ctypes
 import dataclasses
-import mmap
+import json
 import platform
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from harness.cpu import cpu_flags
+from harness.dirty_map import ARRAYS
 from workloads.errors import BadInput
-from workloads.guest import GuestMemory
+from workloads.processes import describe_status
 
-ABI = 1
-
-
-class _ByteMap(ctypes.Structure):
-    _fields_ = (
-        ("bytes", ctypes.c_void_p),
-        ("pages", ctypes.c_uint64),
-        ("page_size", ctypes.c_uint64),
-    )
+ABI = 2
 
 
-class _Description(ctypes.Structure):
+class _Struct(ctypes.Structure):
     _fields_ = (
         ("abi", ctypes.c_uint32),
         ("year", ctypes.c_uint32),
@@ -33,134 +25,123 @@ class _Description(ctypes.Structure):
         ("map", ctypes.c_char_p),
         ("summary", ctypes.c_char_p),
         ("requires", ctypes.c_char_p),
+        ("paid_in", ctypes.c_char_p),
         ("bound", ctypes.c_uint32),
         ("run", ctypes.c_void_p),
     )
 
 
-class _Lane(ctypes.Structure):
-    _fields_ = (("count", ctypes.c_void_p), ("calls", ctypes.c_uint64))
+@dataclasses.dataclass(frozen=True)
+class Description:
+    """What a variant says of itself; ``dirtyscan.h`` has the meaning of each field."""
+
+    operation: str
+    map: str
+    """Its representation of the dirty map."""
+    year: int
+    summary: str
+    requires: tuple[str, ...]
+    """CPU flags, as Linux names them."""
+    paid_in: str
+    """Operations that bear its cost in its place, or nothing."""
+    bound: bool
+    """Whether it does less than the operation, to show a limit."""
+    for_this_architecture: bool
+
+    def obstacle(self) -> str:
+        """Say why it cannot run on this machine; empty if it can."""
+        if not self.for_this_architecture:
+            return f"is not for {platform.machine()}"
+        lacking = [flag for flag in self.requires if flag not in cpu_flags()]
+        return f"needs {' and '.join(lacking)}, which this CPU lacks" if lacking else ""
 
 
 @dataclasses.dataclass(frozen=True)
 class LoadedVariant:
     """A variant that can be called."""
 
-    operation: str
-    map: str
-    year: int
-    summary: str
-    requires: tuple[str, ...]
-    """CPU flags, as Linux names them."""
-    bound: bool
-    """Whether it does less than the operation, to show a limit."""
+    description: Description
     address: int
     """Of its function; 0 if it has none for this architecture."""
     library: ctypes.CDLL
     """Held so that the code stays in memory."""
 
-    def obstacle(self) -> str:
-        """Say why it cannot run on this machine; empty if it can."""
-        if not self.address:
-            return f"is not for {platform.machine()}"
-        lacking = [flag for flag in self.requires if flag not in cpu_flags()]
-        return f"needs {' and '.join(lacking)}, which this CPU lacks" if lacking else ""
-
 
 def load_variant(path: Path) -> LoadedVariant:
-    """Load a compiled variant.
+    """Load a compiled variant into this process.
 
     Raises:
         BadInput: the file is not one, or was made for another version of the contract.
     """
     try:
-        library = ctypes.CDLL(str(path))
-        description = _Description.in_dll(library, "dirtyscan_variant")
+        library = ctypes.CDLL(str(path.resolve()))
+        struct = _Struct.in_dll(library, "dirtyscan_variant")
     except (OSError, ValueError) as error:
         raise BadInput(
             f"{path.name} is not a variant ({error}); it must define dirtyscan_variant as "
             "dirtyscan.h says."
         ) from None
-    if description.abi != ABI:
+    if struct.abi != ABI:
         raise BadInput(
-            f"{path.name} was made for version {description.abi} of dirtyscan.h and this is "
+            f"{path.name} was made for version {struct.abi} of dirtyscan.h and this is "
             f"version {ABI}; compile it with this one."
         )
-    return LoadedVariant(
-        description.operation.decode(),
-        description.map.decode(),
-        description.year,
-        description.summary.decode(),
-        tuple((description.requires or b"").decode().split()),
-        bool(description.bound),
-        description.run or 0,
-        library,
+    if not (struct.operation and struct.map and struct.summary):
+        raise BadInput(
+            f"{path.name} does not say its operation, map and summary; fill in dirtyscan_variant."
+        )
+    description = Description(
+        operation=struct.operation.decode(errors="replace"),
+        map=struct.map.decode(errors="replace"),
+        year=struct.year,
+        summary=struct.summary.decode(errors="replace"),
+        requires=tuple((struct.requires or b"").decode(errors="replace").split()),
+        paid_in=(struct.paid_in or b"").decode(errors="replace"),
+        bound=bool(struct.bound),
+        for_this_architecture=bool(struct.run),
     )
-
-
-class ByteMap:
-    """A byte map in memory of its own, aligned to the machine's pages."""
-
-    def __init__(self, memory: GuestMemory) -> None:
-        self._memory = mmap.mmap(-1, memory.pages)
-        self.bytes: NDArray[np.uint8] = np.frombuffer(self._memory, dtype=np.uint8)
-        self.struct = _ByteMap(self.bytes.ctypes.data, memory.pages, memory.page_size)
-
-
-class Stopwatch:
-    """Times calls of variants on one map, snapshot by snapshot; see ``stopwatch.c``."""
-
-    def __init__(self, path: Path, memory: GuestMemory) -> None:
-        self._library = ctypes.CDLL(str(path))
-        self._library.stopwatch_clock_cost.restype = ctypes.c_uint64
-        self._map = ByteMap(memory)
-
-    def clock_cost(self) -> float:
-        """Return the seconds that two readings of the clock take with nothing between them."""
-        return float(self._library.stopwatch_clock_cost(ctypes.c_uint64(10_000))) * 1e-9
-
-    def expand(self, bitmap: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Build the byte map of ``bitmap`` and return it: uint8, one element a page."""
-        self._library.stopwatch_expand(
-            ctypes.byref(self._map.struct), ctypes.c_void_p(bitmap.ctypes.data)
+    if description.map not in ARRAYS:
+        raise BadInput(
+            f"{path.name} is for a {description.map!r}, which is no representation of a dirty map; "
+            f"choose from {', '.join(ARRAYS)}."
         )
-        return self._map.bytes
+    return LoadedVariant(description, struct.run or 0, library)
 
-    def time_pass(
-        self,
-        bitmaps: NDArray[np.uint8],
-        variants: Sequence[LoadedVariant],
-        calls: Sequence[int],
-        order: NDArray[np.uint8],
-    ) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
-        """Call every variant ``calls`` times on every snapshot.
 
-        Args:
-            bitmaps: (snapshots, bitmap bytes) uint8, C order.
-            order: (snapshots, variants) uint8, C order: in which order to call the variants.
+def describe_variant(path: Path) -> Description:
+    """Return what a compiled variant says of itself, read in a process of its own.
 
-        Returns:
-            Nanoseconds of all the calls together, and what the last of them counted, both
-            (variants, snapshots).
-        """
-        snapshots, bitmap_bytes = bitmaps.shape
-        shape = (len(variants), snapshots)
-        if order.shape != (snapshots, len(variants)) or order.dtype != np.uint8:
-            raise ValueError("order must be uint8 of shape (snapshots, variants)")
-        bitmaps, order = np.ascontiguousarray(bitmaps), np.ascontiguousarray(order)
-        elapsed, counts = np.zeros(shape, np.uint64), np.zeros(shape, np.uint64)
-        lanes = (_Lane * len(variants))(
-            *(_Lane(v.address, c) for v, c in zip(variants, calls, strict=True))
+    What somebody else has built may crash as soon as it is loaded.
+
+    Raises:
+        BadInput: see :func:`load_variant`; or it ends the process.
+    """
+    command = [sys.executable, "-m", "harness.native", str(path)]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    except subprocess.TimeoutExpired:
+        raise BadInput(f"{path.name} hangs while it is loaded; mend it or leave it out.") from None
+    if done.returncode == 2:
+        raise BadInput(done.stderr.strip())
+    if done.returncode:
+        raise BadInput(
+            f"{path.name} ends the process with {describe_status(done.returncode)} while it is "
+            "loaded; mend it or leave it out."
         )
-        self._library.stopwatch_pass(
-            ctypes.byref(self._map.struct),
-            ctypes.c_void_p(bitmaps.ctypes.data),
-            ctypes.c_uint64(bitmap_bytes),
-            ctypes.c_uint64(snapshots),
-            lanes,
-            ctypes.c_uint64(len(variants)),
-            ctypes.c_void_p(order.ctypes.data),
-            ctypes.c_void_p(elapsed.ctypes.data),
-            ctypes.c_void_p(counts.ctypes.data),
-        )
-        return elapsed, counts
+    fields = json.loads(done.stdout.splitlines()[-1])
+    return Description(**{**fields, "requires": tuple(fields["requires"])})
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Print the description of the variant in the file ``arguments[0]`` as JSON."""
+    try:
+        description = load_variant(Path(arguments[0])).description
+    except BadInput as error:
+        print(error, file=sys.stderr)
+        return 2
+    print(json.dumps(dataclasses.asdict(description)))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

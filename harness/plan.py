@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from harness.failure import Failure
+from workloads.errors import BadInput
 from workloads.trace import Trace
 
 ORIGINAL = "page_by_page"
@@ -29,8 +31,14 @@ class Lane:
     build_hash: str
     original: int
     """The index of the lane that this one is compared with; its own if it is an original."""
+    map: str = "byte map"
+    """The representation that it looks at."""
     bound: bool = False
     """Whether it only shows a limit and its result is not checked."""
+    paid_in: str = ""
+    """Operations that bear its cost in its place, or nothing."""
+    peer: bool = False
+    """Whether it is a Python package's function; it has no library then."""
     noise_floor: bool = False
     """The original once more, from a copy of its library: what comes out should be 1."""
 
@@ -59,6 +67,7 @@ class Plan:
     host: str
     operation: str
     stopwatch: str
+    trial: str
     lanes: tuple[Lane, ...]
     left_out: tuple[str, ...]
     """A sentence for each variant that cannot run here."""
@@ -95,6 +104,19 @@ class Plan:
     def benchmark_name(self, trace: PlannedTrace, lane: Lane) -> str:
         """Return the name in the pyperf file of ``lane`` on ``trace``."""
         return f"{trace.key}/{lane.label}/{lane.toolchain}"
+
+    def sound_lanes(self, failures: Sequence[Failure]) -> list[int]:
+        """Return the lanes that have not failed.
+
+        Raises:
+            BadInput: an original has, with which the others are compared.
+        """
+        failed = {failure.lane: failure for failure in failures}
+        for lane in self.lanes:
+            if lane.original in failed:
+                sentence = failed[lane.original].sentence()
+                raise BadInput(f"{sentence}; nothing can be compared with it.")
+        return [number for number in range(len(self.lanes)) if number not in failed]
 
     def pairs(self) -> list[tuple[int, int]]:
         """Return (original lane, variant lane) of every comparison, noise floors among them."""

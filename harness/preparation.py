@@ -7,32 +7,20 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from harness import __version__
-from harness.build import Library, build_stopwatch, build_variant
+from harness.build import build_stopwatch, build_trial
 from harness.cpu import cpu_model
-from harness.native import load_variant
-from harness.plan import (
-    FULL_PASS_PAGES,
-    ORIGINAL,
-    QUICK_PASS_PAGES,
-    ROUNDS,
-    WARMUPS,
-    Lane,
-    Plan,
-    plan_traces,
-)
+from harness.lineup import keep_library, line_up
+from harness.plan import FULL_PASS_PAGES, QUICK_PASS_PAGES, ROUNDS, WARMUPS, Plan, plan_traces
 from harness.toolchain import Toolchain, default_toolchain, find_toolchain
-from harness.variant import built_in_variants, find_variant
 from workloads.captured import captured_trace
 from workloads.conditions import Condition
-from workloads.errors import BadInput
 from workloads.guest import GuestMemory
 from workloads.parameters import Value
 from workloads.synthesis import Report, make_recipe, synthesize
 from workloads.trace import Trace, open_trace
 
 OPERATION = "count"
-ALL_VARIANTS = "all"
-TRACES, LIBRARIES = "traces", "libraries"
+TRACES = "traces"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,8 +67,9 @@ def prepare(request: Request, base: Path, report: Report) -> Plan:
     given = [open_trace(path) for path in request.traces]
     for trace in (*captured, *given):
         trace.verify()
-    lanes, left_out = _lanes(request.variants, toolchains, base)
-    stopwatch = _keep(build_stopwatch(toolchains[0]), base, "stopwatch")
+    lineup = line_up(request.variants, OPERATION, toolchains, base)
+    stopwatch = keep_library(build_stopwatch(toolchains[0]), base, "stopwatch")
+    trial = keep_library(build_trial(toolchains[0]), base, "trial")
     made = [
         synthesize(recipe, base / TRACES / f"{name}-synthetic.trace", report)
         for name, recipe in recipes.items()
@@ -95,8 +84,9 @@ def prepare(request: Request, base: Path, report: Report) -> Plan:
         host=f"{platform.node()}, {cpu_model()}",
         operation=OPERATION,
         stopwatch=stopwatch,
-        lanes=lanes,
-        left_out=left_out,
+        trial=trial,
+        lanes=lineup.lanes,
+        left_out=lineup.left_out,
         traces=plan_traces(traces, base, pass_pages),
         warmups=WARMUPS,
         rounds=ROUNDS,
@@ -117,55 +107,6 @@ def _captured(request: Request) -> list[Path]:
         return []
     found = [captured_trace(condition.name) for condition in request.conditions]
     return [path for path in found if path]
-
-
-def _lanes(
-    names: Sequence[str], toolchains: Sequence[Toolchain], base: Path
-) -> tuple[tuple[Lane, ...], tuple[str, ...]]:
-    """Compile every variant with every toolchain, each with its original and its noise floor.
-
-    Returns:
-        The lanes, and a sentence for each variant that was left out of "all".
-
-    Raises:
-        BadInput: a variant that was named cannot run here.
-    """
-    lanes: list[Lane] = []
-    left_out: list[str] = []
-    everything = ALL_VARIANTS in names
-    wanted = list(built_in_variants(OPERATION)) if everything else names
-    original = find_variant(ORIGINAL, OPERATION)
-    others = [find_variant(name, OPERATION) for name in wanted if name != ORIGINAL]
-    for toolchain in toolchains:
-        first = len(lanes)
-        for variant in (original, *others, original):
-            built = build_variant(variant, toolchain)
-            loaded = load_variant(built.path)
-            if obstacle := loaded.obstacle():
-                sentence = f"variant {variant.name} {obstacle}"
-                if not everything:
-                    raise BadInput(f"{sentence}; leave it out.")
-                left_out.append(sentence)
-                continue
-            lane = Lane(
-                variant.name,
-                toolchain.name,
-                _keep(built, base, f"lane-{len(lanes)}"),
-                built.build_hash,
-                original=first,
-                bound=loaded.bound,
-                noise_floor=variant is original and len(lanes) > first,
-            )
-            lanes.append(lane)
-    return tuple(lanes), tuple(dict.fromkeys(left_out))
-
-
-def _keep(library: Library, base: Path, name: str) -> str:
-    """Copy a library into the run, so that a resumed run has the very same code."""
-    path = base / LIBRARIES / f"{name}.so"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(library.path, path)
-    return str(path.relative_to(base))
 
 
 def _keep_trace(trace: Trace, folder: Path) -> Trace:

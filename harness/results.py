@@ -13,7 +13,7 @@ import pyperf
 
 from harness.claim import find_claim, verdict
 from harness.experiment import Outcome
-from harness.plan import Lane, Plan, PlannedTrace
+from harness.plan import Plan, PlannedTrace
 from harness.statistics import Seconds, centre, snapshot_log_speedups
 from workloads.errors import BadInput
 from workloads.files import write_text
@@ -51,6 +51,13 @@ class Row:
     noise_floor: bool
     processes: int
     stopped: str
+    map: str
+    """The representation that the variant looks at; the original's is a byte map."""
+    bound: bool
+    """Whether it does less than the operation, to show a limit."""
+    paid_in: str
+    """Operations that bear the variant's cost in its place: its speedup says nothing then."""
+    original_toolchain: str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,8 +83,13 @@ def make_rows(plan: Plan, base: Path, outcome: Outcome) -> tuple[list[Row], list
     for planned in plan.traces:
         trace = open_trace(base / planned.path)
         elapsed = [s.elapsed[planned.key] for s in outcome.samples if planned.key in s.elapsed]
-        rows += [_row(planned, trace, outcome, plan, number, elapsed) for _, number in plan.pairs()]
-        snapshot_rows += _snapshot_rows(planned, trace, plan.lanes, elapsed)
+        rows += [
+            _row(planned, trace, outcome, plan, number, elapsed)
+            for _, number in plan.pairs()
+            if (planned.key, number) in outcome.speedups
+        ]
+        sound = plan.sound_lanes(outcome.failures)
+        snapshot_rows += _snapshot_rows(planned, trace, plan, sound, elapsed)
     return rows, snapshot_rows
 
 
@@ -119,6 +131,10 @@ def _row(
         noise_floor=lane.noise_floor,
         processes=outcome.processes[planned.key],
         stopped=outcome.stopped[planned.key, number],
+        map=lane.map,
+        bound=lane.bound,
+        paid_in=lane.paid_in,
+        original_toolchain=original.toolchain,
     )
 
 
@@ -128,14 +144,19 @@ def _typical(elapsed: Sequence[Seconds], lane: int) -> Seconds:
 
 
 def _snapshot_rows(
-    planned: PlannedTrace, trace: Trace, lanes: Sequence[Lane], elapsed: Sequence[Seconds]
+    planned: PlannedTrace,
+    trace: Trace,
+    plan: Plan,
+    lanes: Sequence[int],
+    elapsed: Sequence[Seconds],
 ) -> list[SnapshotRow]:
     runs = [
         dirty_runs(np.unpackbits(bitmap, bitorder="little"))
         for bitmap in trace.bitmaps(planned.snapshots)
     ]
     rows = []
-    for number, lane in enumerate(lanes):
+    for number in lanes:
+        lane = plan.lanes[number]
         typical = _typical(elapsed, number).tolist()
         for place, snapshot in enumerate(planned.snapshots):
             rows.append(
@@ -207,6 +228,8 @@ def describe_layout(plan: Plan, outcome: Outcome) -> dict[str, Any]:
         "warmups": plan.warmups,
         "precision": plan.precision,
         "traces": {trace.key: trace.content_hash for trace in plan.traces},
+        "left_out": list(plan.left_out),
+        "failures": [failure.sentence() for failure in outcome.failures],
     }
 
 
@@ -223,7 +246,8 @@ def read_table(folder: Path, name: str) -> pd.DataFrame:
     """
     path = folder / name
     try:
-        return pd.read_csv(path, keep_default_na=True)
+        table = pd.read_csv(path, keep_default_na=True)
+        return _completed(table) if name == SPEEDUPS else table
     except OSError as error:
         raise BadInput(
             f"there are no results in {folder} ({path.name}: {error.strerror}); run "
@@ -231,3 +255,13 @@ def read_table(folder: Path, name: str) -> pd.DataFrame:
         ) from None
     except (ValueError, pd.errors.ParserError) as error:
         raise BadInput(f"{path} cannot be read ({error}); run 'dirtyscan bench' again.") from None
+
+
+def _completed(table: pd.DataFrame) -> pd.DataFrame:
+    """Return ``speedups.csv`` with the columns that results of earlier versions lack."""
+    if "map" not in table:
+        table["map"] = "byte map"
+        table["bound"] = table["variant"] == "read_limit"
+        table["original_toolchain"] = table["toolchain"]
+    table["paid_in"] = table["paid_in"].fillna("") if "paid_in" in table else ""
+    return table

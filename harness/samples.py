@@ -31,6 +31,16 @@ def samples_path(folder: Path, index: int) -> Path:
     return folder / f"process-{index:04d}.zip"
 
 
+def failures_path(folder: Path) -> Path:
+    """Return where the variants are written down that went astray."""
+    return folder / "failures.json"
+
+
+def place_path(folder: Path) -> Path:
+    """Return the file in which a measuring process keeps where it is."""
+    return folder / "place"
+
+
 def write_samples(path: Path, samples: Samples) -> None:
     """Write ``samples`` to ``path``, whole or not at all.
 

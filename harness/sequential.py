@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import pyperf
 
-from harness.native import LoadedVariant, Stopwatch, load_variant
+from harness.native import LoadedVariant, load_variant
 from harness.plan import Plan
-from workloads.trace import open_trace
+from harness.stopwatch import Stopwatch
+from harness.worker import load_snapshots
 
 
 def main() -> int:
@@ -26,17 +27,16 @@ def main() -> int:
     path = Path(runner.parse_args().plan)
     plan, base = Plan.from_json(path.read_text(encoding="utf-8")), path.parent
     planned = plan.traces[0]
-    trace = open_trace(base / planned.path)
-    bitmaps = np.stack(list(trace.bitmaps(planned.snapshots)))
-    stopwatch = Stopwatch(base / plan.stopwatch, trace.source.memory)
-    order = np.zeros((len(bitmaps), 1), np.uint8)
+    memory, snapshots = load_snapshots(planned, base)
+    stopwatch = Stopwatch(base / plan.stopwatch, memory, [lane.map for lane in plan.lanes])
+    order = np.zeros((len(snapshots), 1), np.uint8)
     random = np.random.default_rng()
 
     def time_passes(passes: int, variant: LoadedVariant) -> float:
         total = 0.0
         for _ in range(passes):
-            visited = random.permutation(len(bitmaps))
-            elapsed, _counts = stopwatch.time_pass(bitmaps[visited], [variant], [1], order)
+            visited = snapshots.in_order(random.permutation(len(snapshots)))
+            elapsed, _counts = stopwatch.time_pass(visited, [variant], [1], order)
             total += float(elapsed.sum()) * 1e-9
         return total
 
@@ -44,7 +44,7 @@ def main() -> int:
         if not lane.noise_floor:
             variant = load_variant(base / lane.library)
             name = plan.benchmark_name(planned, lane)
-            runner.bench_time_func(name, time_passes, variant, inner_loops=len(bitmaps))
+            runner.bench_time_func(name, time_passes, variant, inner_loops=len(snapshots))
     return 0
 
 

@@ -1,19 +1,33 @@
 /*
  * The stopwatch: times single calls of several variants on one snapshot after another.
  *
- * The map is built from the snapshot's bitmap, outside the timed region, into the one buffer that
- * all variants look at; QEMU too has just walked the map, to merge the dirty log, when it counts.
- * Then each variant is called in the order given, between two readings of the clock that pyperf and
- * Python's time.perf_counter() read on Linux.
+ * The map is built from the snapshot's bitmap, outside the timed region, in each representation that
+ * a variant looks at. Then each variant is called in the order given, between two readings of the
+ * clock that pyperf and Python's time.perf_counter() read on Linux.
+ *
+ * Before each of them the variant's own map is walked from end to end, untimed: QEMU has just done
+ * so, to merge the dirty log, when it counts. So what a variant finds in the caches is what a walk
+ * has left there, and not what the variant before it has.
  */
+#include <string.h>
 #include <time.h>
 
 #include "dirtyscan.h"
 
+#define LINE 64 /* bytes that a walk steps over */
+
 /* One variant as it takes part in a pass. */
 struct stopwatch_lane {
-    dirtyscan_count_bytes *count;
-    uint64_t calls; /* between two readings of the clock */
+    dirtyscan_count *count;
+    struct dirtyscan_map *map; /* in its representation */
+    uint64_t calls;            /* between two readings of the clock */
+    uint64_t counted;          /* whether its map knows how many pages are dirty */
+};
+
+/* Where a pass is, for whoever looks after it was cut short. */
+struct stopwatch_place {
+    volatile uint64_t snapshot; /* its number in the trace */
+    volatile uint64_t lane;
 };
 
 static uint64_t now(void)
@@ -24,43 +38,132 @@ static uint64_t now(void)
     return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
 }
 
-/* Builds the byte map of a bitmap (one bit a page, lowest page in the lowest bit). */
-void stopwatch_expand(const struct dirtyscan_byte_map *map, const uint8_t *bitmap)
+static uint64_t words_of(uint64_t pages)
+{
+    return (pages + DIRTYSCAN_WORD_PAGES - 1) / DIRTYSCAN_WORD_PAGES;
+}
+
+static uint64_t summary_words_of(uint64_t pages)
+{
+    return words_of((pages + DIRTYSCAN_SUMMARY_PAGES - 1) / DIRTYSCAN_SUMMARY_PAGES);
+}
+
+/* The bytes of eight pages for each possible byte of a bitmap. */
+static uint8_t bytes_of[256][8];
+
+__attribute__((constructor))
+static void make_bytes_of(void)
+{
+    int bits, page;
+
+    for (bits = 0; bits < 256; bits++) {
+        for (page = 0; page < 8; page++) {
+            bytes_of[bits][page] = bits >> page & 1 ? DIRTYSCAN_DIRTY : DIRTYSCAN_CLEAN;
+        }
+    }
+}
+
+static void expand(const struct dirtyscan_map *map, const uint8_t *bitmap)
 {
     uint64_t page;
 
-    for (page = 0; page < map->pages; page++) {
-        int dirty = (bitmap[page / 8] >> (page % 8)) & 1;
+    for (page = 0; page + 8 <= map->pages; page += 8) {
+        memcpy(map->bytes + page, bytes_of[bitmap[page / 8]], 8);
+    }
+    if (page < map->pages) {
+        memcpy(map->bytes + page, bytes_of[bitmap[page / 8]], map->pages - page);
+    }
+}
 
-        map->bytes[page] = dirty ? DIRTYSCAN_DIRTY : DIRTYSCAN_CLEAN;
+static void summarize(const struct dirtyscan_map *map, const uint64_t *words)
+{
+    const uint64_t line_words = DIRTYSCAN_SUMMARY_PAGES / DIRTYSCAN_WORD_PAGES;
+    uint64_t word;
+
+    memset(map->summary, 0, summary_words_of(map->pages) * sizeof(*map->summary));
+    for (word = 0; word < words_of(map->pages); word++) {
+        uint64_t line = word / line_words;
+
+        map->summary[line / 64] |= (uint64_t)(words[word] != 0) << line % 64;
     }
 }
 
 /*
- * One pass over `snapshots` bitmaps of `bitmap_bytes` each, one behind the other. `order` holds for
- * each snapshot the lanes in the order in which to call them. Nanoseconds and the last count go to
- * element [lane * snapshots + snapshot] of `elapsed` and `counts`.
+ * Fills the arrays that `map` has from a bitmap (one bit a page, lowest page in the lowest bit of the
+ * first byte). `words` must be there if `summary` is.
  */
-void stopwatch_pass(const struct dirtyscan_byte_map *map, const uint8_t *bitmaps,
-                    uint64_t bitmap_bytes, uint64_t snapshots, const struct stopwatch_lane *lanes,
-                    uint64_t lane_count, const uint8_t *order, uint64_t *elapsed, uint64_t *counts)
+void stopwatch_fill(struct dirtyscan_map *map, const uint8_t *bitmap)
+{
+    if (map->bytes) {
+        expand(map, bitmap);
+    }
+    if (map->words) {
+        map->words[words_of(map->pages) - 1] = 0;
+        memcpy(map->words, bitmap, (map->pages + 7) / 8);
+    }
+    if (map->summary) {
+        summarize(map, map->words);
+    }
+}
+
+static void walk_array(const void *array, uint64_t bytes)
+{
+    const volatile uint8_t *byte = array;
+    uint64_t place;
+
+    for (place = 0; byte && place < bytes; place += LINE) {
+        (void)byte[place];
+    }
+}
+
+/* Reads a byte of every cache line of `map`. */
+void stopwatch_walk(const struct dirtyscan_map *map)
+{
+    walk_array(map->bytes, map->pages);
+    walk_array(map->words, words_of(map->pages) * sizeof(*map->words));
+    walk_array(map->summary, summary_words_of(map->pages) * sizeof(*map->summary));
+}
+
+/* Snapshots that are looked at in one pass. */
+struct stopwatch_snapshots {
+    const uint8_t *bitmaps;  /* one behind the other */
+    uint64_t bitmap_bytes;   /* of each */
+    const uint64_t *numbers; /* in the trace */
+    const uint64_t *dirty;   /* how many pages are dirty in each */
+    uint64_t count;
+};
+
+/*
+ * One pass over snapshots. `whole` has the arrays of all representations; the lanes' maps point into
+ * it. `order` holds for each snapshot the lanes in the order in which to call them. Nanoseconds and
+ * the last result go to element [lane * snapshots + snapshot] of `elapsed` and `results`.
+ */
+void stopwatch_pass(struct dirtyscan_map *whole, const struct stopwatch_snapshots *snapshots,
+                    const struct stopwatch_lane *lanes, uint64_t lane_count, const uint8_t *order,
+                    uint64_t *elapsed, uint64_t *results, struct stopwatch_place *place)
 {
     uint64_t snapshot, turn, call;
 
-    for (snapshot = 0; snapshot < snapshots; snapshot++) {
-        stopwatch_expand(map, bitmaps + snapshot * bitmap_bytes);
+    for (snapshot = 0; snapshot < snapshots->count; snapshot++) {
+        stopwatch_fill(whole, snapshots->bitmaps + snapshot * snapshots->bitmap_bytes);
+        place->snapshot = snapshots->numbers[snapshot];
         for (turn = 0; turn < lane_count; turn++) {
-            uint64_t lane = order[snapshot * lane_count + turn];
-            dirtyscan_count_bytes *count = lanes[lane].count;
-            uint64_t calls = lanes[lane].calls, counted = 0, start, end;
+            const uint64_t lane = order[snapshot * lane_count + turn];
+            const uint64_t at = lane * snapshots->count + snapshot, calls = lanes[lane].calls;
+            dirtyscan_count *count = lanes[lane].count;
+            struct dirtyscan_map *map = lanes[lane].map;
+            uint64_t result = 0, start, end;
 
+            place->lane = lane;
+            map->dirty = lanes[lane].counted ? snapshots->dirty[snapshot] : 0;
+            stopwatch_walk(map);
             start = now();
             for (call = 0; call < calls; call++) {
-                counted = count(map);
+                result = count(map);
             }
             end = now();
-            elapsed[lane * snapshots + snapshot] = end - start;
-            counts[lane * snapshots + snapshot] = counted;
+            elapsed[at] = end - start;
+            results[at] = result;
         }
     }
 }

@@ -1,50 +1,82 @@
-"""Variants: the C files that implement an operation, by name."""
+"""Variants: the files that implement an operation, by name."""
 
 import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
 
 from workloads.errors import BadInput
 
 VARIANTS = Path(__file__).parent / "variants"
 CONTRACT = VARIANTS / "dirtyscan.h"
+SOURCE, BINARY = ".c", ".so"
+
+RECOMMENDED: Mapping[str, tuple[str, ...]] = {
+    "byte map": ("avx512_vnni", "avx2", "neon", "word_sum"),
+    "bitmap": ("bitmap_avx512", "bitmap_avx2", "bitmap_neon", "bitmap_popcount"),
+}
+"""For each representation, the variants to take, the first that the CPU can run."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Variant:
-    """One implementation of one operation, as source."""
+    """One implementation of one operation, as a file."""
 
     name: str
     operation: str
     sources: tuple[Path, ...]
-    """Its translation units, the one that defines ``dirtyscan_variant`` first."""
+    """Its translation units, the one that defines ``dirtyscan_variant`` first; or one library."""
+    built_in: bool = True
+    """Whether it comes with dirtyscan."""
+
+    @property
+    def is_binary(self) -> bool:
+        """Whether it is a library already."""
+        return self.sources[0].suffix == BINARY
 
     @property
     def dependencies(self) -> tuple[Path, ...]:
         """Every file that its binary depends on."""
-        headers = sorted(self.sources[0].parent.glob(f"{self.name}.*.h"))
-        return (*self.sources, *headers, CONTRACT)
+        # A file of the user's may include anything that lies beside it.
+        pattern = f"{self.name}.*.h" if self.built_in else "*.h"
+        headers = sorted(self.sources[0].parent.glob(pattern))
+        return (*self.sources, *headers, *sorted(VARIANTS.glob("*.h")))
 
 
 def built_in_variants(operation: str) -> dict[str, Variant]:
     """Return the variants that come with dirtyscan, by name."""
     found = {}
-    for source in sorted((VARIANTS / operation).glob("*.c")):
+    for source in sorted((VARIANTS / operation).glob(f"*{SOURCE}")):
         if "." not in source.stem:
-            units = sorted(source.parent.glob(f"{source.stem}.*.c"))
-            found[source.stem] = Variant(source.stem, operation, (source, *units))
+            found[source.stem] = Variant(source.stem, operation, _units(source))
     return found
 
 
 def find_variant(name: str, operation: str) -> Variant:
-    """Return the variant called ``name``.
+    """Return the variant called ``name``, or the one in the file of that path.
+
+    One in a file is called as the file without its ending, or with it where a variant that comes
+    with dirtyscan has that name already.
 
     Raises:
         BadInput: there is none.
     """
     known = built_in_variants(operation)
-    if name not in known:
+    if name in known:
+        return known[name]
+    path = Path(name)
+    if path.suffix not in (SOURCE, BINARY):
         raise BadInput(
             f"variant {name!r} of operation {operation} is not known; choose from "
-            f"{', '.join(known)}."
+            f"{', '.join(known)}, or give the path of a {SOURCE} file or of a shared object "
+            f"({BINARY})."
         )
-    return known[name]
+    if not path.is_file():
+        raise BadInput(f"variant {name} cannot be read (no such file); check its path.")
+    called = path.name if path.suffix == BINARY or path.stem in known else path.stem
+    units = (path,) if path.suffix == BINARY else _units(path)
+    return Variant(called, operation, units, built_in=False)
+
+
+def _units(source: Path) -> tuple[Path, ...]:
+    """Return a C file and the further translation units of the same name beside it."""
+    return (source, *sorted(source.parent.glob(f"{source.stem}.*{SOURCE}")))

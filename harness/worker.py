@@ -34,107 +34,95 @@ import numpy as np
 import pyperf
 from numpy.typing import NDArray
 
-from harness.native import LoadedVariant, Stopwatch, load_variant
+from harness.failure import Failure, add_failures, read_failures
+from harness.native import load_variant
+from harness.peers import PEERS
 from harness.plan import Lane, Plan, PlannedTrace
-from harness.samples import Samples, read_samples, samples_path, write_samples
+from harness.rounds import Callee, Rounds, time_pass
+from harness.samples import (
+    Samples,
+    failures_path,
+    place_path,
+    read_samples,
+    samples_path,
+    write_samples,
+)
+from harness.stopwatch import Place, Snapshots, Stopwatch, make_snapshots, shared_place
+from harness.trial import Trial
 from workloads.errors import BadInput
+from workloads.guest import GuestMemory
 from workloads.processes import end_with_parent
-from workloads.trace import Trace, open_trace
+from workloads.trace import open_trace
 
 CLOCK_SHARE = 0.01  # of a timed interval that reading the clock may take
+BAD_INPUT, FAILED = 2, 3
+"""Exit statuses: a sentence on stderr; variants were added to the failures."""
 
-_Elapsed = NDArray[np.uint64]
 
-
-class Rounds:
-    """Rounds on one trace, each measured when it is first asked for."""
-
-    def __init__(
-        self,
-        stopwatch: Stopwatch,
-        bitmaps: NDArray[np.uint8],
-        variants: Sequence[LoadedVariant],
-        calls: Sequence[int],
-        random: np.random.Generator,
-    ) -> None:
-        self._stopwatch = stopwatch
-        self._bitmaps = bitmaps
-        self._variants = variants
-        self._calls = calls
-        self._random = random
-        self._measured: list[_Elapsed] = []
-
-    def seconds(self, round_: int, lane: int) -> float:
-        """Return the time of all calls of ``lane`` in ``round_``."""
-        while len(self._measured) <= round_:
-            self._measured.append(self._measure())
-        return float(self._measured[round_][lane].sum()) * 1e-9
-
-    def calls_seconds(self, warmups: int) -> NDArray[np.float64]:
-        """Return the seconds of one call, (rounds, lanes, snapshots), without the warm-ups."""
-        elapsed = np.array(self._measured[warmups:], dtype=np.float64)
-        return elapsed * 1e-9 / np.array(self._calls, dtype=np.float64)[:, np.newaxis]
-
-    def _measure(self) -> _Elapsed:
-        snapshots, lanes = len(self._bitmaps), len(self._variants)
-        visited = self._random.permutation(snapshots)
-        order = self._random.random((snapshots, lanes)).argsort(axis=1).astype(np.uint8)
-        found, _ = self._stopwatch.time_pass(
-            self._bitmaps[visited], self._variants, self._calls, order
-        )
-        elapsed = np.empty_like(found)
-        elapsed[:, visited] = found
-        return elapsed
+class VariantFailed(Exception):
+    """A variant has gone astray while it was timed; the failures have it."""
 
 
 class Worker:
     """Does what the plan says, for one process."""
 
-    def __init__(self, plan: Plan, base: Path, index: int) -> None:
+    def __init__(self, plan: Plan, base: Path, index: int, failures: Path, place: Place) -> None:
         self._plan = plan
         self._base = base
         self._index = index
-        self._variants = [load_variant(base / lane.library) for lane in plan.lanes]
+        self._failures = failures
+        self._place = place
         self._runner = pyperf.Runner()
         self._benchmarks: list[pyperf.Benchmark] = []
+        self._numbers = plan.sound_lanes(read_failures(failures))
+        self._callees: list[Callee] = []
 
     def check_and_calibrate(self) -> Samples:
-        """Check every variant on every snapshot, then let pyperf find the number of calls.
-
-        Raises:
-            BadInput: a variant counts wrong.
-        """
+        """Try every variant on every snapshot, then let pyperf find the number of calls."""
+        self._try_variants()
+        self._numbers = self._plan.sound_lanes(read_failures(self._failures))
+        self._load_callees()
         self._parse("--calibrate-loops", "--values=1", "--warmups=0")
         for planned in self._plan.traces:
-            trace, stopwatch, bitmaps = self._load(planned)
-            self._check(planned, trace, stopwatch, bitmaps)
-            self._runner.args.min_time = stopwatch.clock_cost() / CLOCK_SHARE * len(bitmaps)
-            for number, lane in enumerate(self._plan.lanes):
-                single = [self._variants[number]]
-                order = np.zeros((len(bitmaps), 1), np.uint8)
+            stopwatch, snapshots = self._load(planned)
+            self._runner.args.min_time = stopwatch.clock_cost() / CLOCK_SHARE * len(snapshots)
+            order = np.zeros((len(snapshots), 1), np.uint8)
+            for number, callee in zip(self._numbers, self._callees, strict=True):
 
                 def time_calls(calls: int) -> float:
-                    elapsed, _ = stopwatch.time_pass(bitmaps, single, [calls], order)  # noqa: B023
+                    self._place.alone = number + 1  # noqa: B023
+                    elapsed, results = time_pass(stopwatch, snapshots, [callee], [calls], order)  # noqa: B023
+                    self._check_results(planned, snapshots, [number], results)  # noqa: B023
                     return float(elapsed.sum()) * 1e-9
 
-                self._benchmark(planned, lane, time_calls)
+                self._benchmark(planned, self._plan.lanes[number], time_calls)
         return self._samples({})
 
     def measure(self, calls: dict[str, int], keys: Sequence[str]) -> Samples:
-        """Measure the traces ``keys`` with ``calls`` (by benchmark name) between clock readings."""
+        """Measure the traces ``keys`` with ``calls`` (by benchmark name) between clock readings.
+
+        Lanes that have failed are NaN in what it returns.
+        """
         plan = self._plan
+        self._load_callees()
         self._parse("--loops=1", f"--values={plan.rounds}", f"--warmups={plan.warmups}")
         elapsed = {}
         for planned in plan.traces:
             if planned.key not in keys:
                 continue
-            _, stopwatch, bitmaps = self._load(planned)
-            lane_calls = [calls[plan.benchmark_name(planned, lane)] for lane in plan.lanes]
-            rounds = Rounds(stopwatch, bitmaps, self._variants, lane_calls, self._random(planned))
-            for number, lane in enumerate(plan.lanes):
-                self._runner.args.loops = lane_calls[number]
-                self._benchmark(planned, lane, _replay(rounds, number))
-            elapsed[planned.key] = rounds.calls_seconds(plan.warmups)
+            stopwatch, snapshots = self._load(planned)
+            lanes = [plan.lanes[number] for number in self._numbers]
+            lane_calls = [calls[plan.benchmark_name(planned, lane)] for lane in lanes]
+            random = self._random(planned)
+            rounds = Rounds(stopwatch, snapshots, self._callees, lane_calls, random)
+            for place, lane in enumerate(lanes):
+                self._runner.args.loops = lane_calls[place]
+                self._benchmark(planned, lane, _replay(rounds, place))
+            for results in rounds.results:
+                self._check_results(planned, snapshots, self._numbers, results)
+            found = np.full((plan.rounds, len(plan.lanes), len(snapshots)), np.nan)
+            found[:, self._numbers] = rounds.calls_seconds(plan.warmups)
+            elapsed[planned.key] = found
         return self._samples(elapsed)
 
     def _parse(self, *options: str) -> None:
@@ -144,33 +132,59 @@ class Worker:
         place = self._plan.traces.index(planned)
         return np.random.default_rng([self._plan.seed, self._index, place])
 
-    def _load(self, planned: PlannedTrace) -> tuple[Trace, Stopwatch, NDArray[np.uint8]]:
-        trace = open_trace(self._base / planned.path)
-        if trace.content_hash != planned.content_hash:
-            raise BadInput(f"trace {trace.path} has changed since the run was planned; start anew.")
-        bitmaps = np.stack(list(trace.bitmaps(planned.snapshots)))
-        return trace, Stopwatch(self._base / self._plan.stopwatch, trace.source.memory), bitmaps
+    def _load_callees(self) -> None:
+        for number in self._numbers:
+            lane = self._plan.lanes[number]
+            callee = PEERS[lane.variant] if lane.peer else load_variant(self._base / lane.library)
+            self._callees.append(callee)
 
-    def _check(
+    def _load(self, planned: PlannedTrace) -> tuple[Stopwatch, Snapshots]:
+        plan = self._plan
+        self._place.trace = plan.traces.index(planned)
+        memory, snapshots = load_snapshots(planned, self._base)
+        kinds = [lane.map for lane in plan.lanes]
+        return Stopwatch(self._base / plan.stopwatch, memory, kinds, self._place), snapshots
+
+    def _try_variants(self) -> None:
+        """Put every variant on trial, and those that go astray among the failures."""
+        plan = self._plan
+        for planned in plan.traces:
+            memory, snapshots = load_snapshots(planned, self._base)
+            libraries = self._base / plan.stopwatch, self._base / plan.trial
+            trial = Trial(*libraries, memory, snapshots)
+            for number in plan.sound_lanes(read_failures(self._failures)):
+                lane = plan.lanes[number]
+                if lane.peer or lane.noise_floor:
+                    continue
+                found = trial.find_fault(self._base / lane.library, lane.map, lane.bound)
+                if found:
+                    self._fail(number, planned, found.snapshot, found.what)
+
+    def _fail(self, number: int, planned: PlannedTrace, snapshot: int, what: str) -> None:
+        lane = self._plan.lanes[number]
+        failure = Failure(number, lane.variant, lane.toolchain, planned.key, snapshot, what)
+        add_failures(self._failures, [failure])
+
+    def _check_results(
         self,
         planned: PlannedTrace,
-        trace: Trace,
-        stopwatch: Stopwatch,
-        bitmaps: NDArray[np.uint8],
+        snapshots: Snapshots,
+        numbers: Sequence[int],
+        results: NDArray[np.uint64],
     ) -> None:
-        order = np.tile(np.arange(len(self._variants), dtype=np.uint8), (len(bitmaps), 1))
-        calls = [1] * len(self._variants)
-        _, counts = stopwatch.time_pass(bitmaps, self._variants, calls, order)
-        pages = trace.source.memory.pages
-        for place, (bitmap, snapshot) in enumerate(zip(bitmaps, planned.snapshots, strict=True)):
-            right = int(np.count_nonzero(np.unpackbits(bitmap, count=pages, bitorder="little")))
-            for lane, counted in zip(self._plan.lanes, counts[:, place].tolist(), strict=True):
-                if counted != right and not lane.bound:
-                    raise BadInput(
-                        f"variant {lane.variant} ({lane.toolchain}) counts {counted} dirty pages "
-                        f"in snapshot {snapshot} of {planned.key} where there are {right}; mend "
-                        "the variant or leave it out."
-                    )
+        """Check what timed calls returned, (lanes, snapshots), as in the trial.
+
+        Raises:
+            VariantFailed: one is wrong.
+        """
+        for number, found in zip(numbers, results, strict=True):
+            lane = self._plan.lanes[number]
+            wrong = np.flatnonzero(found != snapshots.dirty)
+            if len(wrong) and not lane.bound:
+                first = int(wrong[0])
+                what = f"counts {found[first]} dirty pages where there are {snapshots.dirty[first]}"
+                self._fail(number, planned, int(snapshots.numbers[first]), f"{what} when timed")
+                raise VariantFailed
 
     def _benchmark(
         self, planned: PlannedTrace, lane: Lane, time_func: Callable[[int], float]
@@ -187,10 +201,23 @@ class Worker:
         return Samples(elapsed, pyperf.BenchmarkSuite(self._benchmarks))
 
 
-def _replay(rounds: Rounds, lane: int) -> Callable[[int], float]:
-    """Return a time function that hands out one round after the other for ``lane``."""
+def load_snapshots(planned: PlannedTrace, base: Path) -> tuple[GuestMemory, Snapshots]:
+    """Read the snapshots of a planned trace under ``base``.
+
+    Raises:
+        BadInput: the trace is another one by now, or damaged.
+    """
+    trace = open_trace(base / planned.path)
+    if trace.content_hash != planned.content_hash:
+        raise BadInput(f"trace {trace.path} has changed since the run was planned; start anew.")
+    bitmaps = list(trace.bitmaps(planned.snapshots))
+    return trace.source.memory, make_snapshots(bitmaps, planned.snapshots)
+
+
+def _replay(rounds: Rounds, place: int) -> Callable[[int], float]:
+    """Return a time function that hands out one round after the other for a callee."""
     counter = itertools.count()
-    return lambda calls: rounds.seconds(next(counter), lane)
+    return lambda calls: rounds.seconds(next(counter), place)
 
 
 def calibrated_calls(samples: Samples) -> dict[str, int]:
@@ -203,20 +230,24 @@ def calibrated_calls(samples: Samples) -> dict[str, int]:
 
 def main(arguments: Sequence[str]) -> int:
     """Run one process: ``PARENT PLAN FOLDER INDEX [TRACE...]``; index 0 checks and calibrates."""
-    parent, plan_path, folder, index, *keys = arguments
-    target = Path(folder)
+    parent, plan_path, name, index, *keys = arguments
+    folder = Path(name)
     end_with_parent(int(parent))
     try:
         plan = Plan.from_json(Path(plan_path).read_text(encoding="utf-8"))
-        worker = Worker(plan, Path(plan_path).parent, int(index))
-        if int(index) == 0:
-            samples = worker.check_and_calibrate()
-        else:
-            samples = worker.measure(calibrated_calls(read_samples(samples_path(target, 0))), keys)
-        write_samples(samples_path(target, int(index)), samples)
+        with shared_place(place_path(folder)) as place:
+            worker = Worker(plan, Path(plan_path).parent, int(index), failures_path(folder), place)
+            if int(index) == 0:
+                samples = worker.check_and_calibrate()
+            else:
+                calls = calibrated_calls(read_samples(samples_path(folder, 0)))
+                samples = worker.measure(calls, keys)
+        write_samples(samples_path(folder, int(index)), samples)
     except BadInput as error:
         print(error, file=sys.stderr)
-        return 2
+        return BAD_INPUT
+    except VariantFailed:
+        return FAILED
     return 0
 
 

@@ -1,10 +1,7 @@
 """The whole command on a small guest."""
 
 import json
-import os
 import platform
-import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -15,8 +12,6 @@ import pandas as pd
 import pyperf
 import pytest
 
-import harness
-import workloads
 from harness.experiment import MIN_PROCESSES
 from tests.conftest import Run
 
@@ -132,26 +127,6 @@ def test_a_trace_of_ones_own(dirtyscan: Run, tmp_path: Path) -> None:
     rows = pd.read_csv(tmp_path / "results/latest/speedups.csv")
     assert rows["condition"].tolist() == ["cond2", "cond2"]
     assert (rows["guest_memory_bytes"] == 2**20).all()
-
-
-def test_a_wrong_count_is_named(dirtyscan: Run, tmp_path: Path) -> None:
-    """A broken variant is put in place of a good one, in a copy of the package."""
-    for package in (harness, workloads):
-        source = Path(package.__file__).parent
-        shutil.copytree(
-            source, tmp_path / source.name, ignore=shutil.ignore_patterns("__pycache__")
-        )
-    broken = tmp_path / "harness/variants/count/multi_page.c"
-    text = broken.read_text()
-    assert "dirty += length" in text
-    broken.write_text(text.replace("dirty += length", "dirty -= length"))
-    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
-    done = dirtyscan("bench", *SMALL, env=environment)
-    assert done.returncode == 2
-    assert "variant multi_page (cc-era) counts" in done.stderr
-    assert re.search(r"counts \d+ dirty pages in snapshot \d+ of cond\d-synthetic", done.stderr)
-    assert re.search(r"where there are \d+; mend the variant", done.stderr)
-    assert len(done.stderr.splitlines()) == 1
 
 
 class TestInterruption:

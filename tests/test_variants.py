@@ -10,29 +10,25 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from harness.build import build_variant
-from harness.native import LoadedVariant, Stopwatch, load_variant
+from harness.dirty_map import ARRAYS, BYTE_MAP, COUNTED, MapStruct
+from harness.native import LoadedVariant, load_variant
+from harness.peers import PEERS
+from harness.rounds import time_pass
+from harness.stopwatch import Stopwatch, make_snapshots
 from harness.toolchain import default_toolchain
-from harness.variant import built_in_variants
+from harness.variant import RECOMMENDED, built_in_variants, find_variant
 from workloads.errors import BadInput
 from workloads.guest import GuestMemory
 
 VARIANTS = built_in_variants("count")
-BOUNDS = {"read_limit"}
+BOUNDS = {"read_limit", "bitmap_read_limit"}
 MIGRATION = 0x08
-
-
-class ByteMapStruct(ctypes.Structure):
-    _fields_ = (
-        ("bytes", ctypes.c_void_p),
-        ("pages", ctypes.c_uint64),
-        ("page_size", ctypes.c_uint64),
-    )
 
 
 def load(name: str) -> LoadedVariant:
     loaded = load_variant(build_variant(VARIANTS[name], default_toolchain()).path)
-    if loaded.obstacle():
-        pytest.skip(f"{name} {loaded.obstacle()}")
+    if loaded.description.obstacle():
+        pytest.skip(f"{name} {loaded.description.obstacle()}")
     return loaded
 
 
@@ -41,10 +37,29 @@ def variant(request: pytest.FixtureRequest) -> LoadedVariant:
     return load(request.param)
 
 
+def words_of(bits: NDArray[np.bool_]) -> NDArray[np.uint64]:
+    """One bit each, in whole words, and at least one."""
+    padded = np.zeros(-(-len(bits) // 64) * 64, np.bool_)
+    padded[: len(bits)] = bits
+    return np.packbits(padded, bitorder="little").view(np.uint64)
+
+
 def count(variant: LoadedVariant, bytes_: NDArray[np.uint8], page_size: int = 4096) -> int:
-    function = ctypes.CFUNCTYPE(ctypes.c_uint64, ctypes.POINTER(ByteMapStruct))(variant.address)
-    map_ = ByteMapStruct(bytes_.ctypes.data, len(bytes_), page_size)
-    return int(function(ctypes.byref(map_)))
+    """Call ``variant`` on the map of ``bytes_`` in its own representation."""
+    kind = variant.description.map
+    dirty = (bytes_ & MIGRATION) != 0
+    words = words_of(dirty)
+    lines = np.add.reduceat(dirty, np.arange(0, len(dirty), 512), dtype=np.int64) != 0
+    summary = words_of(lines)
+    arrays = {"bytes": bytes_, "words": words, "summary": summary}
+    addresses = {name: arrays[name].ctypes.data for name in ARRAYS[kind]}
+    map_ = MapStruct(**addresses, pages=len(bytes_), page_size=page_size)
+    map_.dirty = int(dirty.sum()) if kind == COUNTED else 0
+    before = [array.copy() for array in arrays.values()]
+    function = ctypes.CFUNCTYPE(ctypes.c_uint64, ctypes.POINTER(MapStruct))(variant.address)
+    counted = int(function(ctypes.byref(map_)))
+    assert all(np.array_equal(*pair) for pair in zip(before, arrays.values(), strict=True))
+    return counted
 
 
 def aligned(content: NDArray[np.uint8], offset: int) -> NDArray[np.uint8]:
@@ -75,9 +90,7 @@ def test_it_counts_what_numpy_counts(
     variant: LoadedVariant, content: bytes, offset: int, page_bits: int
 ) -> None:
     map_ = aligned(np.frombuffer(content, dtype=np.uint8), offset)
-    before = map_.copy()
     assert count(variant, map_, 1 << page_bits) == oracle(map_)
-    assert np.array_equal(map_, before)
 
 
 @pytest.mark.parametrize("pages", range(1, 40))
@@ -97,42 +110,91 @@ def test_it_counts_large_maps(variant: LoadedVariant, density: float) -> None:
     assert count(variant, map_) == oracle(map_)
 
 
+@pytest.mark.parametrize("pages", [511, 512, 513, 32768, 32769, 100_000])
+def test_single_dirty_pages_far_apart(variant: LoadedVariant, pages: int) -> None:
+    for place in (0, 1, pages // 2, pages - 2, pages - 1):
+        map_ = np.full(pages, 0xF7, np.uint8)
+        map_[place] = 0xFF
+        assert count(variant, map_) == 1
+
+
 def test_it_says_what_it_is(variant: LoadedVariant) -> None:
-    assert variant.operation == "count"
-    assert variant.map == "byte map"
-    assert 1990 < variant.year < 2100
-    assert variant.summary
+    said = variant.description
+    assert said.operation == "count"
+    assert said.map in ARRAYS
+    assert 1990 < said.year < 2100
+    assert said.summary
 
 
-def test_the_stopwatch_expands_calls_and_counts(stopwatch_path: Path) -> None:
-    """Its own part: bitmap to byte map, every variant called, results in their places."""
-    loaded = [load("page_by_page"), load("word_sum"), load("multi_page")]
+def test_the_stopwatch_fills_calls_and_counts(stopwatch_path: Path) -> None:
+    """Its own part: bitmap to every representation, every variant called, results in place."""
+    names = ["page_by_page", "bitmap_popcount", "two_level", "counter", "multi_page"]
+    callees = [*(load(name) for name in names), PEERS["numpy_bitwise_count"]]
     random = np.random.default_rng(4)
     dirty = random.random((9, 1001)) < random.random((9, 1))
-    bitmaps = np.packbits(dirty, axis=1, bitorder="little")
-    stopwatch = Stopwatch(stopwatch_path, GuestMemory(1001 * 4096))
-    assert np.array_equal(stopwatch.expand(bitmaps[3]), np.where(dirty[3], 0xFF, 0xF7))
-    order = random.random((9, len(loaded))).argsort(axis=1).astype(np.uint8)
-    elapsed, counts = stopwatch.time_pass(bitmaps, loaded, [3] * len(loaded), order)
-    assert np.array_equal(counts, np.tile(dirty.sum(axis=1), (len(loaded), 1)))
-    assert elapsed.shape == counts.shape
-    assert elapsed.any()
+    dirty[2, :800] = False
+    snapshots = make_snapshots(list(np.packbits(dirty, axis=1, bitorder="little")), range(9))
+    assert snapshots.dirty.tolist() == dirty.sum(axis=1).tolist()
+    stopwatch = Stopwatch(stopwatch_path, GuestMemory(1001 * 4096), ARRAYS)
+    stopwatch.fill(snapshots.bitmaps[3])
+    bytes_ = stopwatch.arrays.view("bytes")
+    assert np.array_equal(bytes_, np.where(dirty[3], 0xFF, 0xF7))
+    order = random.random((9, len(callees))).argsort(axis=1).astype(np.uint8)
+    for some in (callees, callees[:-1]):
+        turns = order if some is callees else _without(order, len(some))
+        elapsed, counts = time_pass(stopwatch, snapshots, some, [3] * len(some), turns)
+        assert np.array_equal(counts, np.tile(dirty.sum(axis=1), (len(some), 1)))
+        assert elapsed.shape == counts.shape
+        assert elapsed.any()
 
 
-def test_a_bound_reads_and_says_that_it_counts_nothing() -> None:
-    for name in BOUNDS:
-        bound = load(name)
-        assert bound.bound
-        for pages in (*range(1, 300), 5000):
-            map_ = aligned(np.full(pages, 0xFF, np.uint8), pages % 64)
-            count(bound, map_)
-            assert (map_ == 0xFF).all()
+def _without(order: NDArray[np.uint8], last: int) -> NDArray[np.uint8]:
+    return np.array([[i for i in turns if i != last] for turns in order], np.uint8)
+
+
+def test_only_a_counted_bitmap_knows_the_answer(stopwatch_path: Path, tmp_path: Path) -> None:
+    """A variant of another representation that returns the counter gets 0."""
+    text = (VARIANTS["counter"].sources[0]).read_text(encoding="utf-8")
+    cheat = tmp_path / "cheat.c"
+    cheat.write_text(text.replace('"counted bitmap"', '"bitmap"'))
+    built = build_variant(find_variant(str(cheat), "count"), default_toolchain())
+    snapshots = make_snapshots([np.full(16, 0xFF, np.uint8)], [0])
+    stopwatch = Stopwatch(stopwatch_path, GuestMemory(128 * 4096), ARRAYS)
+    order = np.zeros((1, 1), np.uint8)
+    _, counts = stopwatch.time_pass(snapshots, [load_variant(built.path)], [1], order)
+    assert counts.tolist() == [[0]]
+
+
+@pytest.mark.parametrize("name", PEERS)
+def test_a_peer_counts_what_numpy_counts(name: str) -> None:
+    peer = PEERS[name]
+    if peer.obstacle():
+        pytest.skip(peer.obstacle())
+    dirty = np.random.default_rng(5).random(2000) < 0.3
+    bytes_ = np.where(dirty, 0xFF, 0xF7).astype(np.uint8)
+    memory = bytes_ if peer.map == BYTE_MAP else words_of(dirty).view(np.uint8)
+    assert peer.count(peer.build(memory)) == dirty.sum()
+
+
+def test_what_is_recommended_exists_and_is_of_its_representation() -> None:
+    for kind, names in RECOMMENDED.items():
+        for name in names:
+            built = build_variant(VARIANTS[name], default_toolchain())
+            assert load_variant(built.path).description.map == kind
+
+
+@pytest.mark.parametrize("name", BOUNDS)
+def test_a_bound_reads_and_says_that_it_counts_nothing(name: str) -> None:
+    bound = load(name)
+    assert bound.description.bound
+    for pages in (*range(1, 300), 5000):
+        count(bound, aligned(np.full(pages, 0xFF, np.uint8), pages % 64))
 
 
 def test_a_variant_that_cannot_run_here_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("harness.native.cpu_flags", lambda: ("sse2",))
     loaded = load_variant(build_variant(VARIANTS["avx2"], default_toolchain()).path)
-    assert loaded.obstacle() == "needs avx2, which this CPU lacks"
+    assert loaded.description.obstacle() == "needs avx2, which this CPU lacks"
 
 
 def test_what_is_not_a_variant_is_refused(stopwatch_path: Path, tmp_path: Path) -> None:

@@ -1,12 +1,17 @@
 """``dirtyscan variants``: list the variants of an operation."""
 
 import argparse
+import dataclasses
+from collections.abc import Iterator
 
-from rich import box
 from rich.table import Table
+from rich.text import Text
 
 from harness.build import build_variant
+from harness.dirty_map import ARRAYS
+from harness.lineup import recommended_variants
 from harness.native import load_variant
+from harness.peers import PEERS
 from harness.preparation import OPERATION
 from harness.table import console
 from harness.toolchain import default_toolchain
@@ -20,17 +25,48 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 
 def run(_: argparse.Namespace) -> int:
-    """List them, oldest first."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in ("variant", "map", "year", "what", "runs here"):
-        table.add_column(name)
-    toolchain = default_toolchain()
-    loaded = {
-        variant.name: load_variant(build_variant(variant, toolchain).path)
-        for variant in built_in_variants(OPERATION).values()
-    }
-    for name, variant in sorted(loaded.items(), key=lambda item: item[1].year):
-        here = f"no: {variant.obstacle()}" if variant.obstacle() else "yes"
-        table.add_row(name, variant.map, str(variant.year), variant.summary, here)
-    console().print(table)
+    """List them by representation, oldest first."""
+    best = recommended_variants(OPERATION)
+    rows = sorted((*_variants(), *_peers()), key=lambda row: row.year)
+    out = console()
+    for kind in ARRAYS:
+        table = Table(
+            title=kind, title_justify="left", box=None, pad_edge=False, padding=(0, 2, 0, 0)
+        )
+        for name in ("variant", "year", "needs", "what"):
+            table.add_column(name, no_wrap=name in ("variant", "year"))
+        for row in (row for row in rows if row.map == kind):
+            name = f"{row.name} *" if row.name in best else row.name
+            table.add_row(name, str(row.year), row.needs, Text(row.what))
+        out.print(table)
+        out.print()
+    out.print("* recommended for its representation on this machine")
     return 0
+
+
+@dataclasses.dataclass(frozen=True)
+class _Row:
+    name: str
+    map: str
+    year: int
+    needs: str
+    what: str
+
+
+def _variants() -> Iterator[_Row]:
+    toolchain = default_toolchain()
+    for name, variant in built_in_variants(OPERATION).items():
+        found = load_variant(build_variant(variant, toolchain).path).description
+        paid = f"; paid in {found.paid_in}" if found.paid_in else ""
+        what = found.summary + paid + _not_here(found.obstacle())
+        yield _Row(name, found.map, found.year, " ".join(found.requires), what)
+
+
+def _peers() -> Iterator[_Row]:
+    for peer in PEERS.values():
+        what = peer.summary + _not_here(peer.obstacle())
+        yield _Row(peer.name, peer.map, peer.year, f"Python's {peer.package}", what)
+
+
+def _not_here(obstacle: str) -> str:
+    return f" (does not run here: {obstacle})" if obstacle else ""

@@ -23,7 +23,7 @@ static inline __m256i flags_in(const uint8_t *bytes)
 }
 
 __attribute__((target("avx2")))
-static uint64_t count(const struct dirtyscan_byte_map *map)
+static uint64_t count_pages(const struct dirtyscan_map *map)
 {
     const uint8_t *bytes = map->bytes, *end = bytes + map->pages;
     uint64_t blocks = map->pages / (LANES * VECTOR), dirty;
@@ -57,7 +57,7 @@ static uint64_t count(const struct dirtyscan_byte_map *map)
     return dirty;
 }
 #else
-#define count NULL
+#define count_pages NULL
 #endif
 
 const struct dirtyscan_variant dirtyscan_variant = {
@@ -67,5 +67,5 @@ const struct dirtyscan_variant dirtyscan_variant = {
     .map = "byte map",
     .summary = "32 pages a vector, flags added up without a branch",
     .requires = "avx2",
-    .run.count_bytes = count,
+    .run.count = count_pages,
 };

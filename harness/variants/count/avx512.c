@@ -22,7 +22,7 @@ static inline uint64_t dirty_in(const uint8_t *bytes)
 }
 
 __attribute__((target("avx512f,avx512bw,popcnt")))
-static uint64_t count(const struct dirtyscan_byte_map *map)
+static uint64_t count_pages(const struct dirtyscan_map *map)
 {
     const __m512i flag = _mm512_set1_epi8(DIRTYSCAN_MIGRATION_FLAG);
     const uint8_t *bytes = map->bytes, *end = bytes + map->pages;
@@ -43,7 +43,7 @@ static uint64_t count(const struct dirtyscan_byte_map *map)
     return a + b + c + d + (uint64_t)_mm_popcnt_u64(rest);
 }
 #else
-#define count NULL
+#define count_pages NULL
 #endif
 
 const struct dirtyscan_variant dirtyscan_variant = {
@@ -53,5 +53,5 @@ const struct dirtyscan_variant dirtyscan_variant = {
     .map = "byte map",
     .summary = "64 pages a vector, bits of a mask counted",
     .requires = "avx512bw",
-    .run.count_bytes = count,
+    .run.count = count_pages,
 };

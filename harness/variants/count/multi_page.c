@@ -44,7 +44,7 @@ static ram_addr_t ram_save_remaining_any(void)
     return dirty;
 }
 
-static uint64_t count(const struct dirtyscan_byte_map *map)
+static uint64_t count(const struct dirtyscan_map *map)
 {
     phys_ram_dirty = map->bytes;
     last_ram_offset = map->pages * map->page_size;
@@ -58,5 +58,5 @@ const struct dirtyscan_variant dirtyscan_variant = {
     .operation = "count",
     .map = "byte map",
     .summary = "the patch, reconstructed: lengths of dirty and clean runs, 8 pages a word",
-    .run.count_bytes = count,
+    .run.count = count,
 };

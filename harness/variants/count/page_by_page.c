@@ -30,7 +30,7 @@ static inline ram_addr_t ram_save_remaining(unsigned int page_bits)
     return dirty;
 }
 
-static uint64_t count(const struct dirtyscan_byte_map *map)
+static uint64_t count(const struct dirtyscan_map *map)
 {
     phys_ram_dirty = map->bytes;
     last_ram_offset = map->pages * map->page_size;
@@ -46,5 +46,5 @@ const struct dirtyscan_variant dirtyscan_variant = {
     .operation = "count",
     .map = "byte map",
     .summary = "the original ram_save_remaining(): the flag of each page in turn",
-    .run.count_bytes = count,
+    .run.count = count,
 };

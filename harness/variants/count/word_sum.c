@@ -32,7 +32,7 @@ static uint64_t add_bytes(uint64_t sums)
     return pairs * UINT64_C(0x0001000100010001) >> 48;
 }
 
-static uint64_t count(const struct dirtyscan_byte_map *map)
+static uint64_t count(const struct dirtyscan_map *map)
 {
     const uint8_t *bytes = map->bytes;
     uint64_t words = map->pages / sizeof(uint64_t), page = map->pages & ~UINT64_C(7), dirty = 0;
@@ -58,5 +58,5 @@ const struct dirtyscan_variant dirtyscan_variant = {
     .operation = "count",
     .map = "byte map",
     .summary = "8 pages a word, added up without a branch",
-    .run.count_bytes = count,
+    .run.count = count,
 };

@@ -12,7 +12,7 @@
 
 #define FLAGS (DIRTYSCAN_MIGRATION_FLAG * UINT64_C(0x0101010101010101))
 
-static uint64_t count(const struct dirtyscan_byte_map *map)
+static uint64_t count(const struct dirtyscan_map *map)
 {
     const uint8_t *bytes = map->bytes;
     uint64_t page = 0, dirty = 0;
@@ -42,5 +42,5 @@ const struct dirtyscan_variant dirtyscan_variant = {
     .operation = "count",
     .map = "byte map",
     .summary = "8 pages a word, page by page inside a mixed word",
-    .run.count_bytes = count,
+    .run.count = count,
 };

@@ -1,0 +1,93 @@
+"""The dirty map as C sees it: its representations, and memory that holds them (ctypes)."""
+
+import ctypes
+import mmap
+from collections.abc import Iterable, Mapping
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workloads.guest import GuestMemory
+
+BYTE_MAP, BITMAP, TWO_LEVEL, COUNTED = "byte map", "bitmap", "two-level bitmap", "counted bitmap"
+ARRAYS: Mapping[str, tuple[str, ...]] = {
+    BYTE_MAP: ("bytes",),
+    BITMAP: ("words",),
+    TWO_LEVEL: ("words", "summary"),
+    COUNTED: ("words",),
+}
+"""The arrays of each representation; ``dirtyscan.h`` says what they hold."""
+WORD_PAGES, SUMMARY_PAGES = 64, 512
+
+
+class MapStruct(ctypes.Structure):
+    """``struct dirtyscan_map``."""
+
+    _fields_ = (
+        ("bytes", ctypes.c_void_p),
+        ("words", ctypes.c_void_p),
+        ("summary", ctypes.c_void_p),
+        ("dirty", ctypes.c_uint64),
+        ("pages", ctypes.c_uint64),
+        ("page_size", ctypes.c_uint64),
+    )
+
+
+def array_bytes(array: str, pages: int) -> int:
+    """Return the length in bytes of an array of the map of ``pages`` pages."""
+    if array == "bytes":
+        return pages
+    bits = pages if array == "words" else -(-pages // SUMMARY_PAGES)
+    return -(-bits // WORD_PAGES) * 8
+
+
+def map_bytes(representation: str, pages: int) -> int:
+    """Return the length in bytes of all arrays of a representation."""
+    return sum(array_bytes(array, pages) for array in ARRAYS[representation])
+
+
+class Arrays(Protocol):
+    """Memory for the arrays of a map."""
+
+    def address(self, array: str) -> int:
+        """Return where ``array`` begins."""
+
+
+class PlainArrays:
+    """Arrays in memory of their own, aligned to the machine's pages."""
+
+    def __init__(self, names: Iterable[str], pages: int) -> None:
+        self._arrays = {
+            name: np.frombuffer(mmap.mmap(-1, array_bytes(name, pages)), dtype=np.uint8)
+            for name in names
+        }
+
+    def address(self, array: str) -> int:
+        """Return where ``array`` begins."""
+        return self._arrays[array].ctypes.data
+
+    def view(self, array: str) -> NDArray[np.uint8]:
+        """Return the memory of ``array``."""
+        return self._arrays[array]
+
+
+def needed_arrays(representations: Iterable[str]) -> list[str]:
+    """Return the arrays that some representations need, each once."""
+    return list(dict.fromkeys(name for kind in representations for name in ARRAYS[kind]))
+
+
+class DirtyMap:
+    """One dirty map in several representations over the same arrays."""
+
+    def __init__(self, memory: GuestMemory, representations: Iterable[str], arrays: Arrays) -> None:
+        self._arrays = arrays  # held, as the structures only point there
+        kinds = tuple(dict.fromkeys(representations))
+        self.whole = _struct(memory, needed_arrays(kinds), arrays)
+        self.views = {kind: _struct(memory, ARRAYS[kind], arrays) for kind in kinds}
+        """By representation, what a variant of it gets to see."""
+
+
+def _struct(memory: GuestMemory, names: Iterable[str], arrays: Arrays) -> MapStruct:
+    addresses = {name: arrays.address(name) for name in names}
+    return MapStruct(**addresses, pages=memory.pages, page_size=memory.page_size)

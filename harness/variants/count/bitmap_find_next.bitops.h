@@ -1,0 +1,10 @@
+/* The next set bit; see bitmap_find_next.c. */
+#ifndef BITMAP_FIND_NEXT_BITOPS_H
+#define BITMAP_FIND_NEXT_BITOPS_H
+
+#include <stdint.h>
+
+__attribute__((visibility("hidden")))
+uint64_t find_next_bit(const uint64_t *words, uint64_t bits, uint64_t start);
+
+#endif
