@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: bench capture reference quick test lint types lock clean
+.PHONY: bench capture reference studies quick test lint types lock clean
 
 bench: $(READY)
 	$(BIN)/dirtyscan bench --plots plots
@@ -20,6 +20,13 @@ reference: $(READY)
 	$(BIN)/dirtyscan bench --output "results/{cpu}" --plots "results/{cpu}/plots"
 	$(BIN)/dirtyscan bench --quick --budget 200 --variant all --toolchain cc-era \
 		--toolchain clang-era --output "results/{cpu}-variants" --plots "results/{cpu}-variants/plots"
+
+# The studies, each into a folder of this machine's CPU (instructions needs valgrind).
+studies: $(READY)
+	for study in density size toolchains instructions; do \
+		$(BIN)/dirtyscan study $$study --output "results/{cpu}-$$study" \
+			--plots "results/{cpu}-$$study/plots" || exit; \
+	done
 
 quick: $(READY)
 	$(BIN)/dirtyscan bench --quick --plots plots

@@ -16,6 +16,9 @@ from workloads.files import read_file
 
 STOPWATCH = Path(__file__).parent / "stopwatch.c"
 TRIAL = Path(__file__).parent / "trial.c"
+DRIVER = Path(__file__).parent / "driver.c"
+
+_SHARED, _PROGRAM = ("-shared",), ("-ldl",)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,17 +51,27 @@ def build_trial(toolchain: Toolchain) -> Library:
     return _build("trial", (TRIAL,), (TRIAL,), toolchain)
 
 
+def build_driver(toolchain: Toolchain) -> Library:
+    """Compile the driver, a program; see :func:`build_variant`."""
+    return _build("driver", (DRIVER,), (DRIVER, CONTRACT), toolchain, _PROGRAM)
+
+
 def _build(
-    name: str, sources: Sequence[Path], dependencies: Sequence[Path], toolchain: Toolchain
+    name: str,
+    sources: Sequence[Path],
+    dependencies: Sequence[Path],
+    toolchain: Toolchain,
+    form: Sequence[str] = _SHARED,
 ) -> Library:
     build_hash = _build_hash(dependencies, toolchain)
     folder = platformdirs.user_cache_path("dirtyscan") / "build"
-    library = folder / f"{name}-{toolchain.name}-{build_hash[:16]}.so"
+    suffix = ".so" if form is _SHARED else ""
+    library = folder / f"{name}-{toolchain.name}-{build_hash[:16]}{suffix}"
     if not library.exists():
         try:
             folder.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=folder) as scratch:
-                made = _compile(name, sources, toolchain, Path(scratch))
+                made = _compile(name, sources, toolchain, Path(scratch), form)
                 made.replace(library)
         except OSError as error:
             raise BadInput(
@@ -77,14 +90,16 @@ def _build_hash(dependencies: Sequence[Path], toolchain: Toolchain) -> str:
     return digest.hexdigest()
 
 
-def _compile(name: str, sources: Sequence[Path], toolchain: Toolchain, scratch: Path) -> Path:
+def _compile(
+    name: str, sources: Sequence[Path], toolchain: Toolchain, scratch: Path, form: Sequence[str]
+) -> Path:
     """Compile every unit by itself, so that nothing is inlined across units, and link them."""
     objects = [scratch / f"{source.stem}.o" for source in sources]
     compiler = [*toolchain.command, *FORM, *toolchain.flags]
     for source, made in zip(sources, objects, strict=True):
         _run([*compiler, f"-I{VARIANTS}", "-c", str(source), "-o", str(made)], source, toolchain)
-    library = scratch / f"{name}.so"
-    linked = [*compiler, "-shared", *map(str, objects), "-o", str(library)]
+    library = scratch / f"{name}.linked"
+    linked = [*compiler, *map(str, objects), *form, "-o", str(library)]
     _run(linked, sources[0], toolchain)
     return library
 

@@ -11,7 +11,7 @@ from harness.build import build_stopwatch, build_trial
 from harness.cpu import cpu_model
 from harness.lineup import keep_library, line_up
 from harness.plan import FULL_PASS_PAGES, QUICK_PASS_PAGES, ROUNDS, WARMUPS, Plan, plan_traces
-from harness.toolchain import Toolchain, default_toolchain, find_toolchain
+from harness.toolchain import default_toolchain, find_toolchain
 from workloads.captured import captured_trace
 from workloads.conditions import Condition
 from workloads.guest import GuestMemory
@@ -39,15 +39,9 @@ class Request:
     seed: int
     quick: bool
     precision: float
-
-
-def chosen_toolchains(request: Request) -> list[Toolchain]:
-    """Return the toolchains of ``request``.
-
-    Raises:
-        BadInput: one is not known or not here.
-    """
-    return [find_toolchain(name) for name in request.toolchains] or [default_toolchain()]
+    rounds: int = ROUNDS
+    """In each process, those that count."""
+    warmups: int = WARMUPS
 
 
 def prepare(request: Request, base: Path, report: Report) -> Plan:
@@ -58,7 +52,7 @@ def prepare(request: Request, base: Path, report: Report) -> Plan:
     Raises:
         BadInput: something that was asked for does not exist or cannot be made.
     """
-    toolchains = chosen_toolchains(request)
+    toolchains = [find_toolchain(name) for name in request.toolchains] or [default_toolchain()]
     recipes = {
         condition.name: make_recipe(condition, request.memory, request.settings, request.seed)
         for condition in request.conditions
@@ -88,8 +82,8 @@ def prepare(request: Request, base: Path, report: Report) -> Plan:
         lanes=lineup.lanes,
         left_out=lineup.left_out,
         traces=plan_traces(traces, base, pass_pages),
-        warmups=WARMUPS,
-        rounds=ROUNDS,
+        warmups=request.warmups,
+        rounds=request.rounds,
         precision=request.precision,
         seed=request.seed,
     )

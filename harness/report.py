@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness.figures.comparison import draw_comparison
+from harness.figures.ladder import draw_ladder
 from harness.figures.memory import draw_memory
 from harness.figures.runtime import draw_runtime
 from harness.figures.speedups import draw_speedups
@@ -13,6 +14,9 @@ from workloads.conditions import CONDITIONS
 from workloads.profile import profile_trace
 from workloads.trace import ORIGINS, Trace, open_trace
 
+MOST_SIDE_BY_SIDE = 4
+"""Variants that are drawn beside each other; more are drawn a line each."""
+
 
 def write_report(results: Path, plots: Path) -> list[Path]:
     """Draw the results in ``results`` into ``plots`` and return the files.
@@ -20,7 +24,9 @@ def write_report(results: Path, plots: Path) -> list[Path]:
     Raises:
         BadInput: there are no results, or a file cannot be written.
     """
-    written = save(draw_speedups(read_table(results, SPEEDUPS)), plots, "speedups")
+    rows = read_table(results, SPEEDUPS)
+    many = rows.loc[~rows["noise_floor"], "variant"].nunique() > MOST_SIDE_BY_SIDE
+    written = save((draw_ladder if many else draw_speedups)(rows), plots, "speedups")
     written += save(draw_runtime(read_table(results, SNAPSHOTS)), plots, "runtime")
     traces = [open_trace(path) for path in (results / "traces").glob("*.trace")]
     traces.sort(key=lambda t: (t.source.name, ORIGINS.index(t.source.origin)))

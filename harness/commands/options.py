@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
+from harness.cpu import cpu_slug
 from workloads.conditions import CONDITIONS, DEFAULT_CONDITIONS, Condition, find_condition
 from workloads.errors import BadInput
 from workloads.guest import DEFAULT_PAGE_SIZE, GuestMemory
@@ -81,3 +82,13 @@ def positive(convert: Callable[[str], T], what: str, zero: T) -> Callable[[str],
         return value
 
     return read
+
+
+def share(text: str) -> float:
+    """Read a share, which may be written in percent."""
+    return float(text.removesuffix("%")) / 100 if text.endswith("%") else float(text)
+
+
+def results_folder(name: str) -> Path:
+    """Return the folder called ``name``, in which {cpu} stands for the name of the CPU."""
+    return Path(name.replace("{cpu}", cpu_slug()))

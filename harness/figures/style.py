@@ -17,6 +17,7 @@ from workloads.files import replacing
 # Okabe and Ito's palette, which stays apart for colour-blind readers.
 BLUE, ORANGE, GREEN, VERMILLION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
 PURPLE, SKY, BLACK, GREY = "#CC79A7", "#56B4E9", "#222222", "#8A8A8A"
+# Beside it for many variants, colours of Tol's muted scheme and darker shades.
 _VARIANTS = {
     "page_by_page": GREY,
     "multi_page": BLUE,
@@ -24,9 +25,24 @@ _VARIANTS = {
     "word_sum": PURPLE,
     "avx2": VERMILLION,
     "avx512": GREEN,
+    "avx512_vnni": "#882255",
+    "neon": "#661100",
     "read_limit": BLACK,
+    "bitmap_test_bit": "#BBBBBB",
+    "bitmap_find_next": "#999933",
+    "bitmap_popcount": "#332288",
+    "bitmap_avx2": "#CC6677",
+    "bitmap_avx512": "#117733",
+    "bitmap_neon": "#AA4466",
+    "bitmap_read_limit": "#555555",
+    "two_level": "#7F4F24",
+    "counter": "#44AA99",
+    "numpy_count_nonzero": "#4477AA",
+    "numpy_bitwise_count": "#66CCEE",
+    "bitarray": "#CCBB44",
+    "pyroaring": "#EE8866",
 }
-_OTHERS = ("#5E3C99", "#7F4F24", "#B2182B", "#01665E")
+_OTHERS = ("#5E3C99", "#B2182B", "#01665E", "#8C510A")
 CLAIM = ORANGE
 
 _SETTINGS: dict[Any, Any] = {

@@ -12,7 +12,7 @@
 #include <immintrin.h>
 
 #define VECTOR 64
-#define LANES 8 /* sums at a time, so that one does not wait for the last */
+#define LANES 4 /* sums at a time, so that one does not wait for the last */
 
 __attribute__((target("avx512f,avx512vnni")))
 static inline __m512i add_flags(__m512i sum, const uint8_t *bytes)
@@ -44,7 +44,7 @@ static uint64_t count_pages(const struct dirtyscan_map *map)
     int lane;
 
     for (; (uint64_t)(end - bytes) >= LANES * VECTOR; bytes += LANES * VECTOR) {
-#pragma GCC unroll 8
+#pragma GCC unroll 4
         for (lane = 0; lane < LANES; lane++) {
             sums[lane] = add_flags(sums[lane], bytes + lane * VECTOR);
         }
@@ -52,7 +52,7 @@ static uint64_t count_pages(const struct dirtyscan_map *map)
     for (; (uint64_t)(end - bytes) >= VECTOR; bytes += VECTOR) {
         sums[0] = add_flags(sums[0], bytes);
     }
-#pragma GCC unroll 8
+#pragma GCC unroll 4
     for (lane = 0; lane < LANES; lane++) {
         dirty += total_of(sums[lane]);
     }

@@ -1,0 +1,1 @@
+"""Studies: measurements over a range of maps, sizes or compilers, each with a table of its own."""

@@ -1,0 +1,155 @@
+"""Why, not only how much: instructions and mispredicted branches per page."""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from harness.build import build_driver, build_stopwatch, build_variant
+from harness.callgrind import Counts, Program, count_instructions, require_valgrind
+from harness.native import load_variant
+from harness.perf_counters import counters_obstacle, read_counters
+from harness.preparation import OPERATION
+from harness.stopwatch import Snapshots, make_snapshots
+from harness.table import format_short
+from harness.toolchain import Toolchain
+from harness.variant import built_in_variants, find_variant
+from workloads.captured import captured_trace
+from workloads.conditions import DEFAULT_CONDITIONS, find_condition
+from workloads.errors import BadInput
+from workloads.guest import GuestMemory
+from workloads.synthesis import Report, make_recipe, synthesize
+from workloads.trace import Trace, open_trace
+
+QUESTION = "Why is a variant faster on one map than on another?"
+SNAPSHOTS = 8
+
+
+@dataclasses.dataclass(frozen=True)
+class Found:
+    """What was counted; the columns of ``instructions.csv``, in this order."""
+
+    condition: str
+    origin: str
+    variant: str
+    map: str
+    toolchain: str
+    instructions_per_page: float
+    branches_per_page: float
+    mispredicted_per_page: float
+    """By callgrind's simulated predictor."""
+    cycles_per_page: float | None
+    branch_misses_per_page: float | None
+
+
+def study_instructions(
+    names: Sequence[str],
+    toolchains: Sequence[Toolchain],
+    scratch: Path,
+    report: Report,
+    left_out: Callable[[str], None],
+) -> pd.DataFrame:
+    """Count every variant on evenly spaced snapshots of the letter's conditions.
+
+    Args:
+        names: of variants, or paths; none stands for all that come with dirtyscan.
+        left_out: is told a sentence for each variant that cannot be counted, and why.
+
+    Raises:
+        BadInput: valgrind is not here, or a variant does not exist or compile.
+    """
+    require_valgrind()
+    if obstacle := counters_obstacle():
+        left_out(f"cycles and branch misses: {obstacle}")
+    traces = [(trace, _snapshots(trace)) for trace in _traces(scratch, report)]
+    variants = [find_variant(n, OPERATION) for n in names or built_in_variants(OPERATION)]
+    found: list[Found] = []
+    for number, variant in enumerate(variants):
+        for toolchain in toolchains:
+            built = build_variant(variant, toolchain)
+            said = load_variant(built.path).description
+            if why := said.obstacle():
+                left_out(f"variant {variant.name} {why}")
+                break
+            libraries = build_stopwatch(toolchain).path, built.path
+            program = Program(build_driver(toolchain).path, *libraries)
+            try:
+                found += [
+                    _count(program, trace, snapshots, variant.name, said.map, toolchain.name,
+                           read=not obstacle)
+                    for trace, snapshots in traces
+                ]  # fmt: skip
+            except _NotCountedError as error:
+                left_out(f"variant {variant.name}: {error}")
+                break
+        report("variants", number + 1, len(variants))
+    if not found:
+        raise BadInput("none of the variants could be counted; name others with --variant.")
+    return pd.DataFrame([dataclasses.asdict(one) for one in found])
+
+
+class _NotCountedError(Exception):
+    """Why a variant cannot be counted."""
+
+
+def _traces(scratch: Path, report: Report) -> list[Trace]:
+    traces = []
+    for name in DEFAULT_CONDITIONS:
+        recipe = make_recipe(find_condition(name), GuestMemory())
+        traces.append(synthesize(recipe, scratch / f"{name}.trace", report))
+        path = captured_trace(name)
+        if path:
+            traces.append(open_trace(path))
+    return traces
+
+
+def _snapshots(trace: Trace) -> Snapshots:
+    chosen = [round(i * (len(trace) - 1) / (SNAPSHOTS - 1)) for i in range(SNAPSHOTS)]
+    chosen = sorted(set(chosen))
+    return make_snapshots(list(trace.bitmaps(chosen)), chosen)
+
+
+def _count(
+    program: Program,
+    trace: Trace,
+    snapshots: Snapshots,
+    variant: str,
+    kind: str,
+    toolchain: str,
+    read: bool,
+) -> Found:
+    memory = trace.source.memory
+    counts = count_instructions(program, memory, snapshots)
+    if not isinstance(counts, Counts):
+        raise _NotCountedError(counts)
+    pages = memory.pages * len(snapshots)
+    counters = read_counters(program, memory, snapshots) if read else None
+    return Found(
+        trace.source.condition or trace.source.name,
+        trace.source.origin,
+        variant,
+        kind,
+        toolchain,
+        counts.instructions / pages,
+        counts.conditional_branches / pages,
+        counts.mispredicted_branches / pages,
+        counters.cycles / pages if counters else None,
+        counters.branch_misses / pages if counters else None,
+    )
+
+
+def summarize(found: pd.DataFrame) -> Sequence[Sequence[str]]:
+    """Return instructions per page, and mispredictions per 1000 pages, on the captured traces."""
+    shown = found[found["origin"] == "captured"]
+    conditions = list(dict.fromkeys(shown["condition"]))
+    heads = [f"{c}\ninstr." for c in conditions] + [f"{c}\nmispr." for c in conditions]
+    lines = [("a page; mispr. per 1000", *heads)]
+    several = len(set(found["toolchain"])) > 1
+    for (variant, toolchain), group in shown.groupby(["variant", "toolchain"], sort=False):
+        rows = group.set_index("condition")
+        instructions = [format_short(rows.loc[c, "instructions_per_page"]) for c in conditions]
+        missed = [format_short(1000 * rows.loc[c, "mispredicted_per_page"]) for c in conditions]
+        name = f"{variant} {toolchain}" if several else str(variant)
+        lines.append((name, *instructions, *missed))
+    return lines
