@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: bench capture reference studies quick test lint types lock clean
+.PHONY: bench capture reference studies claims quick test lint types lock clean
 
 bench: $(READY)
 	$(BIN)/dirtyscan bench --plots plots
@@ -21,12 +21,16 @@ reference: $(READY)
 	$(BIN)/dirtyscan bench --quick --budget 200 --variant all --toolchain cc-era \
 		--toolchain clang-era --output "results/{cpu}-variants" --plots "results/{cpu}-variants/plots"
 
-# The studies, each into a folder of this machine's CPU (instructions needs valgrind).
+# The studies, each into a folder of this machine's CPU (instructions needs valgrind, operations rustc).
 studies: $(READY)
-	for study in density size toolchains instructions; do \
-		$(BIN)/dirtyscan study $$study --output "results/{cpu}-$$study" \
-			--plots "results/{cpu}-$$study/plots" || exit; \
+	for study in density size toolchains tick instructions operations; do \
+		plots=$$([ $$study = operations ] || echo --plots "results/{cpu}-$$study/plots"); \
+		$(BIN)/dirtyscan study $$study --output "results/{cpu}-$$study" $$plots || exit; \
 	done
+
+# Whether the published figures of today hold here (needs rustc).
+claims: $(READY)
+	$(BIN)/dirtyscan claims run --output "results/{cpu}-claims" --plots "results/{cpu}-claims/plots"
 
 quick: $(READY)
 	$(BIN)/dirtyscan bench --quick --plots plots

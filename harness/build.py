@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import os
 import subprocess
 import tempfile
 from collections.abc import Sequence
@@ -9,16 +10,18 @@ from pathlib import Path
 
 import platformdirs
 
-from harness.toolchain import FORM, Toolchain
-from harness.variant import CONTRACT, VARIANTS, Variant
+from harness.toolchain import FORM, Toolchain, rust_companion
+from harness.variant import CONTRACT, RUST, RUST_CONTRACT, VARIANTS, Variant
 from workloads.errors import BadInput
 from workloads.files import read_file
 
 STOPWATCH = Path(__file__).parent / "stopwatch.c"
+OPERATIONS = Path(__file__).parent / "operations.c"
 TRIAL = Path(__file__).parent / "trial.c"
+WRITERS = Path(__file__).parent / "writers.c"
 DRIVER = Path(__file__).parent / "driver.c"
 
-_SHARED, _PROGRAM = ("-shared",), ("-ldl",)
+_SHARED, _PROGRAM = ("-shared", "-pthread"), ("-ldl",)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,17 +41,23 @@ def build_variant(variant: Variant, toolchain: Toolchain) -> Library:
     if variant.is_binary:
         path = variant.sources[0]
         return Library(path, hashlib.sha256(read_file(path)).hexdigest())
-    return _build(variant.sources[0].stem, variant.sources, variant.dependencies, toolchain)
+    name = f"{variant.operation}-{variant.sources[0].stem}"
+    chosen = rust_companion(toolchain) if variant.is_rust else toolchain
+    return _build(name, variant.sources, variant.dependencies, chosen)
 
 
 def build_stopwatch(toolchain: Toolchain) -> Library:
     """Compile the timed loop; see :func:`build_variant`."""
-    return _build("stopwatch", (STOPWATCH,), (STOPWATCH, CONTRACT), toolchain)
+    sources = (STOPWATCH, OPERATIONS)
+    return _build(
+        "stopwatch", sources, (*sources, OPERATIONS.with_suffix(".h"), CONTRACT), toolchain
+    )
 
 
 def build_trial(toolchain: Toolchain) -> Library:
     """Compile the trial's part in C; see :func:`build_variant`."""
-    return _build("trial", (TRIAL,), (TRIAL,), toolchain)
+    sources = (TRIAL, WRITERS)
+    return _build("trial", sources, (*sources, CONTRACT), toolchain)
 
 
 def build_driver(toolchain: Toolchain) -> Library:
@@ -94,18 +103,25 @@ def _compile(
     name: str, sources: Sequence[Path], toolchain: Toolchain, scratch: Path, form: Sequence[str]
 ) -> Path:
     """Compile every unit by itself, so that nothing is inlined across units, and link them."""
+    library = scratch / f"{name}.linked"
+    if sources[0].suffix == RUST:
+        command = [*toolchain.command, *toolchain.flags, str(sources[0]), "-o", str(library)]
+        _run(command, sources[0], toolchain)
+        return library
     objects = [scratch / f"{source.stem}.o" for source in sources]
     compiler = [*toolchain.command, *FORM, *toolchain.flags]
     for source, made in zip(sources, objects, strict=True):
         _run([*compiler, f"-I{VARIANTS}", "-c", str(source), "-o", str(made)], source, toolchain)
-    library = scratch / f"{name}.linked"
     linked = [*compiler, *map(str, objects), *form, "-o", str(library)]
     _run(linked, sources[0], toolchain)
     return library
 
 
 def _run(command: Sequence[str], source: Path, toolchain: Toolchain) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, errors="replace")
+    environment = {**os.environ, "DIRTYSCAN_RS": str(RUST_CONTRACT)}
+    done = subprocess.run(
+        command, capture_output=True, text=True, errors="replace", env=environment
+    )
     if done.returncode:
         lines = [line for line in done.stderr.splitlines() if "error" in line.lower()]
         said = (lines or done.stderr.splitlines() or [f"exit status {done.returncode}"])[0].strip()

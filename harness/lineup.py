@@ -9,8 +9,13 @@ from pathlib import Path
 from harness.build import Library, build_variant
 from harness.native import Description, describe_variant, load_variant
 from harness.peers import PEERS
-from harness.plan import ORIGINAL, Lane
-from harness.toolchain import Toolchain, default_toolchain
+from harness.plan import Lane
+from harness.toolchain import (
+    Toolchain,
+    default_toolchain,
+    rust_companion,
+    rust_toolchain,
+)
 from harness.variant import RECOMMENDED, Variant, built_in_variants, find_variant
 from workloads.errors import BadInput
 
@@ -40,26 +45,34 @@ class _Choice:
 
 
 def line_up(
-    names: Sequence[str], operation: str, toolchains: Sequence[Toolchain], base: Path
+    names: Sequence[str],
+    operation: str,
+    compared_with: str,
+    toolchains: Sequence[Toolchain],
+    base: Path,
 ) -> LineUp:
     """Compile the variants ``names``, each toolchain's with its original and its noise floor.
 
     Args:
         names: of variants and peers, paths of files, and ``all``, ``recommended`` and ``peers``,
             which stand for several.
+        compared_with: the variant that is the original.
         base: where the libraries are copied to, so that a resumed run has the very same code.
 
     Raises:
         BadInput: a variant does not exist or does not compile; or one that was named cannot run
             here.
     """
-    choice = _choose(names, operation)
+    original = find_variant(compared_with, operation)
+    choice = _choose(names, operation, original)
     lanes: list[Lane] = []
     left_out: list[str] = []
-    original = find_variant(ORIGINAL, operation)
     for toolchain in toolchains:
         first = len(lanes)
         for variant in (original, *choice.variants, original):
+            if variant.is_rust and (missing := rust_obstacle()):
+                _leave_out(variant.name, missing, choice, left_out)
+                continue
             built = build_variant(variant, toolchain)
             description = _describe(variant, built, operation)
             if obstacle := description.obstacle():
@@ -82,7 +95,7 @@ def keep_library(library: Library, base: Path, name: str) -> str:
 
 def recommended_variants(operation: str) -> tuple[str, ...]:
     """Return for each representation the variant to take on this machine."""
-    return tuple(_first_that_runs(names, operation) for names in RECOMMENDED.values())
+    return tuple(_first_that_runs(names, operation) for names in RECOMMENDED[operation])
 
 
 def _first_that_runs(names: Sequence[str], operation: str) -> str:
@@ -94,27 +107,28 @@ def _first_that_runs(names: Sequence[str], operation: str) -> str:
     raise BadInput(f"none of {', '.join(names)} can run on this machine.")
 
 
-def _choose(names: Sequence[str], operation: str) -> _Choice:
+def _choose(names: Sequence[str], operation: str, original: Variant) -> _Choice:
     named: dict[str, Variant] = {}
     peers: list[str] = []
     optional: set[str] = set()
     for name in _expand(names, operation, optional):
-        if name in PEERS:
+        if name in PEERS and operation == "count":
             peers.append(name)
             continue
         variant = find_variant(name, operation)
         if named.get(variant.name, variant) != variant:  # files of one name in two folders
             variant = dataclasses.replace(variant, name=name)
         named[variant.name] = variant
-    named.pop(ORIGINAL, None)
+    named.pop(original.name, None)
     return _Choice(tuple(named.values()), tuple(dict.fromkeys(peers)), frozenset(optional))
 
 
 def _expand(names: Sequence[str], operation: str, optional: set[str]) -> Iterator[str]:
     """Yield names with those that stand for several replaced, and add these to ``optional``."""
+    peers = list(PEERS) if operation == "count" else []
     several = {
-        ALL: [*built_in_variants(operation), *PEERS],
-        EVERY_PEER: list(PEERS),
+        ALL: [*built_in_variants(operation), *peers],
+        EVERY_PEER: peers,
     }
     for name in names:
         if name == BEST:
@@ -137,10 +151,19 @@ def _describe(variant: Variant, built: Library, operation: str) -> Description:
     description = describe_variant(built.path)
     if description.operation != operation:
         raise BadInput(
-            f"variant {variant.sources[0]} is one of operation {description.operation!r} and not "
-            f"of {operation}; leave it out."
+            f"variant {variant.sources[0].name} is one of operation {description.operation!r} and "
+            f"not of {operation}; leave it out."
         )
     return description
+
+
+def rust_obstacle() -> str:
+    """Say why variants in Rust cannot be compiled here; empty if they can."""
+    try:
+        rust_toolchain("release")
+    except BadInput as error:
+        return str(error)
+    return ""
 
 
 def _leave_out(name: str, obstacle: str, choice: _Choice, left_out: list[str]) -> None:
@@ -161,7 +184,7 @@ def _lane(
 ) -> Lane:
     return Lane(
         variant.name,
-        toolchain.name,
+        (rust_companion(toolchain) if variant.is_rust else toolchain).name,
         library,
         built.build_hash,
         original,

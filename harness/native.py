@@ -11,6 +11,7 @@ from pathlib import Path
 
 from harness.cpu import cpu_flags
 from harness.dirty_map import ARRAYS
+from harness.operation import OPERATIONS
 from workloads.errors import BadInput
 from workloads.processes import describe_status
 
@@ -100,6 +101,11 @@ def load_variant(path: Path) -> LoadedVariant:
         bound=bool(struct.bound),
         for_this_architecture=bool(struct.run),
     )
+    if description.operation not in OPERATIONS:
+        raise BadInput(
+            f"{path.name} is for the operation {description.operation!r}, which is not known; "
+            f"choose from {', '.join(OPERATIONS)}."
+        )
     if description.map not in ARRAYS:
         raise BadInput(
             f"{path.name} is for a {description.map!r}, which is no representation of a dirty map; "

@@ -3,7 +3,7 @@
 import dataclasses
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,6 @@ from harness.failure import Failure
 from workloads.errors import BadInput
 from workloads.trace import Trace
 
-ORIGINAL = "page_by_page"
 # 512 MiB of pages times the ticks of a default trace: what a pass over a whole trace looks at.
 FULL_PASS_PAGES = 600 * 2**17
 QUICK_PASS_PAGES = FULL_PASS_PAGES // 10
@@ -56,6 +55,8 @@ class PlannedTrace:
     """Unique in the plan and fit for a file name: the name and the origin."""
     path: str
     content_hash: str
+    pages: int
+    """Of guest memory."""
     snapshots: tuple[int, ...]
 
 
@@ -105,6 +106,15 @@ class Plan:
         """Return the name in the pyperf file of ``lane`` on ``trace``."""
         return f"{trace.key}/{lane.label}/{lane.toolchain}"
 
+    def calls(self, calibrated: Mapping[str, int], trace: PlannedTrace, lane: Lane) -> int:
+        """Return the calls of ``lane`` between two readings of the clock on ``trace``.
+
+        The most that any trace of the same size needs: a second call finds the code and the map
+        as the first has left them, so all traces must have the same number to be compared.
+        """
+        alike = [other for other in self.traces if other.pages == trace.pages]
+        return max(calibrated[self.benchmark_name(other, lane)] for other in alike)
+
     def sound_lanes(self, failures: Sequence[Failure]) -> list[int]:
         """Return the lanes that have not failed.
 
@@ -143,8 +153,8 @@ def plan_traces(traces: Sequence[Trace], base: Path, pass_pages: int) -> tuple[P
         number = 2
         while key in {other.key for other in planned}:
             key, number = f"{plain}-{number}", number + 1
-        chosen = spread(len(trace), trace.source.memory.pages, pass_pages)
-        planned.append(
-            PlannedTrace(key, str(trace.path.relative_to(base)), trace.content_hash, chosen)
-        )
+        pages = trace.source.memory.pages
+        chosen = spread(len(trace), pages, pass_pages)
+        path = str(trace.path.relative_to(base))
+        planned.append(PlannedTrace(key, path, trace.content_hash, pages, chosen))
     return tuple(planned)

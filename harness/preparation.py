@@ -10,6 +10,7 @@ from harness import __version__
 from harness.build import build_stopwatch, build_trial
 from harness.cpu import cpu_model
 from harness.lineup import keep_library, line_up
+from harness.operation import find_operation
 from harness.plan import FULL_PASS_PAGES, QUICK_PASS_PAGES, ROUNDS, WARMUPS, Plan, plan_traces
 from harness.toolchain import default_toolchain, find_toolchain
 from workloads.captured import captured_trace
@@ -19,7 +20,7 @@ from workloads.parameters import Value
 from workloads.synthesis import Report, make_recipe, synthesize
 from workloads.trace import Trace, open_trace
 
-OPERATION = "count"
+DEFAULT_OPERATION = "count"
 TRACES = "traces"
 
 
@@ -42,6 +43,9 @@ class Request:
     rounds: int = ROUNDS
     """In each process, those that count."""
     warmups: int = WARMUPS
+    operation: str = DEFAULT_OPERATION
+    original: str = ""
+    """The variant that the others are compared with; the operation's own if empty."""
 
 
 def prepare(request: Request, base: Path, report: Report) -> Plan:
@@ -61,7 +65,9 @@ def prepare(request: Request, base: Path, report: Report) -> Plan:
     given = [open_trace(path) for path in request.traces]
     for trace in (*captured, *given):
         trace.verify()
-    lineup = line_up(request.variants, OPERATION, toolchains, base)
+    operation = find_operation(request.operation)
+    original = request.original or operation.original
+    lineup = line_up(request.variants, operation.name, original, toolchains, base)
     stopwatch = keep_library(build_stopwatch(toolchains[0]), base, "stopwatch")
     trial = keep_library(build_trial(toolchains[0]), base, "trial")
     made = [
@@ -76,7 +82,7 @@ def prepare(request: Request, base: Path, report: Report) -> Plan:
     return Plan(
         version=__version__,
         host=f"{platform.node()}, {cpu_model()}",
-        operation=OPERATION,
+        operation=operation.name,
         stopwatch=stopwatch,
         trial=trial,
         lanes=lineup.lanes,

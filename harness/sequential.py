@@ -11,6 +11,7 @@ import numpy as np
 import pyperf
 
 from harness.native import LoadedVariant, load_variant
+from harness.operation import find_operation
 from harness.plan import Plan
 from harness.stopwatch import Stopwatch
 from harness.worker import load_snapshots
@@ -27,7 +28,7 @@ def main() -> int:
     path = Path(runner.parse_args().plan)
     plan, base = Plan.from_json(path.read_text(encoding="utf-8")), path.parent
     planned = plan.traces[0]
-    memory, snapshots = load_snapshots(planned, base)
+    memory, snapshots = load_snapshots(planned, base, find_operation(plan.operation))
     stopwatch = Stopwatch(base / plan.stopwatch, memory, [lane.map for lane in plan.lanes])
     order = np.zeros((len(snapshots), 1), np.uint8)
     random = np.random.default_rng()

@@ -12,13 +12,13 @@
 #include <string.h>
 #include <time.h>
 
-#include "dirtyscan.h"
+#include "operations.h"
 
 #define LINE 64 /* bytes that a walk steps over */
 
 /* One variant as it takes part in a pass. */
 struct stopwatch_lane {
-    dirtyscan_count *count;
+    const void *function;
     struct dirtyscan_map *map; /* in its representation */
     uint64_t calls;            /* between two readings of the clock */
     uint64_t counted;          /* whether its map knows how many pages are dirty */
@@ -38,14 +38,9 @@ static uint64_t now(void)
     return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
 }
 
-static uint64_t words_of(uint64_t pages)
-{
-    return (pages + DIRTYSCAN_WORD_PAGES - 1) / DIRTYSCAN_WORD_PAGES;
-}
-
 static uint64_t summary_words_of(uint64_t pages)
 {
-    return words_of((pages + DIRTYSCAN_SUMMARY_PAGES - 1) / DIRTYSCAN_SUMMARY_PAGES);
+    return operation_words((pages + DIRTYSCAN_SUMMARY_PAGES - 1) / DIRTYSCAN_SUMMARY_PAGES);
 }
 
 /* The bytes of eight pages for each possible byte of a bitmap. */
@@ -81,7 +76,7 @@ static void summarize(const struct dirtyscan_map *map, const uint64_t *words)
     uint64_t word;
 
     memset(map->summary, 0, summary_words_of(map->pages) * sizeof(*map->summary));
-    for (word = 0; word < words_of(map->pages); word++) {
+    for (word = 0; word < operation_words(map->pages); word++) {
         uint64_t line = word / line_words;
 
         map->summary[line / 64] |= (uint64_t)(words[word] != 0) << line % 64;
@@ -98,7 +93,7 @@ void stopwatch_fill(struct dirtyscan_map *map, const uint8_t *bitmap)
         expand(map, bitmap);
     }
     if (map->words) {
-        map->words[words_of(map->pages) - 1] = 0;
+        map->words[operation_words(map->pages) - 1] = 0;
         memcpy(map->words, bitmap, (map->pages + 7) / 8);
     }
     if (map->summary) {
@@ -120,13 +115,14 @@ static void walk_array(const void *array, uint64_t bytes)
 void stopwatch_walk(const struct dirtyscan_map *map)
 {
     walk_array(map->bytes, map->pages);
-    walk_array(map->words, words_of(map->pages) * sizeof(*map->words));
+    walk_array(map->words, operation_words(map->pages) * sizeof(*map->words));
     walk_array(map->summary, summary_words_of(map->pages) * sizeof(*map->summary));
 }
 
 /* Snapshots that are looked at in one pass. */
 struct stopwatch_snapshots {
     const uint8_t *bitmaps;  /* one behind the other */
+    const uint8_t *logs;     /* what is merged into each, in the same way */
     uint64_t bitmap_bytes;   /* of each */
     const uint64_t *numbers; /* in the trace */
     const uint64_t *dirty;   /* how many pages are dirty in each */
@@ -134,36 +130,49 @@ struct stopwatch_snapshots {
 };
 
 /*
- * One pass over snapshots. `whole` has the arrays of all representations; the lanes' maps point into
- * it. `order` holds for each snapshot the lanes in the order in which to call them. Nanoseconds and
- * the last result go to element [lane * snapshots + snapshot] of `elapsed` and `results`.
+ * One pass over snapshots with the operation called `name`. `whole` has the arrays of all
+ * representations; the lanes' maps point into it. `work` has the arrays that the operation needs.
+ * `order` holds for each snapshot the lanes in the order in which to call them. Nanoseconds and the
+ * last result go to element [lane * snapshots + snapshot] of `elapsed` and `results`.
+ *
+ * An operation that changes the map finds it restored before each call, which is not timed; it is
+ * called once then, whatever `calls` says.
  */
-void stopwatch_pass(struct dirtyscan_map *whole, const struct stopwatch_snapshots *snapshots,
-                    const struct stopwatch_lane *lanes, uint64_t lane_count, const uint8_t *order,
-                    uint64_t *elapsed, uint64_t *results, struct stopwatch_place *place)
+void stopwatch_pass(const char *name, struct dirtyscan_map *whole, struct operation_work *work,
+                    const struct stopwatch_snapshots *snapshots, const struct stopwatch_lane *lanes,
+                    uint64_t lane_count, const uint8_t *order, uint64_t *elapsed,
+                    uint64_t *results, struct stopwatch_place *place)
 {
+    const struct operation *operation = operation_find(name);
     uint64_t snapshot, turn, call;
 
     for (snapshot = 0; snapshot < snapshots->count; snapshot++) {
-        stopwatch_fill(whole, snapshots->bitmaps + snapshot * snapshots->bitmap_bytes);
+        const uint8_t *bitmap = snapshots->bitmaps + snapshot * snapshots->bitmap_bytes;
+        const uint8_t *log = snapshots->logs + snapshot * snapshots->bitmap_bytes;
+
+        operation_prepare(work, bitmap, log, snapshots->dirty[snapshot], whole->pages);
+        if (!operation->changes_map) {
+            stopwatch_fill(whole, bitmap);
+        }
         place->snapshot = snapshots->numbers[snapshot];
         for (turn = 0; turn < lane_count; turn++) {
             const uint64_t lane = order[snapshot * lane_count + turn];
-            const uint64_t at = lane * snapshots->count + snapshot, calls = lanes[lane].calls;
-            dirtyscan_count *count = lanes[lane].count;
+            const uint64_t at = lane * snapshots->count + snapshot;
+            const uint64_t calls = operation->changes_map ? 1 : lanes[lane].calls;
+            const void *function = lanes[lane].function;
             struct dirtyscan_map *map = lanes[lane].map;
             uint64_t result = 0, start, end;
 
             place->lane = lane;
-            map->dirty = lanes[lane].counted ? snapshots->dirty[snapshot] : 0;
+            operation_restore(operation, map, work, lanes[lane].counted != 0);
             stopwatch_walk(map);
             start = now();
             for (call = 0; call < calls; call++) {
-                result = count(map);
+                result = operation->call(function, map, work);
             }
             end = now();
             elapsed[at] = end - start;
-            results[at] = result;
+            results[at] = operation->settle ? operation->settle(map, work) : result;
         }
     }
 }

@@ -10,8 +10,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.dirty_map import COUNTED, DirtyMap, MapStruct, PlainArrays, needed_arrays
+from harness.dirty_map import (
+    COUNTED,
+    DirtyMap,
+    MapStruct,
+    PlainArrays,
+    array_bytes,
+    needed_arrays,
+)
 from harness.native import LoadedVariant
+from harness.operation import OPERATIONS, TICK_SENT, Operation
 from workloads.guest import GuestMemory
 
 _U64 = np.uint64
@@ -19,7 +27,7 @@ _U64 = np.uint64
 
 class _Lane(ctypes.Structure):
     _fields_ = (
-        ("count", ctypes.c_void_p),
+        ("function", ctypes.c_void_p),
         ("map", ctypes.c_void_p),
         ("calls", ctypes.c_uint64),
         ("counted", ctypes.c_uint64),
@@ -29,10 +37,26 @@ class _Lane(ctypes.Structure):
 class _Snapshots(ctypes.Structure):
     _fields_ = (
         ("bitmaps", ctypes.c_void_p),
+        ("logs", ctypes.c_void_p),
         ("bitmap_bytes", ctypes.c_uint64),
         ("numbers", ctypes.c_void_p),
         ("dirty", ctypes.c_void_p),
         ("count", ctypes.c_uint64),
+    )
+
+
+class Work(ctypes.Structure):
+    """``struct operation_work``."""
+
+    _fields_ = (
+        ("bitmap", ctypes.c_void_p),
+        ("dirty", ctypes.c_uint64),
+        ("log", ctypes.c_void_p),
+        ("taken", ctypes.c_void_p),
+        ("ranges", ctypes.c_void_p),
+        ("runs", ctypes.c_void_p),
+        ("run_count", ctypes.c_uint64),
+        ("sent", ctypes.c_uint64),
     )
 
 
@@ -67,24 +91,63 @@ class Snapshots:
 
     bitmaps: NDArray[np.uint8]
     """(snapshots, bitmap bytes), C order."""
+    logs: NDArray[np.uint8]
+    """What is merged into each: the snapshot after it, after the last the first."""
     numbers: NDArray[np.uint64]
     """Of each in its trace, (snapshots,)."""
     dirty: NDArray[np.uint64]
     """How many pages are dirty in each, as numpy counts them, (snapshots,)."""
+    right: NDArray[np.uint64]
+    """The number that the operation gives on each, by numpy, (snapshots,)."""
 
     def __len__(self) -> int:
         return len(self.bitmaps)
 
     def in_order(self, visited: NDArray[np.intp]) -> "Snapshots":
         """Return them in another order."""
-        return Snapshots(self.bitmaps[visited], self.numbers[visited], self.dirty[visited])
+        return Snapshots(
+            self.bitmaps[visited],
+            self.logs[visited],
+            self.numbers[visited],
+            self.dirty[visited],
+            self.right[visited],
+        )
 
 
-def make_snapshots(bitmaps: Sequence[NDArray[np.uint8]], numbers: Sequence[int]) -> Snapshots:
-    """Return ``bitmaps``, counted."""
+def make_snapshots(
+    bitmaps: Sequence[NDArray[np.uint8]],
+    numbers: Sequence[int],
+    operation: Operation = OPERATIONS["count"],
+) -> Snapshots:
+    """Return ``bitmaps``, with what ``operation`` gives on them."""
     stacked = np.stack(list(bitmaps))
-    dirty = np.array([np.bitwise_count(b).sum(dtype=_U64) for b in stacked], dtype=_U64)
-    return Snapshots(stacked, np.array(numbers, dtype=_U64), dirty)
+    logs = np.roll(stacked, -1, axis=0)
+    words = [_words(bitmap) for bitmap in stacked]
+    dirty = [int(np.bitwise_count(map_).sum(dtype=_U64)) for map_ in words]
+    right = [
+        operation.right(map_, log) for map_, log in zip(words, [*words[1:], words[0]], strict=True)
+    ]
+    found = (np.array(values, dtype=_U64) for values in (list(numbers), dirty, right))
+    return Snapshots(stacked, logs, *found)
+
+
+def _words(bitmap: NDArray[np.uint8]) -> NDArray[np.uint64]:
+    return np.pad(bitmap, (0, -len(bitmap) % 8)).view(np.uint64)
+
+
+class WorkArrays:
+    """Memory for what an operation works on beside the map; untouched pages cost nothing."""
+
+    def __init__(self, operation: Operation, pages: int) -> None:
+        words, ranges = array_bytes("words", pages), (pages // 2 + 1) * 16
+        lengths = {"log": words, "taken": words, "ranges": ranges, "runs": ranges}
+        self.arrays = {
+            name: np.frombuffer(mmap.mmap(-1, lengths[name]), dtype=np.uint64)
+            for name in operation.arrays
+        }
+        self.struct = Work(sent=TICK_SENT)
+        for name, array in self.arrays.items():
+            setattr(self.struct, name, array.ctypes.data)
 
 
 class Stopwatch:
@@ -95,6 +158,7 @@ class Stopwatch:
         path: Path,
         memory: GuestMemory,
         representations: Iterable[str],
+        operation: Operation = OPERATIONS["count"],
         place: Place | None = None,
     ) -> None:
         self._library = ctypes.CDLL(str(path))
@@ -102,6 +166,8 @@ class Stopwatch:
         kinds = tuple(dict.fromkeys(representations))
         self.arrays = PlainArrays(needed_arrays(kinds), memory.pages)
         self._map = DirtyMap(memory, kinds, self.arrays)
+        self._operation = operation
+        self._work = WorkArrays(operation, memory.pages)
         self._place = place or Place()
 
     def clock_cost(self) -> float:
@@ -123,7 +189,7 @@ class Stopwatch:
         calls: Sequence[int],
         order: NDArray[np.uint8],
     ) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
-        """Call every variant ``calls`` times on every snapshot.
+        """Call every variant ``calls`` times on every snapshot, once if that changes the map.
 
         Args:
             order: (snapshots, variants) uint8, C order: in which order to call the variants.
@@ -142,13 +208,16 @@ class Stopwatch:
         )
         given = _Snapshots(
             snapshots.bitmaps.ctypes.data,
+            snapshots.logs.ctypes.data,
             snapshots.bitmaps.shape[1],
             snapshots.numbers.ctypes.data,
             snapshots.dirty.ctypes.data,
             len(snapshots),
         )
         self._library.stopwatch_pass(
+            ctypes.c_char_p(self._operation.name.encode()),
             ctypes.byref(self._map.whole),
+            ctypes.byref(self._work.struct),
             ctypes.byref(given),
             lanes,
             ctypes.c_uint64(len(variants)),

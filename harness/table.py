@@ -1,5 +1,7 @@
 """The table of a run in a terminal, 80 columns wide."""
 
+from collections.abc import Mapping
+
 import pandas as pd
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
@@ -7,7 +9,12 @@ from rich.text import Text
 
 from harness.dirty_map import ARRAYS
 
-_STYLES = {"reproduced": "green", "stronger": "cyan", "weaker": "yellow", "contradicted": "red"}
+STYLES: Mapping[str, str] = {
+    "reproduced": "green",
+    "stronger": "cyan",
+    "weaker": "yellow",
+    "contradicted": "red",
+}
 _SPACING = {"box": None, "pad_edge": False, "padding": (0, 1, 0, 0)}
 _MOST_AS_ROWS = 3
 """Variants that get a row a trace; more are set out as variants against traces."""
@@ -71,7 +78,7 @@ def _rows_table(title: str, rows: pd.DataFrame) -> Table:
             "" if paid else f"{flag}±{half:.2%}",
             "" if paid else format_range(row["snapshot_speedup_min"], row["snapshot_speedup_max"]),
             format_range(row["claim_low"], row["claim_high"]) if claimed else "",
-            Text(row["verdict"], _STYLES.get(row["verdict"], "")) if claimed else "",
+            Text(row["verdict"], STYLES.get(row["verdict"], "")) if claimed else "",
         )
     return table
 

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 
 from workloads.errors import BadInput
 
@@ -22,6 +23,12 @@ PROFILES: Mapping[str, tuple[str, ...]] = {
     "native": ("-O3", "-march=native"),
 }
 COMPILERS = ("cc", "gcc", "clang", "zig")
+RUST_PROFILES: Mapping[str, tuple[str, ...]] = {
+    "release": ("-O",),
+    "native": ("-O", "-Ctarget-cpu=native"),
+}
+# A library for C, whose panics end the process rather than unwinding into it.
+_RUST_FORM = ("--edition", "2021", "--crate-type", "cdylib", "-Cpanic=abort")
 # zig compiles for the machine it runs on unless told otherwise, where the others take the baseline;
 # and it checks for undefined behaviour by default, which is no part of the others' code either.
 _ZIG_BASELINE = ("-mcpu=baseline",)
@@ -65,6 +72,34 @@ def find_toolchain(name: str) -> Toolchain:
     if compiler == "zig":
         flags = (*flags, *_ZIG_FORM, *(() if profile == "native" else _ZIG_BASELINE))
     return Toolchain(name, command, flags, _version(command))
+
+
+@functools.cache
+def rust_toolchain(profile: str) -> Toolchain:
+    """Return rustc with the flags of ``profile``.
+
+    Raises:
+        BadInput: rustc is not on this machine.
+    """
+    path = _rustc()
+    if path is None:
+        raise BadInput("needs rustc, which is not here (install it from rustup.rs)")
+    flags = (*_RUST_FORM, *RUST_PROFILES[profile])
+    return Toolchain(f"rustc-{profile}", (path,), flags, _version((path,)))
+
+
+def rust_companion(toolchain: Toolchain) -> Toolchain:
+    """Return rustc with the flags that are nearest to those of a C toolchain.
+
+    Raises:
+        BadInput: rustc is not on this machine.
+    """
+    return rust_toolchain("native" if toolchain.name.endswith("-native") else "release")
+
+
+def _rustc() -> str | None:
+    # Where rustup puts it, which is not on everybody's path.
+    return shutil.which("rustc") or shutil.which("rustc", path=Path.home() / ".cargo/bin")
 
 
 def default_toolchain() -> Toolchain:

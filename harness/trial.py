@@ -14,15 +14,18 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from harness.checker import Checker
 from harness.dirty_map import ARRAYS, COUNTED, DirtyMap
 from harness.guarded import GuardedArrays
 from harness.native import load_variant
+from harness.operation import Operation
 from harness.stopwatch import Snapshots, fill_map
 from workloads.guest import GuestMemory
 from workloads.processes import end_with_parent
 
-_RUNNING, _PASSED, _WRONG, _ALTERED = 0, 1, 2, 3
+_RUNNING, _PASSED, _WRONG, _ALTERED, _ASTRAY = 0, 1, 2, 3, 4
 _POLL = 0.002
+_LARGE = 2**22  # pages
 HANG_SECONDS = 10.0
 """How long a call may take beside what its map's size allows."""
 _SECONDS_PER_PAGE = 1e-7  # a hundred times the original
@@ -46,6 +49,7 @@ class _Report(ctypes.Structure):
         ("state", ctypes.c_uint64),
         ("turn", ctypes.c_uint64),
         ("result", ctypes.c_uint64),
+        ("sentence", ctypes.c_char * 256),
     )
 
 
@@ -62,10 +66,16 @@ class Trial:
     """Tries variants on the snapshots of one trace."""
 
     def __init__(
-        self, stopwatch: Path, trial: Path, memory: GuestMemory, snapshots: Snapshots
+        self,
+        stopwatch: Path,
+        trial: Path,
+        operation: Operation,
+        memory: GuestMemory,
+        snapshots: Snapshots,
     ) -> None:
         self._stopwatch = ctypes.CDLL(str(stopwatch))
         self._library = ctypes.CDLL(str(trial))
+        self._operation = operation
         self._memory = memory
         self._snapshots = snapshots
         self._patience = HANG_SECONDS + memory.pages * _SECONDS_PER_PAGE
@@ -85,8 +95,10 @@ class Trial:
         if report.state == _PASSED:
             return None
         if report.state == _WRONG:
-            right = int(self._snapshots.dirty[place])
-            return Finding(number, f"counts {report.result} dirty pages where there are {right}")
+            right = int(self._snapshots.right[place])
+            return Finding(number, self._operation.wrong(report.result, right))
+        if report.state == _ASTRAY:
+            return Finding(number, bytes(report.sentence).decode())
         if report.state == _ALTERED:
             return Finding(number, "changes the map (its structure)")
         return Finding(number, self._explain(status, report.fault, arrays))
@@ -137,24 +149,33 @@ class Trial:
         end_with_parent(parent)
         if self._library.trial_watch(ctypes.byref(report.fault)):
             raise OSError("signals cannot be watched")
-        count = ctypes.CFUNCTYPE(ctypes.c_uint64, ctypes.c_void_p)(load_variant(library).address)
+        address = load_variant(library).address
+        checker = Checker(self._stopwatch, self._library, self._operation, self._memory.pages)
         for turn, (place, at_end) in enumerate(self._turns()):
             report.turn = turn
             arrays.at_end = at_end
             arrays.allow_writing(True)
             map_ = DirtyMap(self._memory, [representation], arrays)
-            fill_map(self._stopwatch, map_.whole, self._snapshots.bitmaps[place])
-            right = int(self._snapshots.dirty[place])
             view = map_.views[representation]
-            view.dirty = right if representation == COUNTED else 0
-            arrays.allow_writing(False)
+            bitmap, log = self._snapshots.bitmaps[place], self._snapshots.logs[place]
+            fill_map(self._stopwatch, map_.whole, bitmap)
+            dirty = int(self._snapshots.dirty[place])
+            checker.prepare(view, bitmap, log, dirty, representation == COUNTED)
+            arrays.allow_writing(self._operation.changes_map)
             before = bytes(view)
-            report.result = count(ctypes.addressof(view))
-            if bytes(view) != before:
+            report.result = checker.call(address, view)
+            if report.result != int(self._snapshots.right[place]) and not bound:
+                report.state = _WRONG
+                return
+            if bytes(view) != before and not self._operation.changes_map:
                 report.state = _ALTERED
                 return
-            if report.result != right and not bound:
-                report.state = _WRONG
+            # All that came out of a large map takes long to look at.
+            looked_at = turn == 0 or self._memory.pages <= _LARGE
+            fault = checker.fault(address, view, bitmap, log) if looked_at and not bound else ""
+            if fault:
+                report.sentence = fault.encode()[:255]
+                report.state = _ASTRAY
                 return
         report.state = _PASSED
 

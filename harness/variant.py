@@ -8,13 +8,22 @@ from workloads.errors import BadInput
 
 VARIANTS = Path(__file__).parent / "variants"
 CONTRACT = VARIANTS / "dirtyscan.h"
-SOURCE, BINARY = ".c", ".so"
+RUST_CONTRACT = VARIANTS / "dirtyscan.rs"
+SOURCE, RUST, BINARY = ".c", ".rs", ".so"
 
-RECOMMENDED: Mapping[str, tuple[str, ...]] = {
-    "byte map": ("avx512_vnni", "avx2", "neon", "word_sum"),
-    "bitmap": ("bitmap_avx512", "bitmap_avx2", "bitmap_neon", "bitmap_popcount"),
+RECOMMENDED: Mapping[str, tuple[tuple[str, ...], ...]] = {
+    "count": (
+        ("avx512_vnni", "avx2", "neon", "word_sum"),
+        ("bitmap_avx512", "bitmap_avx2", "bitmap_neon", "bitmap_popcount"),
+    ),
+    "ranges": (("edges_avx512", "edges"),),
+    "drain": (("skip_lines_vector", "skip_clean"),),
+    "mark": (("store_whole",),),
+    "merge": (("avx512", "per_word"),),
+    "next": (("find_next_avx2", "find_next_inline"),),
+    "tick": (("counted_bitmap",),),
 }
-"""For each representation, the variants to take, the first that the CPU can run."""
+"""By operation, for each representation the variants to take, the first that the CPU can run."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,6 +38,11 @@ class Variant:
     """Whether it comes with dirtyscan."""
 
     @property
+    def is_rust(self) -> bool:
+        """Whether rustc compiles it."""
+        return self.sources[0].suffix == RUST
+
+    @property
     def is_binary(self) -> bool:
         """Whether it is a library already."""
         return self.sources[0].suffix == BINARY
@@ -39,14 +53,16 @@ class Variant:
         # A file of the user's may include anything that lies beside it.
         pattern = f"{self.name}.*.h" if self.built_in else "*.h"
         headers = sorted(self.sources[0].parent.glob(pattern))
+        if self.is_rust:
+            return (*self.sources, RUST_CONTRACT)
         return (*self.sources, *headers, *sorted(VARIANTS.glob("*.h")))
 
 
 def built_in_variants(operation: str) -> dict[str, Variant]:
     """Return the variants that come with dirtyscan, by name."""
     found = {}
-    for source in sorted((VARIANTS / operation).glob(f"*{SOURCE}")):
-        if "." not in source.stem:
+    for source in sorted((VARIANTS / operation).iterdir()):
+        if source.suffix in (SOURCE, RUST) and "." not in source.stem:
             found[source.stem] = Variant(source.stem, operation, _units(source))
     return found
 
@@ -64,11 +80,11 @@ def find_variant(name: str, operation: str) -> Variant:
     if name in known:
         return known[name]
     path = Path(name)
-    if path.suffix not in (SOURCE, BINARY):
+    if path.suffix not in (SOURCE, RUST, BINARY):
         raise BadInput(
             f"variant {name!r} of operation {operation} is not known; choose from "
-            f"{', '.join(known)}, or give the path of a {SOURCE} file or of a shared object "
-            f"({BINARY})."
+            f"{', '.join(known)}, or give the path of a {SOURCE} or {RUST} file or of a shared "
+            f"object ({BINARY})."
         )
     if not path.is_file():
         raise BadInput(f"variant {name} cannot be read (no such file); check its path.")
@@ -78,5 +94,7 @@ def find_variant(name: str, operation: str) -> Variant:
 
 
 def _units(source: Path) -> tuple[Path, ...]:
-    """Return a C file and the further translation units of the same name beside it."""
+    """Return a file and, if it is C, the further translation units of its name beside it."""
+    if source.suffix == RUST:
+        return (source,)
     return (source, *sorted(source.parent.glob(f"{source.stem}.*{SOURCE}")))

@@ -36,6 +36,7 @@ from numpy.typing import NDArray
 
 from harness.failure import Failure, add_failures, read_failures
 from harness.native import load_variant
+from harness.operation import Operation, find_operation
 from harness.peers import PEERS
 from harness.plan import Lane, Plan, PlannedTrace
 from harness.rounds import Callee, Rounds, time_pass
@@ -72,6 +73,7 @@ class Worker:
         self._index = index
         self._failures = failures
         self._place = place
+        self._operation = find_operation(plan.operation)
         self._runner = pyperf.Runner()
         self._benchmarks: list[pyperf.Benchmark] = []
         self._numbers = plan.sound_lanes(read_failures(failures))
@@ -85,7 +87,9 @@ class Worker:
         self._parse("--calibrate-loops", "--values=1", "--warmups=0")
         for planned in self._plan.traces:
             stopwatch, snapshots = self._load(planned)
-            self._runner.args.min_time = stopwatch.clock_cost() / CLOCK_SHARE * len(snapshots)
+            # What changes the map can be called once only; any time is long enough then.
+            wanted = 0.0 if self._operation.changes_map else stopwatch.clock_cost() / CLOCK_SHARE
+            self._runner.args.min_time = wanted * len(snapshots)
             order = np.zeros((len(snapshots), 1), np.uint8)
             for number, callee in zip(self._numbers, self._callees, strict=True):
 
@@ -112,7 +116,7 @@ class Worker:
                 continue
             stopwatch, snapshots = self._load(planned)
             lanes = [plan.lanes[number] for number in self._numbers]
-            lane_calls = [calls[plan.benchmark_name(planned, lane)] for lane in lanes]
+            lane_calls = [plan.calls(calls, planned, lane) for lane in lanes]
             random = self._random(planned)
             rounds = Rounds(stopwatch, snapshots, self._callees, lane_calls, random)
             for place, lane in enumerate(lanes):
@@ -141,17 +145,18 @@ class Worker:
     def _load(self, planned: PlannedTrace) -> tuple[Stopwatch, Snapshots]:
         plan = self._plan
         self._place.trace = plan.traces.index(planned)
-        memory, snapshots = load_snapshots(planned, self._base)
+        memory, snapshots = load_snapshots(planned, self._base, self._operation)
         kinds = [lane.map for lane in plan.lanes]
-        return Stopwatch(self._base / plan.stopwatch, memory, kinds, self._place), snapshots
+        path = self._base / plan.stopwatch
+        return Stopwatch(path, memory, kinds, self._operation, self._place), snapshots
 
     def _try_variants(self) -> None:
         """Put every variant on trial, and those that go astray among the failures."""
         plan = self._plan
         for planned in plan.traces:
-            memory, snapshots = load_snapshots(planned, self._base)
+            memory, snapshots = load_snapshots(planned, self._base, self._operation)
             libraries = self._base / plan.stopwatch, self._base / plan.trial
-            trial = Trial(*libraries, memory, snapshots)
+            trial = Trial(*libraries, self._operation, memory, snapshots)
             for number in plan.sound_lanes(read_failures(self._failures)):
                 lane = plan.lanes[number]
                 if lane.peer or lane.noise_floor:
@@ -179,10 +184,10 @@ class Worker:
         """
         for number, found in zip(numbers, results, strict=True):
             lane = self._plan.lanes[number]
-            wrong = np.flatnonzero(found != snapshots.dirty)
+            wrong = np.flatnonzero(found != snapshots.right)
             if len(wrong) and not lane.bound:
                 first = int(wrong[0])
-                what = f"counts {found[first]} dirty pages where there are {snapshots.dirty[first]}"
+                what = self._operation.wrong(int(found[first]), int(snapshots.right[first]))
                 self._fail(number, planned, int(snapshots.numbers[first]), f"{what} when timed")
                 raise VariantFailed
 
@@ -201,8 +206,10 @@ class Worker:
         return Samples(elapsed, pyperf.BenchmarkSuite(self._benchmarks))
 
 
-def load_snapshots(planned: PlannedTrace, base: Path) -> tuple[GuestMemory, Snapshots]:
-    """Read the snapshots of a planned trace under ``base``.
+def load_snapshots(
+    planned: PlannedTrace, base: Path, operation: Operation
+) -> tuple[GuestMemory, Snapshots]:
+    """Read the snapshots of a planned trace under ``base``, for ``operation``.
 
     Raises:
         BadInput: the trace is another one by now, or damaged.
@@ -211,7 +218,7 @@ def load_snapshots(planned: PlannedTrace, base: Path) -> tuple[GuestMemory, Snap
     if trace.content_hash != planned.content_hash:
         raise BadInput(f"trace {trace.path} has changed since the run was planned; start anew.")
     bitmaps = list(trace.bitmaps(planned.snapshots))
-    return trace.source.memory, make_snapshots(bitmaps, planned.snapshots)
+    return trace.source.memory, make_snapshots(bitmaps, planned.snapshots, operation)
 
 
 def _replay(rounds: Rounds, place: int) -> Callable[[int], float]:

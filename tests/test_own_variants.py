@@ -132,7 +132,7 @@ def test_one_that_is_not_a_variant_is_refused(dirtyscan: Run, tmp_path: Path) ->
     (tmp_path / "mine.c").write_text(text)
     done = dirtyscan(*SMALL, "--variant", "mine.c")
     assert done.returncode == 2
-    assert "is one of operation 'merge' and not of count" in done.stderr
+    assert "mine.c is one of operation 'merge' and not of count" in done.stderr
     (tmp_path / "mine.c").write_text((SOURCE % "").replace('"byte map"', '"tree"'))
     done = dirtyscan(*SMALL, "--variant", "mine.c")
     assert done.returncode == 2

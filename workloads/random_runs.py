@@ -34,6 +34,8 @@ class RandomRuns:
     """The share of pages that are dirty, 0 to 1."""
     mean_run: float
     """The mean length of a run of dirty pages, from 1 up; no matter if none or all are dirty."""
+    fixed: bool = False
+    """Whether every run has the mean length, which is a whole number then, rather than a random."""
 
     def __post_init__(self) -> None:
         if not (0 <= self.density <= 1 and self.mean_run >= 1):
@@ -57,7 +59,12 @@ class RandomRuns:
     @property
     def name(self) -> str:
         """How a trace of such maps is called."""
-        return f"density-{self.density:g}-run-{self.mean_run:g}"
+        return f"density-{self.density:g}-run-{self.mean_run:.6g}{'-fixed' if self.fixed else ''}"
+
+
+def random_pages(density: float) -> RandomRuns:
+    """Return the maps in which each page is dirty or not whatever the others are."""
+    return RandomRuns(density, 1 / (1 - density) if density < 1 else 1)
 
 
 def is_possible(density: float, mean_run: float) -> bool:
@@ -77,7 +84,10 @@ def draw_map(memory: GuestMemory, runs: RandomRuns, seed: int) -> NDArray[np.boo
         runs.mean_clean_run, runs.mean_run)  # fmt: skip
     while left > 0:
         wanted = int(left / pair * 1.05) + 16
-        both = np.stack([_geometric(draws, mean, wanted) for mean in means], axis=1).reshape(-1)
+        pairs = np.stack([_geometric(draws, mean, wanted) for mean in means], axis=1)
+        if runs.fixed:
+            pairs[:, 0 if first_dirty else 1] = round(runs.mean_run)
+        both = pairs.reshape(-1)
         lengths.append(both)
         left -= int(both.sum())
     all_lengths = np.concatenate(lengths)
@@ -107,6 +117,7 @@ def write_random_runs(
         "seed": {"value": seed, "unit": ""},
         "density": {"value": runs.density, "unit": "share"},
         "mean_run": {"value": runs.mean_run, "unit": "pages"},
+        "fixed": {"value": runs.fixed, "unit": ""},
     }
     source = Source(runs.name, "synthetic", memory, None, parameters)
 

@@ -14,15 +14,17 @@ from harness.commands.options import (
     workload_memory,
     workload_settings,
 )
+from harness.lineup import ALL
+from harness.operation import OPERATIONS
 from harness.plan import Plan
-from harness.preparation import Request, prepare
+from harness.preparation import DEFAULT_OPERATION, Request, prepare
 from harness.report import write_report
 from harness.results import SPEEDUPS, read_table
 from harness.run_folder import RunFolder
 from harness.table import console, results_table
 from workloads.synthesis import Report
 
-DEFAULT_VARIANTS = ("multi_page",)
+DEFAULT_VARIANTS = ("multi_page",)  # of count
 FULL_BUDGET, QUICK_BUDGET = 150.0, 15.0
 
 
@@ -51,13 +53,25 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "--trace", action="append", default=[], metavar="FILE", help="time this trace"
     )
     parser.add_argument(
+        "--operation",
+        default=DEFAULT_OPERATION,
+        metavar="NAME",
+        help="what is done to the map: " + ", ".join(OPERATIONS) + "; default: %(default)s",
+    )
+    parser.add_argument(
+        "--original",
+        default="",
+        metavar="NAME",
+        help="the variant that the others are compared with; default: the operation's oldest",
+    )
+    parser.add_argument(
         "--variant",
         action="append",
         default=[],
         metavar="NAME",
         help="a name (see 'dirtyscan variants'), or the path of a C file or shared object of your "
         "own; all for all that can run here, recommended for the best of each representation, "
-        "peers for Python packages; default: multi_page",
+        "peers for Python packages; default: multi_page, and all for operations other than count",
     )
     parser.add_argument("--toolchain", action="append", default=[], metavar="NAME")
     parser.add_argument(
@@ -106,18 +120,21 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _request(options: argparse.Namespace) -> Request:
+    by_default = DEFAULT_VARIANTS if options.operation == DEFAULT_OPERATION else (ALL,)
     only_traces = options.trace and not options.condition
     return Request(
         conditions=() if only_traces else find_conditions(options.condition),
         origins=tuple(options.origin or ("synthetic", "captured")),
         traces=tuple(Path(path) for path in options.trace),
-        variants=tuple(dict.fromkeys(options.variant or DEFAULT_VARIANTS)),
+        variants=tuple(dict.fromkeys(options.variant or by_default)),
         toolchains=tuple(dict.fromkeys(options.toolchain)),
         memory=workload_memory(options),
         settings=workload_settings(options),
         seed=options.seed,
         quick=options.quick,
         precision=options.precision,
+        operation=options.operation,
+        original=options.original,
     )
 
 

@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+import pandas as pd
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -13,23 +14,28 @@ from harness.commands.measure import measure, print_end
 from harness.commands.options import positive, results_folder, share
 from harness.figures.instructions import draw_instructions
 from harness.figures.style import save
+from harness.lineup import rust_obstacle
+from harness.operation import find_operation
 from harness.plan import Plan
 from harness.preparation import prepare
 from harness.progress import StepProgress
 from harness.results import SPEEDUPS, read_table
 from harness.run_folder import RunFolder
+from harness.studies import operations
 from harness.studies.density import DENSITY
 from harness.studies.instructions import QUESTION, study_instructions, summarize
 from harness.studies.size import SIZE
 from harness.studies.study import Options, Study
+from harness.studies.tick import TICK
 from harness.studies.toolchains import TOOLCHAINS
 from harness.table import console
 from harness.toolchain import default_toolchain, find_toolchain
+from harness.variant import find_variant
 from workloads.files import write_text
 from workloads.synthesis import DEFAULT_SEED, Report
 from workloads.units import parse_size
 
-STUDIES = {study.name: study for study in (DENSITY, SIZE, TOOLCHAINS)}
+STUDIES = {study.name: study for study in (DENSITY, SIZE, TOOLCHAINS, TICK)}
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -46,7 +52,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         if study is not TOOLCHAINS:
             action.add_argument(
                 "--guest-memory", action="append", default=[], metavar="SIZE",
-                help="may be given several times" if study is SIZE else "default: 512MiB",
+                help="default: 512MiB" if study is DENSITY else "may be given several times",
             )  # fmt: skip
         action.add_argument(
             "--precision", type=positive(share, "a share above 0 such as 1%", 0.0), default=0.01,
@@ -66,6 +72,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         action.add_argument("--seed", type=int, default=DEFAULT_SEED, help="default: %(default)s")
         action.set_defaults(run=run, study=study)
     _add_instructions(actions)
+    _add_operations(actions)
 
 
 def _add_instructions(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -75,6 +82,21 @@ def _add_instructions(actions: "argparse._SubParsersAction[argparse.ArgumentPars
     action.add_argument("--output", default="results/instructions", metavar="DIR")
     action.add_argument("--plots", default="plots", metavar="DIR")
     action.set_defaults(run=run_instructions)
+
+
+def _add_operations(actions: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    action = actions.add_parser(
+        "operations", help=operations.QUESTION, description=operations.QUESTION
+    )
+    action.add_argument(
+        "--operation", action="append", default=[], metavar="NAME", help="default: all"
+    )
+    action.add_argument(
+        "--budget", type=positive(float, "a number of seconds above 0", 0.0), default=30.0,
+        metavar="SECONDS", help="for each operation; default: %(default)g",
+    )  # fmt: skip
+    action.add_argument("--output", default="results/operations", metavar="DIR")
+    action.set_defaults(run=run_operations)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -123,6 +145,37 @@ def run_instructions(options: argparse.Namespace) -> int:
     for picture in save(draw_instructions(found), plots, "instructions"):
         out.print(str(picture), soft_wrap=True)
     return 0
+
+
+def run_operations(options: argparse.Namespace) -> int:
+    """Measure every variant of the operations, and say which are never far from the best."""
+    out, log = console(), console(stderr=True)
+    output = results_folder(options.output)
+    parts: list[pd.DataFrame] = []
+    status = 0
+    for name in options.operation or operations.STUDIED:
+        name = find_operation(name).name
+        if find_variant(find_operation(name).original, name).is_rust and rust_obstacle():
+            log.print(f"left out: {name}: {rust_obstacle()}", soft_wrap=True)
+            continue
+
+        def make_plan(base: Path, report: Report, name: str = name) -> Plan:
+            with tempfile.TemporaryDirectory(prefix="dirtyscan-") as made:
+                request = operations.request_operation(name, Path(made), 0.01, report)
+                return prepare(request, base, report)
+
+        log.print(f"{name}:")
+        with RunFolder(output / name) as folder:
+            measured = measure(folder, make_plan, options.budget, resume=False, log=log)
+        parts.append(operations.shares_of_best(name, read_table(folder.path, SPEEDUPS)))
+        path = output / "operations.csv"
+        # Written after each, so that what was measured is there whatever happens next.
+        write_text(path, str(pd.concat(parts).to_csv(index=False, float_format="%.6g")))
+        status = max(status, print_end(measured, out, log))
+    if parts:
+        _print(operations.QUESTION, operations.summarize(pd.concat(parts)), out)
+        out.print(f"table: {path}", soft_wrap=True)
+    return status
 
 
 def _print(question: str, lines: Sequence[Sequence[str]], out: Console) -> None:

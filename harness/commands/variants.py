@@ -9,10 +9,11 @@ from rich.text import Text
 
 from harness.build import build_variant
 from harness.dirty_map import ARRAYS
-from harness.lineup import recommended_variants
+from harness.lineup import recommended_variants, rust_obstacle
 from harness.native import load_variant
+from harness.operation import find_operation
 from harness.peers import PEERS
-from harness.preparation import OPERATION
+from harness.preparation import DEFAULT_OPERATION
 from harness.table import console
 from harness.toolchain import default_toolchain
 from harness.variant import built_in_variants
@@ -21,13 +22,18 @@ from harness.variant import built_in_variants
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the command to the command line."""
     parser = commands.add_parser("variants", help="list the variants of an operation")
+    parser.add_argument(
+        "operation", nargs="?", default=DEFAULT_OPERATION, help="default: %(default)s"
+    )
     parser.set_defaults(run=run)
 
 
-def run(_: argparse.Namespace) -> int:
+def run(options: argparse.Namespace) -> int:
     """List them by representation, oldest first."""
-    best = recommended_variants(OPERATION)
-    rows = sorted((*_variants(), *_peers()), key=lambda row: row.year)
+    operation = find_operation(options.operation).name
+    best = recommended_variants(operation)
+    peers = _peers() if operation == DEFAULT_OPERATION else ()
+    rows = sorted((*_variants(operation), *peers), key=lambda row: row.year)
     out = console()
     for kind in ARRAYS:
         table = Table(
@@ -38,8 +44,9 @@ def run(_: argparse.Namespace) -> int:
         for row in (row for row in rows if row.map == kind):
             name = f"{row.name} *" if row.name in best else row.name
             table.add_row(name, str(row.year), row.needs, Text(row.what))
-        out.print(table)
-        out.print()
+        if table.row_count:
+            out.print(table)
+            out.print()
     out.print("* recommended for its representation on this machine")
     return 0
 
@@ -53,9 +60,12 @@ class _Row:
     what: str
 
 
-def _variants() -> Iterator[_Row]:
+def _variants(operation: str) -> Iterator[_Row]:
     toolchain = default_toolchain()
-    for name, variant in built_in_variants(OPERATION).items():
+    for name, variant in built_in_variants(operation).items():
+        if variant.is_rust and (missing := rust_obstacle()):
+            yield _Row(name, "bitmap", 0, "rustc", f"in Rust (does not run here: {missing})")
+            continue
         found = load_variant(build_variant(variant, toolchain).path).description
         paid = f"; paid in {found.paid_in}" if found.paid_in else ""
         what = found.summary + paid + _not_here(found.obstacle())

@@ -13,7 +13,7 @@ from harness.figures.style import BLACK, house_style
 from harness.table import format_short
 
 _MARKERS = {"synthetic": "o", "captured": "s"}
-_NEAR = 0.5  # cells between marks that share a label
+_NEAR = 1.0  # cells between marks that share a label
 
 
 def draw_density(found: pd.DataFrame) -> Figure:

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from harness.figures.density import draw_density
 from harness.lineup import recommended_variants
-from harness.preparation import OPERATION, Request
+from harness.preparation import DEFAULT_OPERATION, Request
 from harness.studies.study import Options, Study
 from harness.table import format_short
 from workloads.conditions import DEFAULT_CONDITIONS, find_condition
@@ -47,7 +47,7 @@ def request(options: Options, folder: Path, report: Report) -> Request:
         conditions=tuple(find_condition(name) for name in DEFAULT_CONDITIONS),
         origins=("synthetic", "captured"),
         traces=tuple(paths),
-        variants=options.variants or (*VARIANTS, recommended_variants(OPERATION)[0]),
+        variants=options.variants or (*VARIANTS, recommended_variants(DEFAULT_OPERATION)[0]),
         toolchains=options.toolchains,
         memory=memory,
         settings={},

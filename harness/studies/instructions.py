@@ -10,7 +10,7 @@ from harness.build import build_driver, build_stopwatch, build_variant
 from harness.callgrind import Counts, Program, count_instructions, require_valgrind
 from harness.native import load_variant
 from harness.perf_counters import counters_obstacle, read_counters
-from harness.preparation import OPERATION
+from harness.preparation import DEFAULT_OPERATION
 from harness.stopwatch import Snapshots, make_snapshots
 from harness.table import format_short
 from harness.toolchain import Toolchain
@@ -63,7 +63,9 @@ def study_instructions(
     if obstacle := counters_obstacle():
         left_out(f"cycles and branch misses: {obstacle}")
     traces = [(trace, _snapshots(trace)) for trace in _traces(scratch, report)]
-    variants = [find_variant(n, OPERATION) for n in names or built_in_variants(OPERATION)]
+    variants = [
+        find_variant(n, DEFAULT_OPERATION) for n in names or built_in_variants(DEFAULT_OPERATION)
+    ]
     found: list[Found] = []
     for number, variant in enumerate(variants):
         for toolchain in toolchains:
@@ -71,6 +73,9 @@ def study_instructions(
             said = load_variant(built.path).description
             if why := said.obstacle():
                 left_out(f"variant {variant.name} {why}")
+                break
+            if said.paid_in:
+                left_out(f"variant {variant.name}: its cost is paid in {said.paid_in}")
                 break
             libraries = build_stopwatch(toolchain).path, built.path
             program = Program(build_driver(toolchain).path, *libraries)

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from harness.dirty_map import map_bytes
 from harness.figures.size import draw_size
 from harness.lineup import recommended_variants
-from harness.preparation import OPERATION, Request
+from harness.preparation import DEFAULT_OPERATION, Request
 from harness.studies.study import Options, Study
 from harness.table import limit_shares
 from workloads.errors import BadInput
@@ -40,13 +40,13 @@ def request(options: Options, folder: Path, report: Report) -> Request:
     """
     sizes = [int(size) for size in options.sizes or SIZES]
     memories = [GuestMemory(size, DEFAULT_PAGE_SIZE) for size in sorted(sizes)]
-    _check_fits(memories[-1])
+    check_fits(memories[-1])
     paths = []
     for done, memory in enumerate(memories, start=1):
         path = folder / f"{memory.size}.trace"
         paths.append(write_random_runs(path, memory, RUNS, SNAPSHOTS, options.seed).path)
         report("maps", done, len(memories))
-    chosen = (*VARIANTS, *recommended_variants(OPERATION))
+    chosen = (*VARIANTS, *recommended_variants(DEFAULT_OPERATION))
     return Request(
         conditions=(),
         origins=(),
@@ -63,7 +63,12 @@ def request(options: Options, folder: Path, report: Report) -> Request:
     )
 
 
-def _check_fits(memory: GuestMemory) -> None:
+def check_fits(memory: GuestMemory) -> None:
+    """Check that this machine can hold the maps of such a guest.
+
+    Raises:
+        BadInput: it cannot; the sentence says which size could be held.
+    """
     available = psutil.virtual_memory().available
     if memory.pages * _BYTES_PER_PAGE > available:
         largest = available // _BYTES_PER_PAGE * memory.page_size // 2**30

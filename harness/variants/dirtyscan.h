@@ -62,10 +62,67 @@ struct dirtyscan_map {
 /* Operation "count": how many pages are dirty. Does not change the map. */
 typedef uint64_t dirtyscan_count(const struct dirtyscan_map *map);
 
+/* A run of dirty pages. */
+struct dirtyscan_range {
+    uint64_t first;
+    uint64_t pages;
+};
+
+/*
+ * A list of ranges. `list` is the caller's memory, reused from call to call, which has room for the
+ * ranges of any map. A variant that makes a list of its own instead points `list` there and sets
+ * `release`, which is called with `owner` when the list is done with, as part of the call's time.
+ */
+struct dirtyscan_ranges {
+    struct dirtyscan_range *list;
+    void (*release)(struct dirtyscan_ranges *ranges);
+    void *owner;
+    uint64_t capacity; /* for the variant's own use */
+};
+
+/*
+ * Operation "ranges": lists all runs of dirty pages, each as long as it can be, lowest first, and
+ * returns how many there are. Does not change the map.
+ */
+typedef uint64_t dirtyscan_list_ranges(const struct dirtyscan_map *map,
+                                       struct dirtyscan_ranges *ranges);
+
+/*
+ * Operation "drain", on a bitmap in which other threads set bits meanwhile: moves every set bit from
+ * the map to `taken`, which has as many words and is all 0 before. No bit may be lost: one that is
+ * set while this runs ends up in `taken` or stays in the map.
+ */
+typedef void dirtyscan_drain(struct dirtyscan_map *map, uint64_t *taken);
+
+/*
+ * Operation "mark": sets the bits of `pages` pages from `first` on, of which there is at least one.
+ * Other threads set and take bits of the same words meanwhile, so words are changed atomically.
+ */
+typedef void dirtyscan_mark(struct dirtyscan_map *map, uint64_t first, uint64_t pages);
+
+/*
+ * Operation "merge": makes every page dirty whose bit is set in `log` (a bitmap like `words`), and
+ * returns how many of them were not dirty before. Nobody else uses the map meanwhile.
+ */
+typedef uint64_t dirtyscan_merge(struct dirtyscan_map *map, const uint64_t *log);
+
+/*
+ * Operation "next": the first dirty page at or behind `from`, which is below `pages`; `pages` if
+ * there is none. Does not change the map. It is timed over whole maps, from one page to the next.
+ */
+typedef uint64_t dirtyscan_next(const struct dirtyscan_map *map, uint64_t from);
+
+/*
+ * Operation "tick", what a migration does with its map in 100 ms: merges `log`, counts what is
+ * dirty then and returns it, and takes the `sent` lowest dirty pages out of the map (all, if there
+ * are no more), one after the other, as the send loop does.
+ */
+typedef uint64_t dirtyscan_tick(struct dirtyscan_map *map, const uint64_t *log, uint64_t sent);
+
 struct dirtyscan_variant {
     uint32_t abi;          /* DIRTYSCAN_ABI */
     uint32_t year;         /* when the idea was first used or published */
-    const char *operation; /* "count" */
+    const char *operation; /* "count", "ranges", "drain", "mark", "merge", "next" or "tick" */
     const char *map;       /* "byte map", "bitmap", "two-level bitmap" or "counted bitmap" */
     const char *summary;   /* one line for the list of variants */
     const char *requires;  /* CPU flags as in /proc/cpuinfo, separated by spaces; NULL for none */
@@ -73,6 +130,12 @@ struct dirtyscan_variant {
     uint32_t bound;        /* 1: does less than the operation, to show a limit; not checked */
     union {
         dirtyscan_count *count;
+        dirtyscan_list_ranges *ranges;
+        dirtyscan_drain *drain;
+        dirtyscan_mark *mark;
+        dirtyscan_merge *merge;
+        dirtyscan_next *next;
+        dirtyscan_tick *tick;
     } run; /* NULL: not for this architecture */
 };
 

@@ -1,0 +1,100 @@
+"""Which variant of each operation is never far from the best?"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from harness.lineup import ALL, PYTHON
+from harness.operation import OPERATIONS
+from harness.preparation import Request
+from harness.table import format_short
+from workloads.conditions import DEFAULT_CONDITIONS, find_condition
+from workloads.guest import GuestMemory
+from workloads.random_runs import RandomRuns, random_pages, write_random_runs
+from workloads.synthesis import DEFAULT_SEED, Report
+
+QUESTION = "Which variant of each operation is never far from the best?"
+STUDIED = tuple(name for name in OPERATIONS if name != "tick")
+ENOUGH = 0.9
+"""Of the best: what a recommended variant has on every map."""
+SNAPSHOTS = 4
+
+
+def maps() -> list[RandomRuns]:
+    """Return the random maps that are measured beside the captured traces."""
+    densities = (0.001, 0.01, 0.1, 0.5)
+    alone = [random_pages(density) for density in densities]
+    runs = [RandomRuns(density, 64) for density in (*densities, 0.9)]
+    return [RandomRuns(0, 1), *alone, *runs, RandomRuns(1, 1)]
+
+
+def request_operation(name: str, folder: Path, precision: float, report: Report) -> Request:
+    """Write the maps and ask for every variant of an operation on them, and on captured traces."""
+    memory = GuestMemory()
+    paths = [
+        write_random_runs(folder / f"{runs.name}.trace", memory, runs, SNAPSHOTS, DEFAULT_SEED).path
+        for runs in maps()
+    ]
+    report(f"maps of {name}", len(paths), len(paths))
+    return Request(
+        conditions=tuple(find_condition(condition) for condition in DEFAULT_CONDITIONS),
+        origins=("captured",),
+        traces=tuple(paths),
+        variants=(ALL,),
+        toolchains=(),
+        memory=memory,
+        settings={},
+        seed=DEFAULT_SEED,
+        quick=True,
+        precision=precision,
+        operation=name,
+    )
+
+
+def shares_of_best(name: str, rows: pd.DataFrame) -> pd.DataFrame:
+    """Return a row for each map and variant: how near it comes to the best of its representation.
+
+    Limits take no part, nor do peers, nor variants whose cost is paid in other operations.
+    """
+    rows = rows[~rows["noise_floor"] & ~rows["bound"] & (rows["paid_in"] == "")]
+    rows = rows[rows["toolchain"] != PYTHON]
+    first = rows.drop_duplicates(["condition", "origin"])
+    original = first.assign(
+        variant=first["original"], map=first["map"].iloc[0], speedup=1.0,
+        variant_seconds=first["original_seconds"],
+    )  # fmt: skip
+    if name in ("count", "tick"):
+        original["map"] = "byte map"
+    found = pd.concat([original, rows], ignore_index=True)
+    best = found.groupby(["condition", "origin", "map"])["speedup"].transform("max")
+    return pd.DataFrame(
+        {
+            "operation": name,
+            "trace": found["condition"],
+            "origin": found["origin"],
+            "map": found["map"],
+            "variant": found["variant"],
+            "seconds": found["variant_seconds"],
+            "speedup": found["speedup"],
+            "share_of_best": found["speedup"] / best,
+        }
+    )
+
+
+def summarize(found: pd.DataFrame) -> Sequence[Sequence[str]]:
+    """Return each variant's worst share of the best, where that is, and who is recommended."""
+    lines = [("operation", "map", "variant", "worst", "on", "median", "")]
+    for (operation, kind), group in found.groupby(["operation", "map"], sort=False):
+        worst = group.groupby("variant", sort=False)["share_of_best"].min()
+        for variant in worst.sort_values(ascending=False).index:
+            rows = group[group["variant"] == variant].sort_values("share_of_best")
+            first = rows.to_dict("records")[0]
+            lines.append(
+                (
+                    str(operation), str(kind), str(variant), format_short(worst[variant]),
+                    str(first["trace"]), format_short(float(rows["share_of_best"].median())),
+                    "take it" if worst[variant] >= ENOUGH else "",
+                )
+            )  # fmt: skip
+    return lines

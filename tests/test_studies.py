@@ -1,0 +1,158 @@
+"""The studies: maps as they were asked for, tables from rows, and the commands on small guests."""
+
+import math
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from harness.build import build_driver, build_stopwatch, build_variant
+from harness.callgrind import Counts, Program, count_instructions
+from harness.stopwatch import make_snapshots
+from harness.studies.density import grid
+from harness.studies.size import SIZE, reach
+from harness.studies.study import Options
+from harness.toolchain import default_toolchain
+from harness.variant import find_variant
+from tests.conftest import Run
+from workloads.errors import BadInput
+from workloads.guest import GuestMemory
+from workloads.random_runs import RandomRuns, draw_map, is_possible
+
+
+@given(density=st.floats(0.01, 0.99), mean_run=st.floats(1, 200), seed=st.integers(0, 2**32))
+@settings(max_examples=60, deadline=None)
+def test_a_random_map_is_as_it_was_asked_for(density: float, mean_run: float, seed: int) -> None:
+    if not is_possible(density, mean_run):
+        with pytest.raises(BadInput, match="clean runs would be shorter than a page"):
+            RandomRuns(density, mean_run)
+        return
+    runs = RandomRuns(density, mean_run)
+    dirty = draw_map(GuestMemory(2**18 * 4096), runs, seed)
+    assert len(dirty) == 2**18
+    starts = int(dirty[0]) + int(np.count_nonzero(dirty[1:] > dirty[:-1]))
+    # Both are means over about 2**18 / (mean_run / density) runs, of about their own deviation.
+    pairs = 2**18 * density / mean_run
+    allowed = 6 / math.sqrt(pairs)
+    assert dirty.mean() == pytest.approx(density, abs=allowed * max(density, 1 - density))
+    assert dirty.sum() / max(1, starts) == pytest.approx(mean_run, rel=allowed + 1 / pairs)
+
+
+def test_random_maps_at_the_ends() -> None:
+    memory = GuestMemory(1000 * 4096)
+    assert draw_map(memory, RandomRuns(0, 1), 1).sum() == 0
+    assert draw_map(memory, RandomRuns(1, 1), 1).sum() == 1000
+    alternating = draw_map(memory, RandomRuns(0.5, 1), 1)
+    assert (alternating[1:] != alternating[:-1]).all()
+
+
+@pytest.mark.parametrize(("density", "mean_run"), [(-0.1, 1), (1.1, 1), (0.5, 0.5)])
+def test_maps_that_cannot_be(density: float, mean_run: float) -> None:
+    with pytest.raises(BadInput, match="cannot be made"):
+        RandomRuns(density, mean_run)
+
+
+def test_the_grid_has_every_possible_map_once() -> None:
+    cells = grid()
+    assert len({cell.name for cell in cells}) == len(cells)
+    assert {0.0, 1.0} <= {cell.density for cell in cells}
+
+
+def test_where_a_share_of_a_tick_is_reached() -> None:
+    sizes, shares = [1.0, 10.0, 100.0], [0.001, 0.02, 0.2]
+    assert reach(sizes, shares, 0.02).bytes == pytest.approx(10)
+    assert not reach(sizes, shares, 0.02).extrapolated
+    assert 10 < reach(sizes, shares, 0.1).bytes < 100
+    beyond = reach(sizes, shares, 1.0)
+    assert beyond.bytes == pytest.approx(500)
+    assert beyond.extrapolated
+    assert reach(sizes, shares, 0.0001).bytes == pytest.approx(0.1)
+
+
+def test_instructions_are_those_of_the_loop() -> None:
+    """A loop over a known number of pages takes a whole number of instructions a page."""
+    if shutil.which("valgrind") is None:
+        pytest.skip("valgrind is not installed")
+    toolchain = default_toolchain()
+    library = build_variant(find_variant("bitmap_test_bit", "count"), toolchain).path
+    program = Program(build_driver(toolchain).path, build_stopwatch(toolchain).path, library)
+
+    def count(pages: int) -> Counts:
+        snapshots = make_snapshots([np.full(pages // 8, 0x0F, np.uint8)] * 2, [0, 1])
+        found = count_instructions(program, GuestMemory(pages * 4096), snapshots)
+        assert isinstance(found, Counts)
+        return found
+
+    small, large = count(8192), count(16384)
+    per_page = (large.instructions - small.instructions) / 16384
+    assert per_page == int(per_page)
+    assert 3 <= per_page <= 20
+    assert count(8192) == small
+
+
+def test_what_valgrind_cannot_run_is_said() -> None:
+    if shutil.which("valgrind") is None:
+        pytest.skip("valgrind is not installed")
+    toolchain = default_toolchain()
+    library = build_variant(find_variant("avx512", "count"), toolchain).path
+    program = Program(build_driver(toolchain).path, build_stopwatch(toolchain).path, library)
+    snapshots = make_snapshots([np.zeros(1024, np.uint8)], [0])
+    found = count_instructions(program, GuestMemory(8192 * 4096), snapshots)
+    assert isinstance(found, Counts) or "instructions" in found
+
+
+@pytest.mark.parametrize("study", ["density", "size", "toolchains"])
+def test_a_study_makes_its_table_and_picture(study: str, dirtyscan: Run, tmp_path: Path) -> None:
+    small = {
+        "density": ["--guest-memory", "1MiB", "--variant", "word_sum"],
+        "size": ["--guest-memory", "1MiB", "--guest-memory", "4MiB", "--variant", "word_sum"],
+        "toolchains": ["--toolchain", "cc-era", "--toolchain", "cc-distro"],
+    }[study]
+    options = [*small, "--budget", "5", "--precision", "50%", "--output", "out"]
+    done = dirtyscan("study", study, *options)
+    assert done.returncode == 0, done.stderr
+    assert max(map(len, done.stdout.splitlines())) <= 80
+    table = pd.read_csv(tmp_path / f"out/{study}.csv")
+    assert (table["speedup"] > 0).all()
+    assert table["speedup_low"].le(table["speedup_high"]).all()
+    if study == "density":
+        maps = table[table["trace"].isna() & (table["variant"] == "word_sum")]
+        assert len(maps) == len(grid())
+    if study == "size":
+        assert sorted(set(table["guest_memory_bytes"])) == [2**20, 2**22]
+        assert set(table["variant"]) >= {"page_by_page", "word_sum", "read_limit"}
+    if study == "toolchains":
+        first = table[table["toolchain"] == "cc-era"]["original_against_first"]
+        assert first.to_numpy() == pytest.approx(1)
+    assert (tmp_path / f"plots/{study}.png").stat().st_size > 5000
+
+
+def test_the_study_of_instructions(dirtyscan: Run, tmp_path: Path) -> None:
+    if shutil.which("valgrind") is None:
+        done = dirtyscan("study", "instructions")
+        assert done.returncode == 2
+        assert "apt-get install valgrind" in done.stderr
+        return
+    done = dirtyscan("study", "instructions", "--variant", "page_by_page", "--variant", "counter")
+    assert done.returncode == 0, done.stderr
+    assert "left out: variant counter: its cost is paid in merge and mark" in done.stderr
+    table = pd.read_csv(tmp_path / "results/instructions/instructions.csv")
+    assert set(table["condition"]) == {"cond1", "cond2", "cond3", "cond4"}
+    # The original does the same for every page, whatever the map holds.
+    assert table["instructions_per_page"].max() / table["instructions_per_page"].min() < 1.2
+
+
+def test_a_guest_that_does_not_fit_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    class Little:
+        available = 2**30
+
+    monkeypatch.setattr("harness.studies.size.psutil.virtual_memory", Little)
+    options = Options((), (), (4 * 2**40,), 0.01, 1)
+    with pytest.raises(BadInput, match=r"this machine has 1024MiB free; give at most 1024GiB"):
+        SIZE.request(options, tmp_path, lambda _name, _done, _of: None)
