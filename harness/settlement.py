@@ -14,7 +14,7 @@ from workloads.random_runs import RandomRuns, random_pages, write_random_runs
 from workloads.synthesis import DEFAULT_SEED, Report
 from workloads.units import format_size
 
-LARGEST = 2**38
+LARGEST = 2**37
 """Guest memory in bytes that claims about larger guests are scaled down to, to stay below 8 GB."""
 SNAPSHOTS = 2
 _ROUNDS = 3

@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import importlib.util
+import re
 import shutil
 import subprocess
 import sys
@@ -27,6 +28,7 @@ RUST_PROFILES: Mapping[str, tuple[str, ...]] = {
     "release": ("-O",),
     "native": ("-O", "-Ctarget-cpu=native"),
 }
+RUST_MINIMUM = (1, 77)  # the first with C string literals
 # A library for C, whose panics end the process rather than unwinding into it.
 _RUST_FORM = ("--edition", "2021", "--crate-type", "cdylib", "-Cpanic=abort")
 # zig compiles for the machine it runs on unless told otherwise, where the others take the baseline;
@@ -85,7 +87,14 @@ def rust_toolchain(profile: str) -> Toolchain:
     if path is None:
         raise BadInput("needs rustc, which is not here (install it from rustup.rs)")
     flags = (*_RUST_FORM, *RUST_PROFILES[profile])
-    return Toolchain(f"rustc-{profile}", (path,), flags, _version((path,)))
+    version = _version((path,))
+    numbers = re.search(r"(\d+)\.(\d+)", version)
+    if numbers is None or (int(numbers[1]), int(numbers[2])) < RUST_MINIMUM:
+        raise BadInput(
+            f"needs rustc {'.'.join(map(str, RUST_MINIMUM))} or newer, and {version} is here "
+            "(install it from rustup.rs)"
+        )
+    return Toolchain(f"rustc-{profile}", (path,), flags, version)
 
 
 def rust_companion(toolchain: Toolchain) -> Toolchain:

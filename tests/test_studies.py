@@ -105,12 +105,13 @@ def test_what_valgrind_cannot_run_is_said() -> None:
     assert isinstance(found, Counts) or "instructions" in found
 
 
-@pytest.mark.parametrize("study", ["density", "size", "toolchains"])
+@pytest.mark.parametrize("study", ["density", "size", "toolchains", "tick"])
 def test_a_study_makes_its_table_and_picture(study: str, dirtyscan: Run, tmp_path: Path) -> None:
     small = {
         "density": ["--guest-memory", "1MiB", "--variant", "word_sum"],
         "size": ["--guest-memory", "1MiB", "--guest-memory", "4MiB", "--variant", "word_sum"],
         "toolchains": ["--toolchain", "cc-era", "--toolchain", "cc-distro"],
+        "tick": ["--guest-memory", "1MiB", "--guest-memory", "4MiB"],
     }[study]
     options = [*small, "--budget", "5", "--precision", "50%", "--output", "out"]
     done = dirtyscan("study", study, *options)
@@ -128,6 +129,10 @@ def test_a_study_makes_its_table_and_picture(study: str, dirtyscan: Run, tmp_pat
     if study == "toolchains":
         first = table[table["toolchain"] == "cc-era"]["original_against_first"]
         assert first.to_numpy() == pytest.approx(1)
+    if study == "tick":
+        designs = {"byte_map", "bitmap", "counted_bitmap", "two_level"}
+        assert set(table["variant"]) == designs
+        assert len(table) == len(designs) * (4 + 2)
     assert (tmp_path / f"plots/{study}.png").stat().st_size > 5000
 
 
@@ -156,3 +161,15 @@ def test_a_guest_that_does_not_fit_is_refused(
     options = Options((), (), (4 * 2**40,), 0.01, 1)
     with pytest.raises(BadInput, match=r"this machine has 1024MiB free; give at most 1024GiB"):
         SIZE.request(options, tmp_path, lambda _name, _done, _of: None)
+
+
+def test_the_study_of_operations(dirtyscan: Run, tmp_path: Path) -> None:
+    done = dirtyscan("study", "operations", "--operation", "merge", "--budget", "8")
+    assert done.returncode == 0, done.stderr
+    assert max(map(len, done.stdout.splitlines())) <= 80
+    table = pd.read_csv(tmp_path / "results/operations/operations.csv")
+    assert set(table["variant"]) >= {"per_bit", "per_word"}
+    assert "read_limit" not in set(table["variant"])
+    best = table.groupby(["trace", "origin"])["share_of_best"].max()
+    assert best.to_numpy() == pytest.approx(1)
+    assert (table["share_of_best"] > 0).all()

@@ -42,7 +42,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "--claims", default=str(CLAIMS), metavar="FILE", help="a TOML file of claims of your own"
     )
     parser.add_argument(
-        "--budget", type=positive(float, "a number of seconds above 0", 0.0), default=60.0,
+        "--budget", type=positive(float, "a number of seconds above 0", 0.0), default=75.0,
         metavar="SECONDS", help="for the claims of one original; default: %(default)g",
     )  # fmt: skip
     parser.add_argument(
