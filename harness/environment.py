@@ -14,7 +14,10 @@ from harness.cpu import cpu_caches, cpu_flags, cpu_model
 from harness.machine import Disturbance, inspect_machine
 from harness.toolchain import FORM, Toolchain
 
-_PACKAGES = ("numpy", "scipy", "pandas", "matplotlib", "pyperf", "psutil", "ziglang")
+_PACKAGES = (
+    *("numpy", "scipy", "pandas", "matplotlib", "pyperf", "psutil"),
+    *("ziglang", "bitarray", "pyroaring"),
+)
 
 
 def describe_environment(
@@ -45,7 +48,7 @@ def describe_environment(
             {
                 "name": toolchain.name,
                 "version": toolchain.version,
-                "flags": [*FORM, *toolchain.flags],
+                "flags": [*(() if toolchain.is_rust else FORM), *toolchain.flags],
             }
             for toolchain in toolchains
         ],

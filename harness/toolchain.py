@@ -47,6 +47,11 @@ class Toolchain:
     version: str
     """The first line of what the compiler says of its version."""
 
+    @property
+    def is_rust(self) -> bool:
+        """Whether it compiles Rust and not C."""
+        return self.name.startswith("rustc-")
+
 
 def toolchain_names() -> list[str]:
     """Return the name of every toolchain that dirtyscan knows, here or not."""
@@ -95,6 +100,12 @@ def rust_toolchain(profile: str) -> Toolchain:
             "(install it from rustup.rs)"
         )
     return Toolchain(f"rustc-{profile}", (path,), flags, version)
+
+
+def recorded_toolchain(name: str) -> Toolchain:
+    """Return the toolchain called ``name``, of C or of Rust, that something was compiled with."""
+    compiler, _, profile = name.partition("-")
+    return rust_toolchain(profile) if compiler == "rustc" else find_toolchain(name)
 
 
 def rust_companion(toolchain: Toolchain) -> Toolchain:

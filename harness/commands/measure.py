@@ -14,7 +14,7 @@ from harness.plan import Plan
 from harness.progress import MeasurementProgress, StepProgress
 from harness.results import describe_layout, write_results
 from harness.run_folder import RunFolder
-from harness.toolchain import find_toolchain, toolchain_names
+from harness.toolchain import recorded_toolchain
 from workloads.errors import BadInput
 from workloads.synthesis import Report
 
@@ -43,8 +43,8 @@ def measure(
         log.print(f"left out: {sentence}", soft_wrap=True)
     watch = Watch()
     outcome = _run(plan, folder, budget, log)
-    names = dict.fromkeys(lane.toolchain for lane in plan.lanes)
-    toolchains = [find_toolchain(name) for name in names if name in toolchain_names()]
+    names = dict.fromkeys(lane.toolchain for lane in plan.lanes if not lane.peer)
+    toolchains = [recorded_toolchain(name) for name in names]
     layout = describe_layout(plan, outcome)
     environment = describe_environment(toolchains, layout, watch.stop())
     write_results(folder.path, plan, folder.unfinished, outcome, environment)
