@@ -15,6 +15,7 @@ from harness.dirty_map import (
     DirtyMap,
     MapStruct,
     PlainArrays,
+    allocate,
     array_bytes,
     needed_arrays,
 )
@@ -142,8 +143,7 @@ class WorkArrays:
         words, ranges = array_bytes("words", pages), (pages // 2 + 1) * 16
         lengths = {"log": words, "taken": words, "ranges": ranges, "runs": ranges}
         self.arrays = {
-            name: np.frombuffer(mmap.mmap(-1, lengths[name]), dtype=np.uint64)
-            for name in operation.arrays
+            name: allocate(-(-lengths[name] // 8) * 8).view(np.uint64) for name in operation.arrays
         }
         self.struct = Work(sent=TICK_SENT)
         for name, array in self.arrays.items():
