@@ -2,7 +2,6 @@
 
 import ctypes
 import mmap
-import random
 from collections.abc import Iterable, Mapping
 from typing import Protocol
 
@@ -55,19 +54,9 @@ class Arrays(Protocol):
         """Return where ``array`` begins."""
 
 
-_PLACES = 512  # pages among which an array begins
-
-
 def allocate(length: int) -> NDArray[np.uint8]:
-    """Return ``length`` bytes of zeros that begin at a page drawn at random.
-
-    Some variants are faster by a tenth at some addresses. Left to the kernel, one trace after the
-    other would get the same few places by turns, and differ for no reason of its own; drawn anew for
-    each trace and process, the places are part of what the interval over processes stands for.
-    """
-    memory = mmap.mmap(-1, length + _PLACES * mmap.PAGESIZE)
-    start = random.randrange(_PLACES) * mmap.PAGESIZE
-    return np.frombuffer(memory, dtype=np.uint8)[start : start + length]
+    """Return ``length`` bytes of zeros, aligned to the machine's pages."""
+    return np.frombuffer(mmap.mmap(-1, length), dtype=np.uint8)
 
 
 class PlainArrays:

@@ -57,10 +57,13 @@ static uint64_t count_pages(const struct dirtyscan_map *map)
         dirty += total_of(sums[lane]);
     }
     dirty /= DIRTYSCAN_MIGRATION_FLAG;
-    rest = (UINT64_C(1) << (end - bytes)) - 1;
-    rest = _mm512_test_epi8_mask(_mm512_maskz_loadu_epi8(rest, bytes),
-                                 _mm512_set1_epi8(DIRTYSCAN_MIGRATION_FLAG));
-    return dirty + (uint64_t)_mm_popcnt_u64(rest);
+    if (bytes < end) { /* not with an empty mask, see avx512.c */
+        rest = (UINT64_C(1) << (end - bytes)) - 1;
+        rest = _mm512_test_epi8_mask(_mm512_maskz_loadu_epi8(rest, bytes),
+                                     _mm512_set1_epi8(DIRTYSCAN_MIGRATION_FLAG));
+        dirty += (uint64_t)_mm_popcnt_u64(rest);
+    }
+    return dirty;
 }
 #else
 #define count_pages NULL

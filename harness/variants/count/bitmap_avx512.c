@@ -36,8 +36,10 @@ static uint64_t count_pages(const struct dirtyscan_map *map)
     for (; left >= VECTOR; left -= VECTOR, words += VECTOR) {
         a = _mm512_add_epi64(a, bits_of(words));
     }
-    rest = (__mmask8)((1u << left) - 1);
-    b = _mm512_add_epi64(b, _mm512_popcnt_epi64(_mm512_maskz_loadu_epi64(rest, words)));
+    if (left) { /* not with an empty mask, see avx512.c */
+        rest = (__mmask8)((1u << left) - 1);
+        b = _mm512_add_epi64(b, _mm512_popcnt_epi64(_mm512_maskz_loadu_epi64(rest, words)));
+    }
     a = _mm512_add_epi64(_mm512_add_epi64(a, b), _mm512_add_epi64(c, d));
     return (uint64_t)_mm512_reduce_add_epi64(a);
 }

@@ -39,7 +39,9 @@ static uint64_t merge_maps(struct dirtyscan_map *map, const uint64_t *log)
         log += VECTOR;
         left -= VECTOR;
     }
-    b = _mm512_add_epi64(b, merge_vector(words, log, (__mmask8)((1u << left) - 1)));
+    if (left) { /* not with an empty mask, see avx512.c of count */
+        b = _mm512_add_epi64(b, merge_vector(words, log, (__mmask8)((1u << left) - 1)));
+    }
     return (uint64_t)_mm512_reduce_add_epi64(_mm512_add_epi64(a, b));
 }
 #else
