@@ -32,7 +32,8 @@ def draw_claims(rows: pd.DataFrame) -> Figure:
             axes.errorbar(row["speedup"], -place, xerr=reach, color=BLUE, marker="o", markersize=5,
                           capsize=3, linewidth=1.2)  # fmt: skip
         axes.set_xscale("log")
-        axes.set_xlim(None, most)
+        lows = rows[["claimed_low", "speedup_low", "captured_low"]].to_numpy()
+        axes.set_xlim(float(np.nanmin(lows)) / _OPEN, most)
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:,g}")
         axes.axvline(1, color=BLACK, linewidth=1)
         labels = [f"{row['claim']}: {row['workload']}" for row in rows.to_dict("records")]

@@ -48,7 +48,7 @@ def request(options: Options, folder: Path, report: Report) -> Request:
 
 def table(rows: pd.DataFrame, results: Path) -> pd.DataFrame:
     """Return a row for each design and each trace or size, the original design among them."""
-    rows = rows[~rows["noise_floor"]]
+    rows = rows[~rows["noise_floor"] & ~rows["bound"]]
     first = rows.drop_duplicates(["condition", "guest_memory_bytes", "original_toolchain"])
     originals = first.assign(
         variant=first["original"],
