@@ -13,7 +13,6 @@ from harness.figures.style import BLACK, house_style
 from harness.table import format_short
 
 _MARKERS = {"synthetic": "o", "captured": "s"}
-_NEAR = 1.0  # cells between marks that share a label
 
 
 def draw_density(found: pd.DataFrame) -> Figure:
@@ -42,7 +41,8 @@ def draw_density(found: pd.DataFrame) -> Figure:
         bar.outline.set_visible(False)
         handles = [
             Line2D([], [], marker=marker, color="white", markeredgecolor=BLACK, linestyle="none",
-                   label=f"{origin} trace of a condition")
+                   markersize=10,
+                   label=f"{origin} trace of Cond1 to Cond4")
             for origin, marker in _MARKERS.items()
         ]  # fmt: skip
         figure.legend(handles=handles, loc="outside lower center", ncols=2, fontsize=9)
@@ -77,26 +77,19 @@ def _draw_panel(axes: Axes, rows: pd.DataFrame, norm: TwoSlopeNorm) -> AxesImage
 
 
 def _draw_marks(axes: Axes, rows: pd.DataFrame, traces: pd.DataFrame) -> None:
-    """Mark traces between the cells, where their density and run length lie."""
+    """Mark traces between the cells, where their density and run length lie, by their number."""
     densities, runs = _axis(rows, "asked_density"), _axis(rows, "asked_mean_run")
-    labels: list[tuple[float, float, list[str]]] = []
     for trace in traces.to_dict("records"):
         name, origin = trace["trace"].split()
         x = float(np.interp(trace["density"], densities, range(len(densities))))
         y = float(np.interp(np.log(max(trace["mean_run"], 1)), np.log(runs), range(len(runs))))
         axes.plot(
-            x, y, marker=_MARKERS[origin], color="white", markeredgecolor=BLACK, markersize=6
+            x, y, marker=_MARKERS[origin], color="white", markeredgecolor=BLACK, markersize=11,
+            zorder=4,
         )  # fmt: skip
-        near = [names for a, b, names in labels if max(abs(a - x), abs(b - y)) < _NEAR]
-        if not near:
-            labels.append((x, y, [name.capitalize()]))
-        elif name.capitalize() not in near[0]:
-            near[0].append(name.capitalize())
-    for x, y, names in labels:
-        axes.annotate(
-            ", ".join(names), (x, y), xytext=(7, 6), textcoords="offset points", fontsize=7.5,
-            fontweight="bold", color=BLACK,
-            bbox={"facecolor": "white", "alpha": 0.8, "edgecolor": "none", "pad": 0.8},
+        axes.text(
+            x, y, name.removeprefix("cond"), ha="center", va="center_baseline", fontsize=7.5,
+            fontweight="bold", color=BLACK, zorder=5,
         )  # fmt: skip
 
 
