@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from harness.build import build_stopwatch
-from harness.toolchain import default_toolchain
+from harness.native.build import build_stopwatch
+from harness.native.toolchain import default_toolchain
 from workloads.guest import GuestMemory
 from workloads.precopy import Snapshot
 from workloads.trace import Source, Trace

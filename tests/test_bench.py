@@ -12,7 +12,7 @@ import pandas as pd
 import pyperf
 import pytest
 
-from harness.experiment import MIN_PROCESSES
+from harness.measurement.plan import MIN_PROCESSES
 from tests.conftest import Run
 
 SMALL = ["--guest-memory", "4MiB", "--set", "max_ticks=12", "--precision", "50%"]

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.claim import Claim, find_claim, read_claims, verdict
-from harness.settlement import LARGEST, group_claims, measured_memory
-from harness.variant import built_in_variants
+from harness.claims.claim import Claim, find_claim, read_claims, verdict
+from harness.claims.settlement import LARGEST, group_claims, measured_memory
+from harness.native.variant import built_in_variants
 from tests.conftest import Run
 from workloads.conditions import CONDITIONS
 

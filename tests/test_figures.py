@@ -8,11 +8,11 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from harness.figures.comparison import draw_comparison
-from harness.figures.memory import dirty_shares, draw_memory
-from harness.figures.runtime import draw_runtime
-from harness.figures.speedups import draw_speedups
-from harness.figures.style import save
+from harness.presentation.figures.comparison import draw_comparison
+from harness.presentation.figures.memory import dirty_shares, draw_memory
+from harness.presentation.figures.runtime import draw_runtime
+from harness.presentation.figures.speedups import draw_speedups
+from harness.presentation.figures.style import save
 from tests.conftest import store
 from workloads.profile import profile_trace
 from workloads.trace import Trace

@@ -9,14 +9,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from harness.build import build_stopwatch, build_trial, build_variant
-from harness.lineup import rust_obstacle
-from harness.native import load_variant
-from harness.operation import OPERATIONS, TICK_SENT
-from harness.stopwatch import make_snapshots
-from harness.toolchain import default_toolchain, find_toolchain
-from harness.trial import Finding, Trial
-from harness.variant import Variant, built_in_variants, find_variant
+from harness.measurement.lineup import rust_obstacle
+from harness.native.build import build_stopwatch, build_trial, build_variant
+from harness.native.loaded_variant import load_variant
+from harness.native.operation import OPERATIONS, TICK_SENT
+from harness.native.stopwatch import make_snapshots
+from harness.native.toolchain import default_toolchain, find_toolchain
+from harness.native.variant import Variant, built_in_variants, find_variant
+from harness.trial.trial import Finding, Trial
 from tests.conftest import Run, store
 from workloads.errors import BadInput
 from workloads.guest import GuestMemory

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from harness.toolchain import default_toolchain
-from harness.variant import VARIANTS
+from harness.native.toolchain import default_toolchain
+from harness.native.variant import VARIANTS
 from tests.conftest import Run, store
 
 SMALL = ["bench", "--trace", "small.trace", "--precision", "50%"]

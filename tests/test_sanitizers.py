@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from harness.build import build_variant
-from harness.native import load_variant
-from harness.toolchain import default_toolchain
-from harness.variant import VARIANTS, built_in_variants
+from harness.native.build import build_variant
+from harness.native.loaded_variant import load_variant
+from harness.native.toolchain import default_toolchain
+from harness.native.variant import VARIANTS, built_in_variants
 
 COMMON = ["-g", "-O1", "-std=gnu11", "-Wall", "-Wextra", "-Werror", f"-I{VARIANTS}"]
 SANITIZED = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]

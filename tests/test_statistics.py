@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy import stats
 
-from harness.experiment import MIN_PROCESSES
-from harness.statistics import Interval, centre, confidence_interval, process_log_speedup
+from harness.measurement.plan import MIN_PROCESSES
+from harness.statistics.interval import Interval, centre, confidence_interval, process_log_speedup
 
 SNAPSHOTS, ROUNDS = 12, 5
 Pair = tuple[NDArray[np.float64], NDArray[np.float64]]

@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.build import build_driver, build_stopwatch, build_variant
-from harness.callgrind import Counts, Program, count_instructions
-from harness.stopwatch import make_snapshots
+from harness.measurement.callgrind import Counts, Program, count_instructions
+from harness.native.build import build_driver, build_stopwatch, build_variant
+from harness.native.stopwatch import make_snapshots
+from harness.native.toolchain import default_toolchain
+from harness.native.variant import find_variant
 from harness.studies.density import grid
 from harness.studies.size import SIZE, reach
 from harness.studies.study import Options
-from harness.toolchain import default_toolchain
-from harness.variant import find_variant
 from tests.conftest import Run
 from workloads.errors import BadInput
 from workloads.guest import GuestMemory

@@ -9,15 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from harness.build import build_variant
-from harness.dirty_map import ARRAYS, BYTE_MAP, COUNTED, MapStruct
-from harness.lineup import rust_obstacle
-from harness.native import LoadedVariant, load_variant
-from harness.peers import PEERS
-from harness.rounds import time_pass
-from harness.stopwatch import Stopwatch, make_snapshots
-from harness.toolchain import default_toolchain
-from harness.variant import RECOMMENDED, built_in_variants, find_variant
+from harness.measurement.lineup import rust_obstacle
+from harness.measurement.rounds import time_pass
+from harness.native.build import build_variant
+from harness.native.dirty_map import ARRAYS, BYTE_MAP, COUNTED, MapStruct
+from harness.native.loaded_variant import LoadedVariant, load_variant
+from harness.native.peers import PEERS
+from harness.native.stopwatch import Stopwatch, make_snapshots
+from harness.native.toolchain import default_toolchain
+from harness.native.variant import RECOMMENDED, built_in_variants, find_variant
 from workloads.errors import BadInput
 from workloads.guest import GuestMemory
 
@@ -200,7 +200,7 @@ def test_a_bound_reads_and_says_that_it_counts_nothing(name: str) -> None:
 
 
 def test_a_variant_that_cannot_run_here_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("harness.native.cpu_flags", lambda: ("sse2",))
+    monkeypatch.setattr("harness.native.loaded_variant.cpu_flags", lambda: ("sse2",))
     loaded = load_variant(build_variant(VARIANTS["avx2"], default_toolchain()).path)
     assert loaded.description.obstacle() == "needs avx2, which this CPU lacks"
 

@@ -14,14 +14,14 @@ from harness.commands.options import (
     workload_memory,
     workload_settings,
 )
-from harness.lineup import ALL
-from harness.operation import OPERATIONS
-from harness.plan import Plan
-from harness.preparation import DEFAULT_OPERATION, Request, prepare
-from harness.report import write_report
-from harness.results import SPEEDUPS, read_table
-from harness.run_folder import RunFolder
-from harness.table import console, results_table
+from harness.measurement.lineup import ALL
+from harness.measurement.plan import Plan
+from harness.measurement.preparation import DEFAULT_OPERATION, Request, prepare
+from harness.measurement.run_folder import RunFolder
+from harness.native.operation import OPERATIONS
+from harness.presentation.report import write_report
+from harness.presentation.table import console, results_table
+from harness.statistics.results import SPEEDUPS, read_table
 from workloads.synthesis import Report
 
 DEFAULT_VARIANTS = ("multi_page",)  # of count

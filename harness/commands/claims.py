@@ -10,19 +10,19 @@ import pandas as pd
 from rich.table import Table
 from rich.text import Text
 
-from harness.claim import CLAIMS, Claim, find_claims
+from harness.claims.claim import CLAIMS, Claim, find_claims
+from harness.claims.settlement import Group, group_claims, request_group, settle
 from harness.commands.measure import MakePlan, measure, print_end
 from harness.commands.options import positive, results_folder, share
-from harness.figures.claims import draw_claims
-from harness.figures.style import save
-from harness.lineup import rust_obstacle
-from harness.plan import Plan
-from harness.preparation import prepare
-from harness.results import SPEEDUPS, read_table
-from harness.run_folder import RunFolder
-from harness.settlement import Group, group_claims, request_group, settle
-from harness.table import STYLES, console, format_number
-from harness.variant import find_variant
+from harness.measurement.lineup import rust_obstacle
+from harness.measurement.plan import Plan
+from harness.measurement.preparation import prepare
+from harness.measurement.run_folder import RunFolder
+from harness.native.variant import find_variant
+from harness.presentation.figures.claims import draw_claims
+from harness.presentation.figures.style import save
+from harness.presentation.table import STYLES, console, format_number
+from harness.statistics.results import SPEEDUPS, read_table
 from workloads.files import write_text
 from workloads.synthesis import Report
 

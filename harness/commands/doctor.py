@@ -6,16 +6,16 @@ from rich.console import Console
 from rich.text import Text
 
 from harness.commands.options import positive
-from harness.machine import inspect_machine
-from harness.progress import StepProgress
-from harness.short_runs import (
+from harness.machine.state import inspect_machine
+from harness.machine.tools import inspect_tools
+from harness.measurement.short_runs import (
     Comparison,
     Coverage,
     compare_with_sequential,
     measure_coverage,
 )
-from harness.table import console
-from harness.tools import inspect_tools
+from harness.presentation.progress import StepProgress
+from harness.presentation.table import console
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

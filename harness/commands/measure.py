@@ -7,14 +7,14 @@ from typing import Any
 
 from rich.console import Console
 
-from harness.environment import describe_environment
-from harness.experiment import Experiment, Outcome
-from harness.machine import Watch
-from harness.plan import Plan
-from harness.progress import MeasurementProgress, StepProgress
-from harness.results import describe_layout, write_results
-from harness.run_folder import RunFolder
-from harness.toolchain import recorded_toolchain
+from harness.machine.environment import describe_environment
+from harness.machine.state import Watch
+from harness.measurement.experiment import Experiment, Outcome
+from harness.measurement.plan import Plan
+from harness.measurement.run_folder import RunFolder
+from harness.native.toolchain import recorded_toolchain
+from harness.presentation.progress import MeasurementProgress, StepProgress
+from harness.statistics.results import describe_layout, write_results
 from workloads.errors import BadInput
 from workloads.synthesis import Report
 

@@ -3,9 +3,9 @@
 import argparse
 from pathlib import Path
 
-from harness.report import write_report
-from harness.results import SPEEDUPS, read_table
-from harness.table import console, results_table
+from harness.presentation.report import write_report
+from harness.presentation.table import console, results_table
+from harness.statistics.results import SPEEDUPS, read_table
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

@@ -12,15 +12,18 @@ from rich.text import Text
 
 from harness.commands.measure import measure, print_end
 from harness.commands.options import positive, results_folder, share
-from harness.figures.instructions import draw_instructions
-from harness.figures.style import save
-from harness.lineup import rust_obstacle
-from harness.operation import find_operation
-from harness.plan import Plan
-from harness.preparation import prepare
-from harness.progress import StepProgress
-from harness.results import SPEEDUPS, read_table
-from harness.run_folder import RunFolder
+from harness.measurement.lineup import rust_obstacle
+from harness.measurement.plan import Plan
+from harness.measurement.preparation import prepare
+from harness.measurement.run_folder import RunFolder
+from harness.native.operation import find_operation
+from harness.native.toolchain import default_toolchain, find_toolchain
+from harness.native.variant import find_variant
+from harness.presentation.figures.instructions import draw_instructions
+from harness.presentation.figures.style import save
+from harness.presentation.progress import StepProgress
+from harness.presentation.table import console
+from harness.statistics.results import SPEEDUPS, read_table
 from harness.studies import operations
 from harness.studies.density import DENSITY
 from harness.studies.instructions import QUESTION, study_instructions, summarize
@@ -28,9 +31,6 @@ from harness.studies.size import SIZE
 from harness.studies.study import Options, Study
 from harness.studies.tick import TICK
 from harness.studies.toolchains import TOOLCHAINS
-from harness.table import console
-from harness.toolchain import default_toolchain, find_toolchain
-from harness.variant import find_variant
 from workloads.files import write_text
 from workloads.synthesis import DEFAULT_SEED, Report
 from workloads.units import parse_size

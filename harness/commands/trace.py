@@ -15,8 +15,8 @@ from harness.commands.options import (
     workload_memory,
     workload_settings,
 )
-from harness.progress import StepProgress
-from harness.table import console
+from harness.presentation.progress import StepProgress
+from harness.presentation.table import console
 from workloads.conditions import find_condition
 from workloads.errors import BadInput
 from workloads.guest import GuestMemory
@@ -186,9 +186,9 @@ def run_info(options: argparse.Namespace) -> int:
 
 def run_plot(options: argparse.Namespace) -> int:
     """Draw traces."""
-    from harness.figures.memory import draw_memory
-    from harness.figures.style import save
-    from harness.report import trace_title
+    from harness.presentation.figures.memory import draw_memory
+    from harness.presentation.figures.style import save
+    from harness.presentation.report import trace_title
 
     out = console()
     traces = [open_trace(Path(path)) for path in options.traces]
@@ -201,9 +201,9 @@ def run_plot(options: argparse.Namespace) -> int:
 
 def run_compare(options: argparse.Namespace) -> int:
     """Compare traces."""
-    from harness.figures.comparison import draw_comparison
-    from harness.figures.style import save
-    from harness.short_runs import measure_traces
+    from harness.measurement.short_runs import measure_traces
+    from harness.presentation.figures.comparison import draw_comparison
+    from harness.presentation.figures.style import save
 
     out = console()
     profiles = [profile_trace(open_trace(Path(path))) for path in options.traces]

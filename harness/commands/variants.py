@@ -7,16 +7,16 @@ from collections.abc import Iterator
 from rich.table import Table
 from rich.text import Text
 
-from harness.build import build_variant
-from harness.dirty_map import ARRAYS
-from harness.lineup import recommended_variants, rust_obstacle
-from harness.native import load_variant
-from harness.operation import find_operation
-from harness.peers import PEERS
-from harness.preparation import DEFAULT_OPERATION
-from harness.table import console
-from harness.toolchain import default_toolchain
-from harness.variant import built_in_variants
+from harness.measurement.lineup import recommended_variants, rust_obstacle
+from harness.measurement.preparation import DEFAULT_OPERATION
+from harness.native.build import build_variant
+from harness.native.dirty_map import ARRAYS
+from harness.native.loaded_variant import load_variant
+from harness.native.operation import find_operation
+from harness.native.peers import PEERS
+from harness.native.toolchain import default_toolchain
+from harness.native.variant import built_in_variants
+from harness.presentation.table import console
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

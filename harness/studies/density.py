@@ -7,11 +7,11 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from harness.figures.density import draw_density
-from harness.lineup import recommended_variants
-from harness.preparation import DEFAULT_OPERATION, Request
+from harness.measurement.lineup import recommended_variants
+from harness.measurement.preparation import DEFAULT_OPERATION, Request
+from harness.presentation.figures.density import draw_density
+from harness.presentation.table import format_short
 from harness.studies.study import Options, Study
-from harness.table import format_short
 from workloads.conditions import DEFAULT_CONDITIONS, find_condition
 from workloads.guest import GuestMemory
 from workloads.profile import profile_trace

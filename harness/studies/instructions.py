@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pandas as pd
 
-from harness.build import build_driver, build_stopwatch, build_variant
-from harness.callgrind import Counts, Program, count_instructions, require_valgrind
-from harness.native import load_variant
-from harness.perf_counters import counters_obstacle, read_counters
-from harness.preparation import DEFAULT_OPERATION
-from harness.stopwatch import Snapshots, make_snapshots
-from harness.table import format_short
-from harness.toolchain import Toolchain
-from harness.variant import built_in_variants, find_variant
+from harness.measurement.callgrind import Counts, Program, count_instructions, require_valgrind
+from harness.measurement.perf_counters import counters_obstacle, read_counters
+from harness.measurement.preparation import DEFAULT_OPERATION
+from harness.native.build import build_driver, build_stopwatch, build_variant
+from harness.native.loaded_variant import load_variant
+from harness.native.stopwatch import Snapshots, make_snapshots
+from harness.native.toolchain import Toolchain
+from harness.native.variant import built_in_variants, find_variant
+from harness.presentation.table import format_short
 from workloads.captured import captured_trace
 from workloads.conditions import DEFAULT_CONDITIONS, find_condition
 from workloads.errors import BadInput

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from harness.lineup import ALL, PYTHON
-from harness.operation import OPERATIONS
-from harness.preparation import Request
-from harness.table import format_short
+from harness.measurement.lineup import ALL, PYTHON
+from harness.measurement.preparation import Request
+from harness.native.operation import OPERATIONS
+from harness.presentation.table import format_short
 from workloads.conditions import DEFAULT_CONDITIONS, find_condition
 from workloads.guest import GuestMemory
 from workloads.random_runs import RandomRuns, random_pages, write_random_runs

@@ -9,12 +9,12 @@ import pandas as pd
 import psutil
 from matplotlib.figure import Figure
 
-from harness.dirty_map import map_bytes
-from harness.figures.size import draw_size
-from harness.lineup import recommended_variants
-from harness.preparation import DEFAULT_OPERATION, Request
+from harness.measurement.lineup import recommended_variants
+from harness.measurement.preparation import DEFAULT_OPERATION, Request
+from harness.native.dirty_map import map_bytes
+from harness.presentation.figures.size import draw_size
+from harness.presentation.table import limit_shares
 from harness.studies.study import Options, Study
-from harness.table import limit_shares
 from workloads.errors import BadInput
 from workloads.guest import DEFAULT_PAGE_SIZE, GuestMemory
 from workloads.random_runs import RandomRuns, write_random_runs

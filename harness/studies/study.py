@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
-from harness.preparation import Request
+from harness.measurement.preparation import Request
 from workloads.synthesis import Report
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
-from harness.figures.tick import draw_tick
-from harness.operation import OPERATIONS
-from harness.preparation import Request
+from harness.measurement.preparation import Request
+from harness.native.operation import OPERATIONS
+from harness.presentation.figures.tick import draw_tick
 from harness.studies.size import RUNS, SNAPSHOTS, TICK_SECONDS, check_fits
 from harness.studies.study import Options, Study
 from workloads.conditions import DEFAULT_CONDITIONS, find_condition

@@ -7,11 +7,11 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from harness.figures.toolchains import draw_toolchains
-from harness.preparation import Request
+from harness.measurement.preparation import Request
+from harness.native.toolchain import COMPILERS, PROFILES, find_toolchain
+from harness.presentation.figures.toolchains import draw_toolchains
+from harness.presentation.table import format_short
 from harness.studies.study import Options, Study
-from harness.table import format_short
-from harness.toolchain import COMPILERS, PROFILES, find_toolchain
 from workloads.conditions import DEFAULT_CONDITIONS, find_condition
 from workloads.errors import BadInput
 from workloads.guest import GuestMemory

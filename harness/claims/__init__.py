@@ -1,0 +1,1 @@
+"""Published figures, and what was measured of them."""

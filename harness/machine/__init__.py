@@ -1,0 +1,1 @@
+"""The machine that a result was measured on."""

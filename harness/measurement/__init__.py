@@ -1,0 +1,1 @@
+"""Measuring: from what is asked for to samples."""

@@ -1,0 +1,207 @@
+"""The line-up of a run: every variant that was asked for, compiled with every toolchain."""
+
+import dataclasses
+import platform
+import shutil
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from harness.measurement.plan import Lane
+from harness.native.build import Library, build_variant
+from harness.native.loaded_variant import Description, describe_variant, load_variant
+from harness.native.peers import PEERS
+from harness.native.toolchain import (
+    Toolchain,
+    default_toolchain,
+    rust_companion,
+    rust_toolchain,
+)
+from harness.native.variant import RECOMMENDED, Variant, built_in_variants, find_variant
+from workloads.errors import BadInput
+
+ALL, EVERY_PEER, BEST = "all", "peers", "recommended"
+LIBRARIES = "libraries"
+PYTHON = f"python-{platform.python_version()}"
+"""What stands for the toolchain of a peer."""
+
+
+@dataclasses.dataclass(frozen=True)
+class LineUp:
+    """The lanes of a run, and those that it has not."""
+
+    lanes: tuple[Lane, ...]
+    left_out: tuple[str, ...]
+    """A sentence for each variant that was not asked for by name and cannot run here."""
+
+
+@dataclasses.dataclass(frozen=True)
+class _Choice:
+    """The variants and peers that names stand for."""
+
+    variants: tuple[Variant, ...]
+    peers: tuple[str, ...]
+    optional: frozenset[str]
+    """Those that may be left out, since they were not asked for by name."""
+
+
+def line_up(
+    names: Sequence[str],
+    operation: str,
+    compared_with: str,
+    toolchains: Sequence[Toolchain],
+    base: Path,
+) -> LineUp:
+    """Compile the variants ``names``, each toolchain's with its original and its noise floor.
+
+    Args:
+        names: of variants and peers, paths of files, and ``all``, ``recommended`` and ``peers``,
+            which stand for several.
+        compared_with: the variant that is the original.
+        base: where the libraries are copied to, so that a resumed run has the very same code.
+
+    Raises:
+        BadInput: a variant does not exist or does not compile; or one that was named cannot run
+            here.
+    """
+    original = find_variant(compared_with, operation)
+    choice = _choose(names, operation, original)
+    lanes: list[Lane] = []
+    left_out: list[str] = []
+    for toolchain in toolchains:
+        first = len(lanes)
+        for variant in (original, *choice.variants, original):
+            if variant.is_rust and (missing := rust_obstacle()):
+                _leave_out(variant.name, missing, choice, left_out)
+                continue
+            built = build_variant(variant, toolchain)
+            description = _describe(variant, built, operation)
+            if obstacle := description.obstacle():
+                _leave_out(variant.name, obstacle, choice, left_out)
+                continue
+            library = keep_library(built, base, f"lane-{len(lanes)}")
+            again = variant is original and len(lanes) > first
+            lanes.append(_lane(variant, toolchain, built, library, description, first, again))
+    lanes += _peer_lanes(choice, left_out)
+    return LineUp(tuple(lanes), tuple(dict.fromkeys(left_out)))
+
+
+def keep_library(library: Library, base: Path, name: str) -> str:
+    """Copy ``library`` into the run and return its path from ``base``."""
+    path = base / LIBRARIES / f"{name}.so"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(library.path, path)
+    return str(path.relative_to(base))
+
+
+def recommended_variants(operation: str) -> tuple[str, ...]:
+    """Return for each representation the variant to take on this machine."""
+    return tuple(_first_that_runs(names, operation) for names in RECOMMENDED[operation])
+
+
+def _first_that_runs(names: Sequence[str], operation: str) -> str:
+    toolchain = default_toolchain()
+    for name in names:
+        built = build_variant(find_variant(name, operation), toolchain)
+        if not load_variant(built.path).description.obstacle():
+            return name
+    raise BadInput(f"none of {', '.join(names)} can run on this machine.")
+
+
+def _choose(names: Sequence[str], operation: str, original: Variant) -> _Choice:
+    named: dict[str, Variant] = {}
+    peers: list[str] = []
+    optional: set[str] = set()
+    for name in _expand(names, operation, optional):
+        if name in PEERS and operation == "count":
+            peers.append(name)
+            continue
+        variant = find_variant(name, operation)
+        if named.get(variant.name, variant) != variant:  # files of one name in two folders
+            variant = dataclasses.replace(variant, name=name)
+        named[variant.name] = variant
+    named.pop(original.name, None)
+    return _Choice(tuple(named.values()), tuple(dict.fromkeys(peers)), frozenset(optional))
+
+
+def _expand(names: Sequence[str], operation: str, optional: set[str]) -> Iterator[str]:
+    """Yield names with those that stand for several replaced, and add these to ``optional``."""
+    peers = list(PEERS) if operation == "count" else []
+    several = {
+        ALL: [*built_in_variants(operation), *peers],
+        EVERY_PEER: peers,
+    }
+    for name in names:
+        if name == BEST:
+            yield from recommended_variants(operation)
+        elif name in several:
+            optional.update(set(several[name]) - set(names))
+            yield from several[name]
+        else:
+            yield name
+
+
+def _describe(variant: Variant, built: Library, operation: str) -> Description:
+    """Read a variant's description, somebody else's in a process of its own.
+
+    Raises:
+        BadInput: it is none of ``operation``.
+    """
+    if variant.built_in:
+        return load_variant(built.path).description
+    description = describe_variant(built.path)
+    if description.operation != operation:
+        raise BadInput(
+            f"variant {variant.sources[0].name} is one of operation {description.operation!r} and "
+            f"not of {operation}; leave it out."
+        )
+    return description
+
+
+def rust_obstacle() -> str:
+    """Say why variants in Rust cannot be compiled here; empty if they can."""
+    try:
+        rust_toolchain("release")
+    except BadInput as error:
+        return str(error)
+    return ""
+
+
+def _leave_out(name: str, obstacle: str, choice: _Choice, left_out: list[str]) -> None:
+    sentence = f"variant {name} {obstacle}"
+    if name not in choice.optional:
+        raise BadInput(f"{sentence}; leave it out.")
+    left_out.append(sentence)
+
+
+def _lane(
+    variant: Variant,
+    toolchain: Toolchain,
+    built: Library,
+    library: str,
+    description: Description,
+    original: int,
+    noise_floor: bool,
+) -> Lane:
+    return Lane(
+        variant.name,
+        (rust_companion(toolchain) if variant.is_rust else toolchain).name,
+        library,
+        built.build_hash,
+        original,
+        map=description.map,
+        bound=description.bound,
+        paid_in=description.paid_in,
+        noise_floor=noise_floor,
+    )
+
+
+def _peer_lanes(choice: _Choice, left_out: list[str]) -> list[Lane]:
+    """Return a lane for each peer, compared with the first toolchain's original."""
+    lanes = []
+    for name in choice.peers:
+        peer = PEERS[name]
+        if obstacle := peer.obstacle():
+            _leave_out(name, obstacle, choice, left_out)
+            continue
+        lanes.append(Lane(name, PYTHON, "", "", 0, map=peer.map, peer=True))
+    return lanes

@@ -1,0 +1,165 @@
+"""The plan of a run: everything that decides what is measured, so that it can be gone on with."""
+
+import dataclasses
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from harness.trial.failure import Failure
+from workloads.errors import BadInput
+from workloads.trace import Trace
+
+# 512 MiB of pages times the ticks of a default trace: what a pass over a whole trace looks at.
+FULL_PASS_PAGES = 600 * 2**17
+QUICK_PASS_PAGES = FULL_PASS_PAGES // 10
+MIN_SNAPSHOTS = 8
+WARMUPS, ROUNDS = 1, 5
+# Ranks give an interval from 6 processes on. But stopping as soon as an interval is narrow prefers
+# intervals that are narrow by luck, the more so the fewer processes it starts from.
+MIN_PROCESSES = 10
+
+
+@dataclasses.dataclass(frozen=True)
+class Lane:
+    """One compiled variant as it takes part in every round."""
+
+    variant: str
+    toolchain: str
+    library: str
+    build_hash: str
+    original: int
+    """The index of the lane that this one is compared with; its own if it is an original."""
+    map: str = "byte map"
+    """The representation that it looks at."""
+    bound: bool = False
+    """Whether it only shows a limit and its result is not checked."""
+    paid_in: str = ""
+    """Operations that bear its cost in its place, or nothing."""
+    peer: bool = False
+    """Whether it is a Python package's function; it has no library then."""
+    noise_floor: bool = False
+    """The original once more, from a copy of its library: what comes out should be 1."""
+
+    @property
+    def label(self) -> str:
+        """The name in tables, plots and the pyperf file."""
+        return f"{self.variant} again" if self.noise_floor else self.variant
+
+
+@dataclasses.dataclass(frozen=True)
+class PlannedTrace:
+    """A trace and the snapshots of it that are timed."""
+
+    key: str
+    """Unique in the plan and fit for a file name: the name and the origin."""
+    path: str
+    content_hash: str
+    pages: int
+    """Of guest memory."""
+    snapshots: tuple[int, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """What is measured, and how. Paths are relative to the folder that the plan lies in."""
+
+    version: str
+    host: str
+    operation: str
+    stopwatch: str
+    trial: str
+    lanes: tuple[Lane, ...]
+    left_out: tuple[str, ...]
+    """A sentence for each variant that cannot run here."""
+    traces: tuple[PlannedTrace, ...]
+    warmups: int
+    """Rounds in each process before those that count."""
+    rounds: int
+    """Rounds in each process that count."""
+    precision: float
+    """The half-width of an interval, as a share of the speedup, that is good enough."""
+    seed: int
+    """Of the orders in which variants are called."""
+    processes: int = MIN_PROCESSES
+    """At least so many measure each trace, unless time runs out."""
+
+    def to_json(self) -> str:
+        """Return the plan as JSON text."""
+        return json.dumps(dataclasses.asdict(self), indent=1)
+
+    @staticmethod
+    def from_json(text: str) -> "Plan":
+        """Read what :meth:`to_json` wrote.
+
+        Raises:
+            ValueError, TypeError, KeyError: the text is something else.
+        """
+        fields: dict[str, Any] = json.loads(text)
+        fields["lanes"] = tuple(Lane(**lane) for lane in fields["lanes"])
+        fields["left_out"] = tuple(fields["left_out"])
+        fields["traces"] = tuple(
+            PlannedTrace(**{**trace, "snapshots": tuple(trace["snapshots"])})
+            for trace in fields["traces"]
+        )
+        return Plan(**fields)
+
+    def benchmark_name(self, trace: PlannedTrace, lane: Lane) -> str:
+        """Return the name in the pyperf file of ``lane`` on ``trace``."""
+        return f"{trace.key}/{lane.label}/{lane.toolchain}"
+
+    def calls(self, calibrated: Mapping[str, int], trace: PlannedTrace, lane: Lane) -> int:
+        """Return the calls of ``lane`` between two readings of the clock on ``trace``.
+
+        The most that any trace of the same size needs: a second call finds the code and the map
+        as the first has left them, so all traces must have the same number to be compared.
+        """
+        alike = [other for other in self.traces if other.pages == trace.pages]
+        return max(calibrated[self.benchmark_name(other, lane)] for other in alike)
+
+    def sound_lanes(self, failures: Sequence[Failure]) -> list[int]:
+        """Return the lanes that have not failed.
+
+        Raises:
+            BadInput: an original has, with which the others are compared.
+        """
+        failed = {failure.lane: failure for failure in failures}
+        for lane in self.lanes:
+            if lane.original in failed:
+                sentence = failed[lane.original].sentence()
+                raise BadInput(f"{sentence}; nothing can be compared with it.")
+        return [number for number in range(len(self.lanes)) if number not in failed]
+
+    def pairs(self) -> list[tuple[int, int]]:
+        """Return (original lane, variant lane) of every comparison, noise floors among them."""
+        return [(lane.original, i) for i, lane in enumerate(self.lanes) if lane.original != i]
+
+
+def spread(snapshots: int, pages: int, pass_pages: int) -> tuple[int, ...]:
+    """Choose snapshots evenly over a trace so that a pass looks at about ``pass_pages`` pages.
+
+    The first and the last are always among them, and never fewer than :data:`MIN_SNAPSHOTS`.
+    """
+    wanted = min(snapshots, max(MIN_SNAPSHOTS, pass_pages // pages))
+    return tuple(np.unique(np.linspace(0, snapshots - 1, wanted).round().astype(int)).tolist())
+
+
+def plan_traces(traces: Sequence[Trace], base: Path, pass_pages: int) -> tuple[PlannedTrace, ...]:
+    """Plan ``traces``, which lie under ``base``.
+
+    Those with the same name and origin are numbered from the second on.
+    """
+    planned: list[PlannedTrace] = []
+    for trace in traces:
+        plain = key = re.sub(r"[^\w.-]", "_", f"{trace.source.name}-{trace.source.origin}")
+        number = 2
+        while key in {other.key for other in planned}:
+            key, number = f"{plain}-{number}", number + 1
+        pages = trace.source.memory.pages
+        chosen = spread(len(trace), pages, pass_pages)
+        path = str(trace.path.relative_to(base))
+        planned.append(PlannedTrace(key, path, trace.content_hash, pages, chosen))
+    return tuple(planned)

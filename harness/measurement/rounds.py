@@ -1,0 +1,101 @@
+"""Rounds: passes over the snapshots of a trace in which all variants take turns."""
+
+import time
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.native.dirty_map import ARRAYS
+from harness.native.loaded_variant import LoadedVariant
+from harness.native.peers import Peer
+from harness.native.stopwatch import Snapshots, Stopwatch
+
+Callee = LoadedVariant | Peer
+Elapsed = NDArray[np.uint64]
+
+
+def time_pass(
+    stopwatch: Stopwatch,
+    snapshots: Snapshots,
+    callees: Sequence[Callee],
+    calls: Sequence[int],
+    order: NDArray[np.uint8],
+) -> tuple[Elapsed, Elapsed]:
+    """Call every callee on every snapshot, as :class:`harness.native.stopwatch.Stopwatch` does.
+
+    Peers cannot be called from C, so where there are some, the pass goes one snapshot at a time:
+    first the variants take turns on it, then the peers.
+    """
+    native = [i for i, callee in enumerate(callees) if isinstance(callee, LoadedVariant)]
+    peers = [i for i in range(len(callees)) if i not in native]
+    variants = [callee for callee in callees if isinstance(callee, LoadedVariant)]
+    if not peers:
+        return stopwatch.time_pass(snapshots, variants, calls, order)
+    elapsed = np.zeros((len(callees), len(snapshots)), np.uint64)
+    results = np.zeros_like(elapsed)
+    for place in range(len(snapshots)):
+        one = snapshots.in_order(np.array([place]))
+        turns = np.array([native.index(i) for i in order[place] if i in native], np.uint8)
+        elapsed[native, place : place + 1], results[native, place : place + 1] = (
+            stopwatch.time_pass(one, variants, [calls[i] for i in native], turns[np.newaxis])
+        )
+        for i in (int(i) for i in order[place] if i in peers):
+            callee = callees[i]
+            assert isinstance(callee, Peer)
+            elapsed[i, place], results[i, place] = _time_peer(stopwatch, callee, calls[i])
+    return elapsed, results
+
+
+def _time_peer(stopwatch: Stopwatch, peer: Peer, calls: int) -> tuple[int, int]:
+    """Call ``peer`` on the map that the stopwatch holds."""
+    built = peer.build(stopwatch.arrays.view(ARRAYS[peer.map][0]))
+    stopwatch.walk(peer.map)
+    result = 0
+    start = time.perf_counter_ns()
+    for _ in range(calls):
+        result = peer.count(built)
+    return time.perf_counter_ns() - start, result
+
+
+class Rounds:
+    """Rounds on one trace, each measured when it is first asked for."""
+
+    def __init__(
+        self,
+        stopwatch: Stopwatch,
+        snapshots: Snapshots,
+        callees: Sequence[Callee],
+        calls: Sequence[int],
+        random: np.random.Generator,
+    ) -> None:
+        self._stopwatch = stopwatch
+        self._snapshots = snapshots
+        self._callees = callees
+        self._calls = calls
+        self._random = random
+        self._measured: list[Elapsed] = []
+        self.results: list[Elapsed] = []
+        """Of each round, what the calls returned, (callees, snapshots)."""
+
+    def seconds(self, round_: int, place: int) -> float:
+        """Return the time of all calls of a callee in ``round_``."""
+        while len(self._measured) <= round_:
+            self._measure()
+        return float(self._measured[round_][place].sum()) * 1e-9
+
+    def calls_seconds(self, warmups: int) -> NDArray[np.float64]:
+        """Return the seconds of one call, (rounds, callees, snapshots), without the warm-ups."""
+        elapsed = np.array(self._measured[warmups:], dtype=np.float64)
+        return elapsed * 1e-9 / np.array(self._calls, dtype=np.float64)[:, np.newaxis]
+
+    def _measure(self) -> None:
+        snapshots, callees = len(self._snapshots), len(self._callees)
+        visited = self._random.permutation(snapshots)
+        order = self._random.random((snapshots, callees)).argsort(axis=1).astype(np.uint8)
+        given = self._snapshots.in_order(visited)
+        found = time_pass(self._stopwatch, given, self._callees, self._calls, order)
+        elapsed, results = np.empty_like(found[0]), np.empty_like(found[1])
+        elapsed[:, visited], results[:, visited] = found
+        self._measured.append(elapsed)
+        self.results.append(results)

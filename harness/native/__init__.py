@@ -1,0 +1,1 @@
+"""From C and Rust files to calls: toolchains, compiled variants, the timed loop."""

@@ -1,0 +1,240 @@
+"""The stopwatch seen from Python: single calls of variants, timed snapshot by snapshot (ctypes)."""
+
+import contextlib
+import ctypes
+import dataclasses
+import mmap
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.native.dirty_map import (
+    COUNTED,
+    DirtyMap,
+    MapStruct,
+    PlainArrays,
+    allocate,
+    array_bytes,
+    needed_arrays,
+)
+from harness.native.loaded_variant import LoadedVariant
+from harness.native.operation import OPERATIONS, TICK_SENT, Operation
+from workloads.guest import GuestMemory
+
+_U64 = np.uint64
+
+
+class _Lane(ctypes.Structure):
+    _fields_ = (
+        ("function", ctypes.c_void_p),
+        ("map", ctypes.c_void_p),
+        ("calls", ctypes.c_uint64),
+        ("counted", ctypes.c_uint64),
+    )
+
+
+class _Snapshots(ctypes.Structure):
+    _fields_ = (
+        ("bitmaps", ctypes.c_void_p),
+        ("logs", ctypes.c_void_p),
+        ("bitmap_bytes", ctypes.c_uint64),
+        ("numbers", ctypes.c_void_p),
+        ("dirty", ctypes.c_void_p),
+        ("count", ctypes.c_uint64),
+    )
+
+
+class Work(ctypes.Structure):
+    """``struct operation_work``."""
+
+    _fields_ = (
+        ("bitmap", ctypes.c_void_p),
+        ("dirty", ctypes.c_uint64),
+        ("log", ctypes.c_void_p),
+        ("taken", ctypes.c_void_p),
+        ("ranges", ctypes.c_void_p),
+        ("runs", ctypes.c_void_p),
+        ("run_count", ctypes.c_uint64),
+        ("sent", ctypes.c_uint64),
+    )
+
+
+class Place(ctypes.Structure):
+    """Where a pass is."""
+
+    _fields_ = (
+        ("snapshot", ctypes.c_uint64),
+        ("variant", ctypes.c_uint64),  # in the order given to time_pass()
+        # For the caller's own use.
+        ("trace", ctypes.c_uint64),
+        ("alone", ctypes.c_uint64),
+    )
+
+
+@contextlib.contextmanager
+def shared_place(path: Path) -> Iterator[Place]:
+    """Yield a place that is kept in a file, where it outlives this process."""
+    with path.open("w+b") as file:
+        file.truncate(mmap.PAGESIZE)
+        yield Place.from_buffer(mmap.mmap(file.fileno(), mmap.PAGESIZE))
+
+
+def read_place(path: Path) -> Place:
+    """Read what :func:`shared_place` has left."""
+    return Place.from_buffer_copy(path.read_bytes())
+
+
+@dataclasses.dataclass(frozen=True)
+class Snapshots:
+    """Snapshots of a trace in memory."""
+
+    bitmaps: NDArray[np.uint8]
+    """(snapshots, bitmap bytes), C order."""
+    logs: NDArray[np.uint8]
+    """What is merged into each: the snapshot after it, after the last the first."""
+    numbers: NDArray[np.uint64]
+    """Of each in its trace, (snapshots,)."""
+    dirty: NDArray[np.uint64]
+    """How many pages are dirty in each, as numpy counts them, (snapshots,)."""
+    right: NDArray[np.uint64]
+    """The number that the operation gives on each, by numpy, (snapshots,)."""
+
+    def __len__(self) -> int:
+        return len(self.bitmaps)
+
+    def in_order(self, visited: NDArray[np.intp]) -> "Snapshots":
+        """Return them in another order."""
+        return Snapshots(
+            self.bitmaps[visited],
+            self.logs[visited],
+            self.numbers[visited],
+            self.dirty[visited],
+            self.right[visited],
+        )
+
+
+def make_snapshots(
+    bitmaps: Sequence[NDArray[np.uint8]],
+    numbers: Sequence[int],
+    operation: Operation = OPERATIONS["count"],
+) -> Snapshots:
+    """Return ``bitmaps``, with what ``operation`` gives on them."""
+    stacked = np.stack(list(bitmaps))
+    logs = np.roll(stacked, -1, axis=0)
+    words = [_words(bitmap) for bitmap in stacked]
+    dirty = [int(np.bitwise_count(map_).sum(dtype=_U64)) for map_ in words]
+    right = [
+        operation.right(map_, log) for map_, log in zip(words, [*words[1:], words[0]], strict=True)
+    ]
+    found = (np.array(values, dtype=_U64) for values in (list(numbers), dirty, right))
+    return Snapshots(stacked, logs, *found)
+
+
+def _words(bitmap: NDArray[np.uint8]) -> NDArray[np.uint64]:
+    return np.pad(bitmap, (0, -len(bitmap) % 8)).view(np.uint64)
+
+
+class WorkArrays:
+    """Memory for what an operation works on beside the map; untouched pages cost nothing."""
+
+    def __init__(self, operation: Operation, pages: int) -> None:
+        words, ranges = array_bytes("words", pages), (pages // 2 + 1) * 16
+        lengths = {"log": words, "taken": words, "ranges": ranges, "runs": ranges}
+        self.arrays = {
+            name: allocate(-(-lengths[name] // 8) * 8).view(np.uint64) for name in operation.arrays
+        }
+        self.struct = Work(sent=TICK_SENT)
+        for name, array in self.arrays.items():
+            setattr(self.struct, name, array.ctypes.data)
+
+
+class Stopwatch:
+    """Times calls of variants on one map, snapshot by snapshot; see ``stopwatch.c``."""
+
+    def __init__(
+        self,
+        path: Path,
+        memory: GuestMemory,
+        representations: Iterable[str],
+        operation: Operation = OPERATIONS["count"],
+        place: Place | None = None,
+    ) -> None:
+        self._library = ctypes.CDLL(str(path))
+        self._library.stopwatch_clock_cost.restype = ctypes.c_uint64
+        kinds = tuple(dict.fromkeys(representations))
+        self.arrays = PlainArrays(needed_arrays(kinds), memory.pages)
+        self._map = DirtyMap(memory, kinds, self.arrays)
+        self._operation = operation
+        self._work = WorkArrays(operation, memory.pages)
+        self._place = place or Place()
+
+    def clock_cost(self) -> float:
+        """Return the seconds that two readings of the clock take with nothing between them."""
+        return float(self._library.stopwatch_clock_cost(ctypes.c_uint64(10_000))) * 1e-9
+
+    def fill(self, bitmap: NDArray[np.uint8]) -> None:
+        """Build every representation of ``bitmap``."""
+        fill_map(self._library, self._map.whole, bitmap)
+
+    def walk(self, representation: str) -> None:
+        """Read every cache line of the map, as is done before each timed call."""
+        self._library.stopwatch_walk(ctypes.byref(self._map.views[representation]))
+
+    def time_pass(
+        self,
+        snapshots: Snapshots,
+        variants: Sequence[LoadedVariant],
+        calls: Sequence[int],
+        order: NDArray[np.uint8],
+    ) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+        """Call every variant ``calls`` times on every snapshot, once if that changes the map.
+
+        Args:
+            order: (snapshots, variants) uint8, C order: in which order to call the variants.
+
+        Returns:
+            Nanoseconds of all the calls together, and what the last of them returned, both
+            (variants, snapshots).
+        """
+        shape = (len(variants), len(snapshots))
+        if order.shape != shape[::-1] or order.dtype != np.uint8:
+            raise ValueError("order must be uint8 of shape (snapshots, variants)")
+        order = np.ascontiguousarray(order)
+        elapsed, results = np.zeros(shape, _U64), np.zeros(shape, _U64)
+        lanes = (_Lane * len(variants))(
+            *(self._lane(v, c) for v, c in zip(variants, calls, strict=True))
+        )
+        given = _Snapshots(
+            snapshots.bitmaps.ctypes.data,
+            snapshots.logs.ctypes.data,
+            snapshots.bitmaps.shape[1],
+            snapshots.numbers.ctypes.data,
+            snapshots.dirty.ctypes.data,
+            len(snapshots),
+        )
+        self._library.stopwatch_pass(
+            ctypes.c_char_p(self._operation.name.encode()),
+            ctypes.byref(self._map.whole),
+            ctypes.byref(self._work.struct),
+            ctypes.byref(given),
+            lanes,
+            ctypes.c_uint64(len(variants)),
+            ctypes.c_void_p(order.ctypes.data),
+            ctypes.c_void_p(elapsed.ctypes.data),
+            ctypes.c_void_p(results.ctypes.data),
+            ctypes.byref(self._place),
+        )
+        return elapsed, results
+
+    def _lane(self, variant: LoadedVariant, calls: int) -> _Lane:
+        kind = variant.description.map
+        view = ctypes.addressof(self._map.views[kind])
+        return _Lane(variant.address, view, calls, kind == COUNTED)
+
+
+def fill_map(stopwatch: ctypes.CDLL, whole: MapStruct, bitmap: NDArray[np.uint8]) -> None:
+    """Fill the arrays of ``whole`` from ``bitmap``, with the stopwatch's library."""
+    bitmap = np.ascontiguousarray(bitmap)
+    stopwatch.stopwatch_fill(ctypes.byref(whole), ctypes.c_void_p(bitmap.ctypes.data))

@@ -1,0 +1,102 @@
+"""Variants: the files that implement an operation, by name."""
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+
+from workloads.errors import BadInput
+
+VARIANTS = Path(__file__).parent.parent / "variants"
+CONTRACT, RUST_CONTRACT = "dirtyscan.h", "dirtyscan.rs"
+SOURCE, RUST, BINARY = ".c", ".rs", ".so"
+
+RECOMMENDED: Mapping[str, tuple[tuple[str, ...], ...]] = {
+    "count": (
+        ("avx512_vnni", "avx2", "neon", "word_sum"),
+        ("bitmap_avx512", "bitmap_avx2", "bitmap_neon", "bitmap_popcount"),
+    ),
+    "ranges": (("edges_avx512", "edges"),),
+    "drain": (("skip_lines_vector", "skip_clean"),),
+    "mark": (("store_whole",),),
+    "merge": (("avx512", "per_word"),),
+    "next": (("find_next_avx2", "find_next_inline"),),
+    "tick": (("counted_bitmap",),),
+}
+"""By operation, for each representation the variants to take, the first that the CPU can run."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Variant:
+    """One implementation of one operation, as a file."""
+
+    name: str
+    operation: str
+    sources: tuple[Path, ...]
+    """Its translation units, the one that defines ``dirtyscan_variant`` first; or one library."""
+    built_in: bool = True
+    """Whether it comes with dirtyscan."""
+    root: Path = VARIANTS
+    """The folder of the contract that it is compiled with."""
+
+    @property
+    def is_rust(self) -> bool:
+        """Whether rustc compiles it."""
+        return self.sources[0].suffix == RUST
+
+    @property
+    def is_binary(self) -> bool:
+        """Whether it is a library already."""
+        return self.sources[0].suffix == BINARY
+
+    @property
+    def dependencies(self) -> tuple[Path, ...]:
+        """Every file that its binary depends on."""
+        # A file of the user's may include anything that lies beside it.
+        pattern = f"{self.name}.*.h" if self.built_in else "*.h"
+        headers = sorted(self.sources[0].parent.glob(pattern))
+        if self.is_rust:
+            return (*self.sources, self.root / RUST_CONTRACT)
+        return (*self.sources, *headers, *sorted(self.root.glob("*.h")))
+
+
+def built_in_variants(operation: str, root: Path = VARIANTS) -> dict[str, Variant]:
+    """Return the variants that come with dirtyscan, or those in a folder like theirs, by name."""
+    found = {}
+    folder = root / operation
+    for source in sorted(folder.iterdir()) if folder.is_dir() else ():
+        if source.suffix in (SOURCE, RUST) and "." not in source.stem:
+            found[source.stem] = Variant(source.stem, operation, _units(source), root=root)
+    return found
+
+
+def find_variant(name: str, operation: str) -> Variant:
+    """Return the variant called ``name``, or the one in the file of that path.
+
+    One in a file is called as the file without its ending, or with it where a variant that comes
+    with dirtyscan has that name already.
+
+    Raises:
+        BadInput: there is none.
+    """
+    known = built_in_variants(operation)
+    if name in known:
+        return known[name]
+    path = Path(name)
+    if path.suffix not in (SOURCE, RUST, BINARY):
+        raise BadInput(
+            f"variant {name!r} of operation {operation} is not known; choose from "
+            f"{', '.join(known)}, or give the path of a {SOURCE} or {RUST} file or of a shared "
+            f"object ({BINARY})."
+        )
+    if not path.is_file():
+        raise BadInput(f"variant {name} cannot be read (no such file); check its path.")
+    called = path.name if path.suffix == BINARY or path.stem in known else path.stem
+    units = (path,) if path.suffix == BINARY else _units(path)
+    return Variant(called, operation, units, built_in=False)
+
+
+def _units(source: Path) -> tuple[Path, ...]:
+    """Return a file and, if it is C, the further translation units of its name beside it."""
+    if source.suffix == RUST:
+        return (source,)
+    return (source, *sorted(source.parent.glob(f"{source.stem}.*{SOURCE}")))

@@ -1,0 +1,50 @@
+"""Claims beside what was measured: a line each."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from harness.presentation.figures.style import BLACK, BLUE, CLAIM, GREY, house_style
+
+_OPEN = 1.6
+"""How far a range without an upper end is drawn beyond everything else, as a factor."""
+
+
+def draw_claims(rows: pd.DataFrame) -> Figure:
+    """Draw the rows of one ``claims.csv``."""
+    with house_style():
+        figure = Figure(figsize=(10, 0.3 * len(rows) + 1.7), layout="constrained")
+        axes = figure.subplots()
+        finite = rows[["claimed_low", "speedup_high"]].to_numpy().ravel().tolist()
+        finite += rows.loc[np.isfinite(rows["claimed_high"]), "claimed_high"].tolist()
+        most = _OPEN * max(finite)
+        for place, row in enumerate(rows.to_dict("records")):
+            low, high = row["claimed_low"], min(row["claimed_high"], most)
+            axes.barh(-place, high - low, left=low, height=0.7, color=CLAIM, alpha=0.35)
+            axes.plot([low, low], [-place - 0.35, -place + 0.35], color=CLAIM, linewidth=1.2)
+            if row["captured_low"] == row["captured_low"]:  # a missing one is NaN
+                span = [row["captured_low"], row["captured_high"]]
+                axes.plot(span, [-place, -place], color=GREY, linewidth=4, alpha=0.6,
+                          solid_capstyle="butt")  # fmt: skip
+            reach = [[row["speedup"] - row["speedup_low"]], [row["speedup_high"] - row["speedup"]]]
+            axes.errorbar(row["speedup"], -place, xerr=reach, color=BLUE, marker="o", markersize=5,
+                          capsize=3, linewidth=1.2)  # fmt: skip
+        axes.set_xscale("log")
+        lows = rows[["claimed_low", "speedup_low", "captured_low"]].to_numpy()
+        axes.set_xlim(float(np.nanmin(lows)) / _OPEN, most)
+        axes.xaxis.set_major_formatter(lambda value, _: f"{value:,g}")
+        axes.axvline(1, color=BLACK, linewidth=1)
+        labels = [f"{row['claim']}: {row['workload']}" for row in rows.to_dict("records")]
+        axes.set_yticks([-place for place in range(len(rows))], labels, fontsize=8.5)
+        axes.set_ylim(-len(rows) + 0.4, 0.6)
+        axes.set_xlabel("speedup (original time / variant time)")
+        handles = [
+            Patch(facecolor=CLAIM, alpha=0.35, label="claimed"),
+            Line2D([], [], color=BLUE, marker="o", label="measured, with 95 % interval"),
+            Line2D([], [], color=GREY, alpha=0.6, linewidth=4,
+                   label="the same pair on captured traces"),
+        ]  # fmt: skip
+        figure.legend(handles=handles, loc="outside lower center", ncols=3, fontsize=9)
+        return figure

@@ -1,0 +1,94 @@
+"""Every variant on every trace: the ladder, one line a variant."""
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from harness.native.dirty_map import ARRAYS
+from harness.presentation.figures.style import (
+    BLACK,
+    BLUE,
+    GREEN,
+    GREY,
+    PURPLE,
+    VERMILLION,
+    house_style,
+)
+
+_CONDITIONS = (BLUE, VERMILLION, GREEN, PURPLE, "#7F4F24", GREY)
+_MARKERS = {"synthetic": "o", "captured": "s", "imported": "D"}
+
+
+class Dots:
+    """A line for each variant, by representation, and on it a dot for each trace."""
+
+    def __init__(self, rows: pd.DataFrame, rank: str, fastest_first: bool = True) -> None:
+        self._conditions = list(dict.fromkeys(rows["condition"]))
+        self._origins = list(dict.fromkeys(rows["origin"]))
+        medians = rows.groupby(["map", "variant"])[rank].median()
+        known, sign = list(ARRAYS), 1 if fastest_first else -1
+        pairs = sorted(medians.index, key=lambda p: (known.index(p[0]), sign * medians[p]))
+        self.order = [(str(kind), str(variant)) for kind, variant in reversed(pairs)]
+        """(representation, variant) from the bottom line up."""
+
+    def draw(self, axes: Axes, rows: pd.DataFrame, value: str, log: bool) -> None:
+        """Draw the dots of ``rows`` at their ``value``."""
+        lines = {variant: line for line, (_, variant) in enumerate(self.order)}
+        for row in rows.to_dict("records"):
+            number = self._conditions.index(row["condition"])
+            shift = (number - (len(self._conditions) - 1) / 2) * 0.16
+            axes.plot(
+                row[value], lines[row["variant"]] - shift, linestyle="none", markersize=4.2,
+                marker=_MARKERS[row["origin"]], color=_CONDITIONS[number % len(_CONDITIONS)],
+                markeredgewidth=0,
+            )  # fmt: skip
+        if log:
+            axes.set_xscale("log")
+        axes.xaxis.set_major_formatter(lambda value, _: f"{value:,g}")
+        for line in range(1, len(self.order)):
+            if self.order[line][0] != self.order[line - 1][0]:
+                axes.axhline(line - 0.5, color=GREY, linewidth=0.7)
+        axes.set_ylim(-0.7, len(self.order) - 0.3)
+
+    def name_lines(self, axes: Axes) -> None:
+        """Write the variants' names beside ``axes``, the representation with the first of each."""
+        names = []
+        for line, (kind, variant) in enumerate(self.order):
+            first = line == len(self.order) - 1 or self.order[line + 1][0] != kind
+            names.append(f"{kind}:  {variant}" if first else variant)
+        axes.set_yticks(range(len(self.order)), names)
+
+    def add_legend(self, figure: Figure) -> None:
+        """Say what colours and markers mean."""
+        handles = [
+            Line2D([], [], color=_CONDITIONS[number % len(_CONDITIONS)], marker="o",
+                   linestyle="none", label=condition.capitalize())
+            for number, condition in enumerate(self._conditions)
+        ]  # fmt: skip
+        handles += [
+            Line2D([], [], color=BLACK, marker=_MARKERS[origin], linestyle="none", markersize=4.5,
+                   label=f"{origin} trace")
+            for origin in self._origins
+        ]  # fmt: skip
+        figure.legend(handles=handles, loc="outside lower center", ncols=6, fontsize=9)
+
+
+def draw_ladder(rows: pd.DataFrame) -> Figure:
+    """Draw the rows of one ``speedups.csv``, the noise floor left out, a panel a toolchain."""
+    rows = rows[~rows["noise_floor"] & (rows["paid_in"] == "")]
+    toolchains = list(dict.fromkeys(rows["original_toolchain"]))
+    dots = Dots(rows, "speedup")
+    with house_style():
+        size = (2.4 + 4.4 * len(toolchains), 0.27 * len(dots.order) + 1.9)
+        figure = Figure(figsize=size, layout="constrained")
+        panels = figure.subplots(1, len(toolchains), sharey=True, sharex=True, squeeze=False)[0]
+        for axes, toolchain in zip(panels, toolchains, strict=True):
+            chosen = rows[rows["original_toolchain"] == toolchain]
+            dots.draw(axes, chosen, "speedup", log=True)
+            axes.axvline(1, color=BLACK, linewidth=1)
+            axes.set_xlabel("speedup (original time / variant time)")
+            axes.set_title(str(toolchain))
+        dots.name_lines(panels[0])
+        dots.add_legend(figure)
+        return figure

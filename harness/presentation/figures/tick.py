@@ -1,0 +1,48 @@
+"""The time of a whole tick, for each design of the dirty map."""
+
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+
+from harness.presentation.figures.style import BLUE, GREEN, GREY, PURPLE, VERMILLION, house_style
+from workloads.units import format_size
+
+_COLOURS = (GREY, BLUE, VERMILLION, GREEN, PURPLE)
+_MARKERS = ("o", "s", "D", "^", "v")
+
+
+def draw_tick(found: pd.DataFrame) -> Figure:
+    """Draw microseconds on captured traces, and the share of 100 ms over guest memory."""
+    found = found[found["toolchain"] == found["toolchain"].iloc[0]].fillna({"trace": ""})
+    designs = list(dict.fromkeys(found["variant"]))
+    captured, random = found[found["trace"] != ""], found[found["trace"] == ""]
+    traces = list(dict.fromkeys(captured["trace"]))
+    with house_style():
+        figure = Figure(figsize=(11, 4.4), layout="constrained")
+        left, right = figure.subplots(1, 2)
+        for number, design in enumerate(designs):
+            style = {"color": _COLOURS[number % len(_COLOURS)],
+                     "marker": _MARKERS[number % len(_MARKERS)], "markersize": 5}  # fmt: skip
+            shift = (number - (len(designs) - 1) / 2) * 0.15
+            rows = captured[captured["variant"] == design]
+            places = [traces.index(trace) + shift for trace in rows["trace"]]
+            left.plot(places, 1e6 * rows["seconds"], linestyle="none", label=str(design), **style)
+            rows = random[random["variant"] == design].sort_values("guest_memory_bytes")
+            right.plot(rows["guest_memory_bytes"], 100 * rows["share_of_tick"], **style)
+        left.set_ylim(0, None)
+        left.set_xticks(range(len(traces)), [trace.capitalize() for trace in traces])
+        left.set_xlim(-0.6, len(traces) - 0.4)
+        left.set_ylabel("time of one tick (µs)")
+        left.set_title("Captured traces, 512 MiB")
+        right.set_xscale("log", base=2)
+        right.set_yscale("log")
+        right.xaxis.set_major_locator(FixedLocator(sorted(set(random["guest_memory_bytes"]))))
+        right.xaxis.set_minor_locator(NullLocator())
+        right.xaxis.set_major_formatter(FuncFormatter(lambda size, _: format_size(round(size))))
+        right.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        right.axhline(100, color=GREY, linewidth=0.8)
+        right.set_xlabel("guest memory")
+        right.set_ylabel("share of the 100 ms between ticks (%)")
+        right.set_title("A tenth dirty, in runs of 64 pages")
+        figure.legend(loc="outside lower center", ncols=len(designs), fontsize=9)
+        return figure

@@ -1,0 +1,161 @@
+"""The table of a run in a terminal, 80 columns wide."""
+
+from collections.abc import Mapping
+
+import pandas as pd
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from harness.native.dirty_map import ARRAYS
+
+STYLES: Mapping[str, str] = {
+    "reproduced": "green",
+    "stronger": "cyan",
+    "weaker": "yellow",
+    "contradicted": "red",
+}
+_SPACING = {"box": None, "pad_edge": False, "padding": (0, 1, 0, 0)}
+_MOST_AS_ROWS = 3
+"""Variants that get a row a trace; more are set out as variants against traces."""
+_TRACES = 8
+"""Columns of traces that fit beside the variants' names."""
+_ORIGINS = {"synthetic": "syn", "captured": "cap", "imported": "imp"}
+
+
+def format_number(value: float) -> str:
+    """Write a speedup with three digits, from 1000 on all of those before the point."""
+    if value >= 1000:
+        return f"{value:.0f}"
+    return f"{value:.2f}" if value < 100 else f"{value:.1f}"
+
+
+def format_short(value: float) -> str:
+    """Write a speedup in at most five characters."""
+    if value < 9.995:
+        return f"{value:.2f}"
+    return f"{value:.1f}" if value < 99.95 else f"{value:.0f}"
+
+
+def format_range(low: float, high: float) -> str:
+    """Write a range of speedups with three digits, whole numbers as such."""
+    return f"{low:.3g}-{high:.3g}"
+
+
+def results_table(rows: pd.DataFrame) -> Group:
+    """Return the rows of one ``speedups.csv`` as tables for a terminal of 80 columns."""
+    parts: list[RenderableType] = []
+    for toolchain, group in rows.groupby("original_toolchain", sort=False):
+        measured = group[~group["noise_floor"]]
+        few = measured["variant"].nunique() <= _MOST_AS_ROWS
+        title = f"speedup of one call, {toolchain}"
+        parts += [_rows_table(title, measured)] if few else _ladder(title, measured)
+        parts += [_noise_floor(group[group["noise_floor"]])]
+    vague = rows[rows["stopped"] == "budget"]
+    if len(vague):
+        worst = float((vague["speedup_high"] / vague["speedup_low"]).max() ** 0.5 - 1)
+        sentence = f"not as precise as asked for (worst ±{worst:.1%}): the time budget was spent"
+        parts.append(Text(f"! {sentence}"))
+    return Group(*parts)
+
+
+def _rows_table(title: str, rows: pd.DataFrame) -> Table:
+    table = Table(title=title, title_justify="left", **_SPACING)  # type: ignore[arg-type]
+    table.add_column("trace")
+    table.add_column("variant")
+    for name in ("speedup", "95 %", "snapshots", "claimed"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("verdict", no_wrap=True)
+    for row in rows.to_dict("records"):
+        half = (row["speedup_high"] / row["speedup_low"]) ** 0.5 - 1
+        flag = "!" if row["stopped"] == "budget" else ""
+        claimed = row["claim_low"] == row["claim_low"]  # a missing claim is NaN
+        paid = bool(row["paid_in"])
+        table.add_row(
+            f"{row['condition']} {row['origin']}",
+            Text(row["variant"]),
+            "" if paid else format_number(row["speedup"]),
+            "" if paid else f"{flag}±{half:.2%}",
+            "" if paid else format_range(row["snapshot_speedup_min"], row["snapshot_speedup_max"]),
+            format_range(row["claim_low"], row["claim_high"]) if claimed else "",
+            Text(row["verdict"], STYLES.get(row["verdict"], "")) if claimed else "",
+        )
+    return table
+
+
+def _ladder(title: str, rows: pd.DataFrame) -> list[RenderableType]:
+    """Return variants against traces, with how near each comes to its limit."""
+    rows = rows.assign(trace=rows["condition"] + " " + rows["origin"].map(_ORIGINS))
+    traces = list(dict.fromkeys(rows["trace"]))
+    limits = limit_shares(rows)
+    parts: list[RenderableType] = []
+    for first in range(0, len(traces), _TRACES):
+        chosen = traces[first : first + _TRACES]
+        table = Table(title=title, title_justify="left", **_SPACING)  # type: ignore[arg-type]
+        table.add_column("variant", no_wrap=True)
+        for trace in chosen:
+            table.add_column(trace.replace(" ", "\n"), justify="right", no_wrap=True)
+        table.add_column("of\nlimit", justify="right", no_wrap=True)
+        for kind in ARRAYS:
+            _add_kind(table, kind, rows[rows["map"] == kind], chosen, limits)
+        parts.append(table)
+    return parts
+
+
+_INDENT = "  "
+
+
+def _add_kind(
+    table: Table, kind: str, rows: pd.DataFrame, traces: list[str], limits: dict[str, float]
+) -> None:
+    """Add the variants of one representation."""
+    if rows.empty:
+        return
+    table.add_row(Text(f"{kind}:", "dim"))
+    for variant, group in rows.groupby("variant", sort=False):
+        by_trace = {row["trace"]: row for row in group.to_dict("records")}
+        cells: list[str] = []
+        for trace in traces:
+            row = by_trace.get(trace)
+            if row is None or row["paid_in"]:
+                cells.append("")
+                continue
+            cells.append(format_short(row["speedup"]))
+        paid = group["paid_in"].iloc[0]
+        share = limits.get(str(variant))
+        table.add_row(f"{_INDENT}{variant}", *cells, f"{share:.2f}" if share and not paid else "")
+        if paid:
+            table.add_row(Text(f"{_INDENT}(paid in {paid})", "dim"))
+
+
+def limit_shares(rows: pd.DataFrame) -> dict[str, float]:
+    """Return by variant how near it comes to its representation's limit, at worst over traces.
+
+    1 is as fast as reading the map and doing nothing else.
+    """
+    shares: dict[str, float] = {}
+    for _, group in rows.groupby(["map", "condition", "origin"], sort=False):
+        bound = group[group["bound"]]
+        if bound.empty:
+            continue
+        limit = float(bound["speedup"].iloc[0])
+        for row in group[~group["bound"]].to_dict("records"):
+            share = row["speedup"] / limit
+            shares[row["variant"]] = min(share, shares.get(row["variant"], share))
+    return shares
+
+
+def _noise_floor(rows: pd.DataFrame) -> Text:
+    if rows.empty:
+        return Text("")
+    low, high = rows["speedup"].min(), rows["speedup"].max()
+    original = rows["original"].iloc[0]
+    return Text(f"noise floor: {original} against itself gave {low:.4f} to {high:.4f}\n")
+
+
+def console(stderr: bool = False) -> Console:
+    """Return the console for output; it honours NO_COLOR and writes plain text to a pipe."""
+    made = Console(stderr=stderr, highlight=False, soft_wrap=False)
+    if not made.is_terminal:
+        made.width = 80
+    return made

@@ -1,0 +1,1 @@
+"""From samples to speedups with intervals, and the files that hold them."""

@@ -1,0 +1,188 @@
+"""The trial: every variant is called on every snapshot before it is timed.
+
+Each is tried in a process of its own, so one that crashes or hangs takes nothing with it, and on
+maps between guard pages that cannot be written, so one that leaves its map or changes it is caught
+in the act. Snapshots lie at the end and at the start of their memory by turns, the first at both.
+"""
+
+import ctypes
+import dataclasses
+import mmap
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from harness.native.dirty_map import ARRAYS, COUNTED, DirtyMap
+from harness.native.loaded_variant import load_variant
+from harness.native.operation import Operation
+from harness.native.stopwatch import Snapshots, fill_map
+from harness.trial.checker import Checker
+from harness.trial.guarded import GuardedArrays
+from workloads.guest import GuestMemory
+from workloads.processes import end_with_parent
+
+_RUNNING, _PASSED, _WRONG, _ALTERED, _ASTRAY = 0, 1, 2, 3, 4
+_POLL = 0.002
+_LARGE = 2**22  # pages
+HANG_SECONDS = 10.0
+"""How long a call may take beside what its map's size allows."""
+_SECONDS_PER_PAGE = 1e-7  # a hundred times the original
+
+
+class _Fault(ctypes.Structure):
+    """``struct trial_fault``."""
+
+    _fields_ = (
+        ("signal", ctypes.c_uint64),
+        ("address", ctypes.c_uint64),
+        ("write", ctypes.c_uint64),
+    )
+
+
+class _Report(ctypes.Structure):
+    """What the process that tries a variant tells, in memory that both see."""
+
+    _fields_ = (
+        ("fault", _Fault),
+        ("state", ctypes.c_uint64),
+        ("turn", ctypes.c_uint64),
+        ("result", ctypes.c_uint64),
+        ("sentence", ctypes.c_char * 256),
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class Finding:
+    """What a variant did wrong."""
+
+    snapshot: int
+    """Its number in the trace."""
+    what: str
+
+
+class Trial:
+    """Tries variants on the snapshots of one trace."""
+
+    def __init__(
+        self,
+        stopwatch: Path,
+        trial: Path,
+        operation: Operation,
+        memory: GuestMemory,
+        snapshots: Snapshots,
+    ) -> None:
+        self._stopwatch = ctypes.CDLL(str(stopwatch))
+        self._library = ctypes.CDLL(str(trial))
+        self._operation = operation
+        self._memory = memory
+        self._snapshots = snapshots
+        self._patience = HANG_SECONDS + memory.pages * _SECONDS_PER_PAGE
+
+    def find_fault(self, library: Path, representation: str, bound: bool) -> Finding | None:
+        """Try the variant in ``library`` and return the first thing it does wrong, if any."""
+        arrays = GuardedArrays(ARRAYS[representation], self._memory.pages)
+        shared = mmap.mmap(-1, mmap.PAGESIZE)
+        report = _Report.from_buffer(shared)
+        parent = os.getpid()
+        child = os.fork()
+        if child == 0:
+            _end_after(lambda: self._call(parent, library, representation, bound, arrays, report))
+        status = self._wait(child, report)
+        place, arrays.at_end = self._turns()[report.turn]
+        number = int(self._snapshots.numbers[place])
+        if report.state == _PASSED:
+            return None
+        if report.state == _WRONG:
+            right = int(self._snapshots.right[place])
+            return Finding(number, self._operation.wrong(report.result, right))
+        if report.state == _ASTRAY:
+            return Finding(number, bytes(report.sentence).decode())
+        if report.state == _ALTERED:
+            return Finding(number, "changes the map (its structure)")
+        return Finding(number, self._explain(status, report.fault, arrays))
+
+    def _turns(self) -> list[tuple[int, bool]]:
+        """Return (snapshot, whether it lies at the end) of each call of a trial."""
+        turns = [(place, place % 2 == 0) for place in range(len(self._snapshots))]
+        return [(0, False), *turns]
+
+    def _explain(self, status: int | None, fault: _Fault, arrays: GuardedArrays) -> str:
+        if status is None:
+            return f"hangs (no result after {self._patience:.0f} s)"
+        if not fault.signal:
+            how = os.waitstatus_to_exitcode(status)
+            return f"ends the process ({signal.Signals(-how).name if how < 0 else how})"
+        if fault.signal in (signal.SIGSEGV, signal.SIGBUS):
+            known = arrays.explain(fault.address, bool(fault.write))
+            if known:
+                return known
+            return f"crashes (a fault at address {fault.address:#x})"
+        return f"crashes ({signal.Signals(fault.signal).name})"
+
+    def _wait(self, child: int, report: _Report) -> int | None:
+        """Return how ``child`` ended, or None if it made no progress for too long."""
+        seen, since = report.turn, time.monotonic()
+        while True:
+            ended, status = os.waitpid(child, os.WNOHANG)
+            if ended:
+                return status
+            if report.turn != seen:
+                seen, since = report.turn, time.monotonic()
+            elif time.monotonic() - since > self._patience:
+                os.kill(child, signal.SIGKILL)
+                os.waitpid(child, 0)
+                return None
+            time.sleep(_POLL)
+
+    def _call(
+        self,
+        parent: int,
+        library: Path,
+        representation: str,
+        bound: bool,
+        arrays: GuardedArrays,
+        report: _Report,
+    ) -> None:
+        """Call the variant on every snapshot; runs in the child."""
+        end_with_parent(parent)
+        if self._library.trial_watch(ctypes.byref(report.fault)):
+            raise OSError("signals cannot be watched")
+        address = load_variant(library).address
+        checker = Checker(self._stopwatch, self._library, self._operation, self._memory.pages)
+        for turn, (place, at_end) in enumerate(self._turns()):
+            report.turn = turn
+            arrays.at_end = at_end
+            arrays.allow_writing(True)
+            map_ = DirtyMap(self._memory, [representation], arrays)
+            view = map_.views[representation]
+            bitmap, log = self._snapshots.bitmaps[place], self._snapshots.logs[place]
+            fill_map(self._stopwatch, map_.whole, bitmap)
+            dirty = int(self._snapshots.dirty[place])
+            checker.prepare(view, bitmap, log, dirty, representation == COUNTED)
+            arrays.allow_writing(self._operation.changes_map)
+            before = bytes(view)
+            report.result = checker.call(address, view)
+            if report.result != int(self._snapshots.right[place]) and not bound:
+                report.state = _WRONG
+                return
+            if bytes(view) != before and not self._operation.changes_map:
+                report.state = _ALTERED
+                return
+            # All that came out of a large map takes long to look at.
+            looked_at = turn == 0 or self._memory.pages <= _LARGE
+            fault = checker.fault(address, view, bitmap, log) if looked_at and not bound else ""
+            if fault:
+                report.sentence = fault.encode()[:255]
+                report.state = _ASTRAY
+                return
+        report.state = _PASSED
+
+
+def _end_after(call: Callable[[], None]) -> None:
+    """Call and end this process, whatever happens."""
+    try:
+        call()
+    finally:
+        os._exit(0)
