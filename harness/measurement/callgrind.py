@@ -11,10 +11,12 @@ import shutil
 import signal
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
+from harness.native.operation import OPERATIONS, TICK_SENT, Operation
 from harness.native.stopwatch import Snapshots
 from workloads.errors import BadInput
 from workloads.guest import GuestMemory
@@ -26,7 +28,7 @@ MEASURED = "dirtyscan_measured"
 
 @dataclasses.dataclass(frozen=True)
 class Counts:
-    """What a tool has counted over all snapshots together."""
+    """What a tool has counted in one call on a snapshot, or in several calls together."""
 
     instructions: int
     conditional_branches: int
@@ -40,12 +42,14 @@ class Program:
     driver: Path
     stopwatch: Path
     variant: Path
+    operation: Operation = OPERATIONS["count"]
 
     def command(self, bitmaps: Path, memory: GuestMemory, snapshots: int, calls: int) -> list[str]:
         """Return the command that calls the variant ``calls`` times on each snapshot."""
         numbers = (memory.pages, memory.page_size, snapshots, calls)
         paths = (self.driver, self.stopwatch, self.variant, bitmaps)
-        return [str(part) for part in (*paths, *numbers)]
+        beside = (",".join(self.operation.arrays), TICK_SENT)
+        return [str(part) for part in (*paths, *numbers, *beside)]
 
 
 def require_valgrind() -> str:
@@ -63,19 +67,25 @@ def require_valgrind() -> str:
     return path
 
 
-def count_instructions(program: Program, memory: GuestMemory, snapshots: Snapshots) -> Counts | str:
+def count_instructions(
+    program: Program, memory: GuestMemory, snapshots: Snapshots, branches: bool = True
+) -> list[Counts] | str:
     """Count what one call on each snapshot takes; or say why it cannot be counted.
 
+    Args:
+        branches: whether to simulate the branch predictor too, which takes twice as long.
+
     Raises:
-        BadInput: valgrind is not here; or the variant counts wrong in it.
+        BadInput: valgrind is not here.
     """
     valgrind = require_valgrind()
     with tempfile.TemporaryDirectory(prefix="dirtyscan-") as scratch:
         bitmaps, output = Path(scratch) / "bitmaps", Path(scratch) / "callgrind.out"
         bitmaps.write_bytes(np.ascontiguousarray(snapshots.bitmaps).tobytes())
         options = [
-            "--tool=callgrind", "--branch-sim=yes", "--collect-atstart=no",
-            f"--toggle-collect={MEASURED}", f"--callgrind-out-file={output}",
+            "--tool=callgrind", f"--branch-sim={'yes' if branches else 'no'}",
+            "--collect-atstart=no", f"--toggle-collect={MEASURED}", f"--dump-after={MEASURED}",
+            f"--callgrind-out-file={output}",
         ]  # fmt: skip
         command = program.command(bitmaps, memory, len(snapshots), 1)
         done = subprocess.run(
@@ -85,7 +95,18 @@ def count_instructions(program: Program, memory: GuestMemory, snapshots: Snapsho
             return "valgrind does not know its instructions"
         if done.returncode:
             return f"valgrind ended with {describe_status(done.returncode)}"
-        return _parse(output.read_text(encoding="utf-8"))
+        # It numbers what it writes, and writes after each call.
+        parts = [output.with_name(f"{output.name}.{part + 1}") for part in range(len(snapshots))]
+        return [_parse(part.read_text(encoding="utf-8")) for part in parts]
+
+
+def total(counts: Sequence[Counts]) -> Counts:
+    """Return the sum of ``counts``."""
+    return Counts(
+        sum(one.instructions for one in counts),
+        sum(one.conditional_branches for one in counts),
+        sum(one.mispredicted_branches for one in counts),
+    )
 
 
 def _parse(text: str) -> Counts:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 
 import numpy as np
+from numpy.typing import NDArray
 
 from harness.measurement.plan import Plan
 from harness.measurement.run_folder import RunFolder
@@ -55,6 +56,10 @@ class Outcome:
     """``precise``, or ``budget`` if time ran out before the interval was narrow enough."""
     failures: tuple[Failure, ...]
     """Variants that went astray, of which nothing else is said."""
+
+    def elapsed(self, key: str) -> list[NDArray[np.float64]]:
+        """Return the seconds of one call on a trace, (rounds, lanes, snapshots), by process."""
+        return [samples.elapsed[key] for samples in self.samples if key in samples.elapsed]
 
 
 class Experiment:

@@ -74,7 +74,7 @@ def line_up(
                 _leave_out(variant.name, missing, choice, left_out)
                 continue
             built = build_variant(variant, toolchain)
-            description = _describe(variant, built, operation)
+            description = describe(variant, built, operation)
             if obstacle := description.obstacle():
                 _leave_out(variant.name, obstacle, choice, left_out)
                 continue
@@ -140,7 +140,7 @@ def _expand(names: Sequence[str], operation: str, optional: set[str]) -> Iterato
             yield name
 
 
-def _describe(variant: Variant, built: Library, operation: str) -> Description:
+def describe(variant: Variant, built: Library, operation: str) -> Description:
     """Read a variant's description, somebody else's in a process of its own.
 
     Raises:

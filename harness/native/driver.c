@@ -2,19 +2,26 @@
  * The driver: calls a variant on snapshots in a program of its own, for tools that look at programs
  * (valgrind, perf).
  *
- *     driver STOPWATCH VARIANT BITMAPS PAGES PAGE_SIZE SNAPSHOTS CALLS
+ *     driver STOPWATCH VARIANT BITMAPS PAGES PAGE_SIZE SNAPSHOTS CALLS ARRAYS SENT
  *
- * BITMAPS is a file of bitmaps, one behind the other. Builds each snapshot's map with the
- * stopwatch's library, calls the variant CALLS times, and prints the sum of the counts.
+ * BITMAPS is a file of bitmaps, one behind the other; what is merged into each is the next one, into
+ * the last the first. Builds each snapshot's map with the stopwatch's library, calls the variant
+ * CALLS times, and prints the sum of what came out. ARRAYS names what the operation works on beside
+ * the map, separated by commas; SENT is the pages that a tick sends.
  */
 #include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "dirtyscan.h"
+#include "operations.h"
 
-typedef void stopwatch_fill(struct dirtyscan_map *map, const uint8_t *bitmap);
+typedef const struct operation *find_function(const char *name);
+typedef void prepare_function(struct operation_work *work, const uint8_t *bitmap, const uint8_t *log,
+                              uint64_t dirty, uint64_t pages);
+typedef void restore_function(const struct operation *operation, struct dirtyscan_map *map,
+                              struct operation_work *work, int counted);
+typedef void fill_function(struct dirtyscan_map *map, const uint8_t *bitmap);
 
 static void *find(const char *library, const char *name)
 {
@@ -29,14 +36,14 @@ static void *find(const char *library, const char *name)
 
 /* The tools count what happens in this function and in what it calls. */
 __attribute__((noinline))
-uint64_t dirtyscan_measured(dirtyscan_count *count, const struct dirtyscan_map *map, uint64_t calls)
+uint64_t dirtyscan_measured(const struct operation *operation, const void *function,
+                            struct dirtyscan_map *map, struct operation_work *work)
 {
-    uint64_t total = 0;
+    uint64_t result = operation->call(function, map, work);
 
-    while (calls--) {
-        total += count(map);
-    }
-    return total;
+    /* So that this is no tail call, after which the tools would not see the end. */
+    __asm__ volatile("" : "+r"(result));
+    return result;
 }
 
 static uint64_t set_bits(const uint8_t *bitmap, uint64_t bytes)
@@ -49,42 +56,74 @@ static uint64_t set_bits(const uint8_t *bitmap, uint64_t bytes)
     return dirty;
 }
 
+/* Memory for an array, in whole pages, clean and there. */
+static void *array(uint64_t bytes)
+{
+    const uint64_t whole = (bytes + 4095) / 4096 * 4096;
+    void *memory = aligned_alloc(4096, whole);
+
+    if (memory == NULL) {
+        exit(2);
+    }
+    return memset(memory, 0, whole);
+}
+
 int main(int argc, char **argv)
 {
     const struct dirtyscan_variant *variant;
-    stopwatch_fill *fill;
+    const struct operation *operation;
+    prepare_function *prepare;
+    restore_function *restore;
+    fill_function *fill;
     struct dirtyscan_map map = {0};
-    uint64_t bitmap_bytes, snapshots, calls, total = 0, words;
-    uint8_t *bitmap;
-    FILE *bitmaps;
+    struct operation_work work = {0};
+    uint64_t bytes, snapshots, snapshot, calls, call, words, total = 0;
+    uint8_t *bitmaps;
+    FILE *file;
 
-    if (argc != 8 || (bitmaps = fopen(argv[3], "rb")) == NULL) {
+    if (argc != 10 || (file = fopen(argv[3], "rb")) == NULL) {
         return 2;
     }
-    fill = (stopwatch_fill *)find(argv[1], "stopwatch_fill");
+    fill = (fill_function *)find(argv[1], "stopwatch_fill");
+    prepare = (prepare_function *)find(argv[1], "operation_prepare");
+    restore = (restore_function *)find(argv[1], "operation_restore");
     variant = find(argv[2], "dirtyscan_variant");
+    operation = ((find_function *)find(argv[1], "operation_find"))(variant->operation);
     map.pages = strtoull(argv[4], NULL, 10);
     map.page_size = strtoull(argv[5], NULL, 10);
     snapshots = strtoull(argv[6], NULL, 10);
     calls = strtoull(argv[7], NULL, 10);
-    bitmap_bytes = (map.pages + 7) / 8;
-    words = (map.pages + DIRTYSCAN_WORD_PAGES - 1) / DIRTYSCAN_WORD_PAGES;
-    bitmap = malloc(bitmap_bytes);
+    work.sent = strtoull(argv[9], NULL, 10);
+
+    bytes = (map.pages + 7) / 8;
+    words = operation_words(map.pages) * sizeof(*map.words);
+    bitmaps = array(snapshots * bytes);
+    if (fread(bitmaps, bytes, snapshots, file) != snapshots) {
+        return 2;
+    }
     if (strcmp(variant->map, "byte map") == 0) {
-        map.bytes = aligned_alloc(4096, (map.pages + 4095) / 4096 * 4096);
+        map.bytes = array(map.pages);
     } else {
-        map.words = aligned_alloc(4096, (words * 8 + 4095) / 4096 * 4096);
+        map.words = array(words);
     }
     if (strcmp(variant->map, "two-level bitmap") == 0) {
-        map.summary = aligned_alloc(4096, (words * 8 + 4095) / 4096 * 4096);
+        map.summary = array(words);
     }
-    for (; snapshots--; ) {
-        if (fread(bitmap, 1, bitmap_bytes, bitmaps) != bitmap_bytes) {
-            return 2;
-        }
+    work.log = strstr(argv[8], "log") ? array(words) : NULL;
+    work.taken = strstr(argv[8], "taken") ? array(words) : NULL;
+    work.ranges = strstr(argv[8], "ranges") ? array((map.pages / 2 + 1) * sizeof(*work.ranges)) : NULL;
+    work.runs = strstr(argv[8], "runs") ? array((map.pages / 2 + 1) * sizeof(*work.runs)) : NULL;
+
+    for (snapshot = 0; snapshot < snapshots; snapshot++) {
+        const uint8_t *bitmap = bitmaps + snapshot * bytes;
+        const uint8_t *log = bitmaps + (snapshot + 1) % snapshots * bytes;
+
+        prepare(&work, bitmap, log, set_bits(bitmap, bytes), map.pages);
         fill(&map, bitmap);
-        map.dirty = strcmp(variant->map, "counted bitmap") ? 0 : set_bits(bitmap, bitmap_bytes);
-        total += dirtyscan_measured(variant->run.count, &map, calls);
+        for (call = 0; call < calls; call++) {
+            restore(operation, &map, &work, strcmp(variant->map, "counted bitmap") == 0);
+            total += dirtyscan_measured(operation, variant->run.count, &map, &work);
+        }
     }
     printf("%llu\n", (unsigned long long)total);
     return 0;

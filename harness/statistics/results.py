@@ -19,7 +19,7 @@ from workloads.errors import BadInput
 from workloads.files import write_text
 from workloads.trace import Trace, open_trace
 
-SPEEDUPS, SNAPSHOTS = "speedups.csv", "snapshots.csv"
+SPEEDUPS, SNAPSHOTS, PROCESSES = "speedups.csv", "snapshots.csv", "processes.csv"
 _PRIVATE = ("hostname", "python_executable")
 PYPERF, ENVIRONMENT = "pyperf.json", "environment.json"
 
@@ -76,13 +76,33 @@ class SnapshotRow:
     seconds: float
 
 
+@dataclasses.dataclass(frozen=True)
+class ProcessRow:
+    """One variant on one trace in one process; the columns of ``processes.csv``, in this order."""
+
+    trace: str
+    """The key: the name and the origin."""
+    variant: str
+    toolchain: str
+    speedup: float
+
+
+def process_rows(plan: Plan, outcome: Outcome) -> list[ProcessRow]:
+    """Return the speedup in each process, which is what comparing two runs starts from."""
+    return [
+        ProcessRow(key, plan.lanes[lane].label, plan.lanes[lane].toolchain, float(np.exp(log)))
+        for (key, lane), logs in outcome.logs.items()
+        for log in logs
+    ]
+
+
 def make_rows(plan: Plan, base: Path, outcome: Outcome) -> tuple[list[Row], list[SnapshotRow]]:
     """Sum up ``outcome``, whose plan and traces lie in ``base``."""
     rows: list[Row] = []
     snapshot_rows: list[SnapshotRow] = []
     for planned in plan.traces:
         trace = open_trace(base / planned.path)
-        elapsed = [s.elapsed[planned.key] for s in outcome.samples if planned.key in s.elapsed]
+        elapsed = outcome.elapsed(planned.key)
         rows += [
             _row(planned, trace, outcome, plan, number, elapsed)
             for _, number in plan.pairs()
@@ -106,7 +126,7 @@ def _row(
     interval = outcome.speedups[planned.key, number]
     logs = [snapshot_log_speedups(e[:, lane.original], e[:, number]) for e in elapsed]
     per_snapshot = np.exp(centre(np.array(logs)))
-    original_seconds = float(_typical(elapsed, lane.original).mean())
+    original_seconds = float(typical_seconds(elapsed, lane.original).mean())
     claim = find_claim(plan.operation, original.variant, lane.variant, trace.source.condition)
     return Row(
         condition=trace.source.condition or trace.source.name,
@@ -138,7 +158,7 @@ def _row(
     )
 
 
-def _typical(elapsed: Sequence[Seconds], lane: int) -> Seconds:
+def typical_seconds(elapsed: Sequence[Seconds], lane: int) -> Seconds:
     """Return the typical seconds of a call on each snapshot: medians in and over processes."""
     return np.asarray(np.median([np.median(e[:, lane], axis=0) for e in elapsed], axis=0))
 
@@ -157,7 +177,7 @@ def _snapshot_rows(
     rows = []
     for number in lanes:
         lane = plan.lanes[number]
-        typical = _typical(elapsed, number).tolist()
+        typical = typical_seconds(elapsed, number).tolist()
         for place, snapshot in enumerate(planned.snapshots):
             rows.append(
                 SnapshotRow(
@@ -215,6 +235,7 @@ def write_results(
     merge_suites(outcome).dump(suite)
     write_text(folder / PYPERF, without_private(suite.getvalue()))
     write_text(folder / SNAPSHOTS, _csv(snapshot_rows))
+    write_text(folder / PROCESSES, _csv(process_rows(plan, outcome)))
     write_text(folder / ENVIRONMENT, json.dumps(environment, indent=1) + "\n")
     # Last, because it is what others look for.
     write_text(folder / SPEEDUPS, _csv(rows))
@@ -233,7 +254,7 @@ def describe_layout(plan: Plan, outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def _csv(rows: Sequence[Row] | Sequence[SnapshotRow]) -> str:
+def _csv(rows: Sequence[Row] | Sequence[SnapshotRow] | Sequence[ProcessRow]) -> str:
     frame = pd.DataFrame([dataclasses.asdict(row) for row in rows])
     return str(frame.to_csv(index=False, float_format="%.9g"))
 

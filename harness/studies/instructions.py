@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from harness.measurement.callgrind import Counts, Program, count_instructions, require_valgrind
+from harness.measurement.callgrind import Program, count_instructions, require_valgrind, total
 from harness.measurement.perf_counters import counters_obstacle, read_counters
 from harness.measurement.preparation import DEFAULT_OPERATION
 from harness.native.build import build_driver, build_stopwatch, build_variant
@@ -125,9 +125,10 @@ def _count(
     read: bool,
 ) -> Found:
     memory = trace.source.memory
-    counts = count_instructions(program, memory, snapshots)
-    if not isinstance(counts, Counts):
-        raise _NotCountedError(counts)
+    each = count_instructions(program, memory, snapshots)
+    if isinstance(each, str):
+        raise _NotCountedError(each)
+    counts = total(each)
     pages = memory.pages * len(snapshots)
     counters = read_counters(program, memory, snapshots) if read else None
     return Found(

@@ -1,0 +1,77 @@
+"""``dirtyscan gate --update``: make the reference anew after a deliberate change."""
+
+import argparse
+
+from rich.console import Console
+
+from harness.commands.options import find_conditions, results_folder
+from harness.gate.gate import count_built_in
+from harness.gate.reference import RESULTS, SUFFIX
+from harness.gate.reference_evidence import PRECISION
+from harness.gate.settings import Settings
+from harness.gate.timed import Tellers, make_request
+from harness.gate.update import (
+    check_not_lowered,
+    check_still_met,
+    read_replaced,
+    write_gate_file,
+)
+from harness.machine.environment import describe_environment
+from harness.machine.state import Watch
+from harness.measurement.experiment import Experiment
+from harness.measurement.preparation import prepare
+from harness.measurement.run_folder import RunFolder
+from harness.native.toolchain import default_toolchain, find_toolchain
+from harness.presentation.table import results_table
+from harness.statistics.results import SPEEDUPS, describe_layout, read_table, write_results
+
+PROCESSES = 20
+FIND = "the one of this machine"
+"""What --baseline means without a folder."""
+
+
+def add_update_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of updating."""
+    group = parser.add_argument_group("reference")
+    group.add_argument(
+        "--update", action="store_true",
+        help="make the reference anew, in the folder of --baseline or that of this CPU",
+    )  # fmt: skip
+    group.add_argument(
+        "--lower-requirements", action="store_true",
+        help="allow --update to take over requirements that are lower than before",
+    )  # fmt: skip
+
+
+def update(options: argparse.Namespace, settings: Settings, tellers: Tellers, out: Console) -> int:
+    """Measure what ``settings`` name, and put it in the place of the reference before."""
+    by_default = str(RESULTS / f"{{cpu}}{SUFFIX}")
+    given = options.baseline not in (None, FIND)
+    path = results_folder(options.baseline if given else by_default)
+    old = read_replaced(path)
+    check_not_lowered(old, settings.requirements, options.lower_requirements)
+    names = tuple(options.toolchain) or settings.toolchains or (default_toolchain().name,)
+    toolchains = [find_toolchain(name) for name in names]
+    with tellers.steps() as report:
+        instructions, _ = count_built_in(names, report)
+    request = make_request(
+        "count", find_conditions(options.condition), PRECISION, PROCESSES, options.seed,
+        settings.variants, names,
+    )  # fmt: skip
+    with RunFolder(path) as folder:
+        folder.set_aside()
+        with tellers.steps() as report:
+            plan = prepare(request, folder.unfinished, report)
+        folder.begin(plan)
+        watch = Watch()
+        with tellers.measuring() as follow:
+            outcome = Experiment(plan, folder, options.budget * 2, follow).run()
+        check_still_met(settings.requirements, plan, outcome)
+        layout = describe_layout(plan, outcome)
+        environment = describe_environment(toolchains, layout, watch.stop())
+        write_results(folder.path, plan, folder.unfinished, outcome, environment)
+        write_gate_file(folder.path, old, settings.requirements, instructions)
+        folder.finish()
+    out.print(results_table(read_table(path, SPEEDUPS)))
+    out.print(f"reference: {path}", soft_wrap=True)
+    return 0

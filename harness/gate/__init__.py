@@ -1,0 +1,1 @@
+"""The gate: did a variant get slower?"""

@@ -1,0 +1,108 @@
+"""Findings of the gate, and the verdict that they add up to."""
+
+import dataclasses
+import enum
+from collections.abc import Sequence
+
+from workloads.errors import BadInput
+
+
+class Evidence(enum.StrEnum):
+    """What a finding rests on."""
+
+    REFERENCE = "reference"
+    """A stored result."""
+    REVISION = "revision"
+    """Another version of the variant's file, timed in turn with it."""
+    INSTRUCTIONS = "instructions"
+    """What valgrind's callgrind counts."""
+    REQUIREMENT = "requirement"
+    """A speedup that the project asks for."""
+
+
+class Change(enum.StrEnum):
+    """What became of a variant on a trace."""
+
+    SLOWER = "slower"
+    UNDECIDED = "undecided"
+    UNCHANGED = "unchanged"
+    FASTER = "faster"
+
+
+@dataclasses.dataclass(frozen=True)
+class Finding:
+    """One variant on one trace, before and after."""
+
+    evidence: Evidence
+    operation: str
+    variant: str
+    toolchain: str
+    trace: str
+    """Condition and origin."""
+    unit: str
+    """Of before and after: ``times`` (a speedup), ``ns`` a call, or ``instructions`` a page."""
+    before: float
+    after: float
+    ratio: float
+    """Speed after / speed before, so below 1 is slower."""
+    low: float
+    high: float
+    """The 95 % interval of the ratio; the ratio itself where nothing is random."""
+    tolerance: float
+    """The share of the speed that may be lost."""
+    change: Change
+    reason: str = ""
+    """Why nothing could be decided; or empty."""
+
+    @property
+    def name(self) -> str:
+        """The name under which services keep its history."""
+        return f"{self.operation}/{self.variant}/{self.trace}/{self.toolchain}/{self.evidence}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Verdict:
+    """All that a gate has found."""
+
+    findings: tuple[Finding, ...]
+    broken: tuple[str, ...] = ()
+    """A sentence for each variant that counts wrong, crashes or the like."""
+    undecided: tuple[str, ...] = ()
+    """Why something could not be decided, for what has no finding of its own."""
+    remarks: tuple[str, ...] = ()
+    """What a reader should know: what was not compared, and why."""
+
+    def having(self, change: Change) -> list[Finding]:
+        """Return the findings with ``change``."""
+        return [finding for finding in self.findings if finding.change is change]
+
+    @property
+    def failed(self) -> bool:
+        """Whether something got slower, or broke."""
+        return bool(self.broken or self.having(Change.SLOWER))
+
+    @property
+    def open(self) -> bool:
+        """Whether something could not be decided."""
+        return bool(self.undecided or self.having(Change.UNDECIDED))
+
+
+def join(verdicts: Sequence[Verdict]) -> Verdict:
+    """Return ``verdicts`` as one."""
+    return Verdict(
+        tuple(finding for verdict in verdicts for finding in verdict.findings),
+        tuple(dict.fromkeys(text for verdict in verdicts for text in verdict.broken)),
+        tuple(dict.fromkeys(text for verdict in verdicts for text in verdict.undecided)),
+        tuple(dict.fromkeys(text for verdict in verdicts for text in verdict.remarks)),
+    )
+
+
+def check_tolerance(tolerance: float) -> float:
+    """Return ``tolerance``.
+
+    Raises:
+        BadInput: it is no share from 0 to below 1.
+    """
+    if not 0 <= tolerance < 1:
+        raise BadInput(f"a tolerance of {tolerance:g} is no share; give one such as 5%.")
+    return tolerance

@@ -1,0 +1,73 @@
+"""Evidence against a stored reference: speedups now and then, in two runs."""
+
+from collections.abc import Sequence
+
+from harness.gate.decision import compare_runs, decide, processes_for
+from harness.gate.finding import Evidence, Verdict
+from harness.gate.instruction_evidence import Key, compare_counts
+from harness.gate.reference import Reference
+from harness.gate.timed import Row
+from workloads.errors import BadInput
+
+TOLERANCE = 0.05
+"""The share of a speedup that may be lost unless it is said otherwise."""
+PRECISION = 0.01
+"""The half-width of an interval that is good enough."""
+
+
+def usable_toolchains(reference: Reference) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the toolchains whose rows can be compared, and why others cannot."""
+    usable: list[str] = []
+    reasons: list[str] = []
+    for name in reference.toolchains:
+        try:
+            reason = reference.other_compiler(name)
+        except BadInput as error:
+            reason = str(error)
+        if reason:
+            reasons.append(f"reference {reference.folder}: {reason}")
+        else:
+            usable.append(name)
+    return tuple(usable), tuple(reasons)
+
+
+def processes_needed(reference: Reference) -> int:
+    """Return how many processes comparing all its rows takes."""
+    return processes_for(len(reference.logs))
+
+
+def compare_with_reference(reference: Reference, rows: Sequence[Row], tolerance: float) -> Verdict:
+    """Compare ``rows``, measured now, with those of ``reference`` and say what got slower."""
+    chosen: list[tuple[Row, tuple[float, ...]]] = []
+    undecided: list[str] = []
+    hashes = {trace.key: trace.content_hash for row in rows[:1] for trace in row.plan.traces}
+    for row in rows:
+        lane = row.plan.lanes[row.lane]
+        before = reference.logs.get((row.key, lane.variant, lane.toolchain))
+        if before is None:
+            continue
+        if hashes[row.key] != reference.content_hash(row.key):
+            undecided.append(f"{row.trace}: the trace is another than the reference's")
+            continue
+        chosen.append((row, before))
+    comparisons = [compare_runs(row.logs, before, tolerance) for row, before in chosen]
+    changes = decide(comparisons, tolerance)
+    findings = []
+    for (row, _), compared, change in zip(chosen, comparisons, changes, strict=True):
+        now = row.outcome.speedups[row.key, row.lane].value
+        before_value = now / compared.interval.value
+        findings.append(
+            row.finding(Evidence.REFERENCE, "times", before_value, compared, tolerance, change)
+        )
+    return Verdict(tuple(findings), undecided=tuple(dict.fromkeys(undecided)))
+
+
+def compare_counts_with_reference(
+    reference: Reference, after: dict[Key, float], tolerance: float
+) -> Verdict:
+    """Compare instructions counted now with those of ``reference``."""
+    both = {key: count for key, count in reference.instructions.items() if key in after}
+    gone = sorted({key.variant for key in reference.instructions if key not in after})
+    verdict = compare_counts(both, after, tolerance)
+    remarks = (f"not counted here, so not compared: {', '.join(gone)}",) if gone else ()
+    return Verdict(verdict.findings, remarks=remarks)

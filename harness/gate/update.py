@@ -1,0 +1,113 @@
+"""Updating a reference after a deliberate change: the old one's provenance is kept."""
+
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from harness.gate.finding import Change
+from harness.gate.instruction_evidence import Key
+from harness.gate.reference import FORMAT, GATE, Reference, read_reference
+from harness.gate.requirement import Requirement, check_requirements, parse_requirement
+from harness.gate.timed import rows_of
+from harness.measurement.experiment import Outcome
+from harness.measurement.plan import Plan
+from harness.statistics.interval import confidence_interval
+from workloads.errors import BadInput
+from workloads.files import write_text
+
+
+def read_replaced(folder: Path) -> Reference | None:
+    """Return the reference in ``folder`` that is about to be replaced; None if there is none.
+
+    Raises:
+        BadInput: it is of a newer format; or damaged, when nobody knows what would be lost.
+    """
+    if not (folder / GATE).exists():
+        return None
+    try:
+        return read_reference(folder)
+    except BadInput as error:
+        raise BadInput(
+            f"the provenance of what is in {folder} cannot be kept, for {error} Move that folder "
+            "away to start anew."
+        ) from None
+
+
+def check_not_lowered(
+    old: Reference | None, requirements: Sequence[Requirement], lower: bool
+) -> None:
+    """Refuse to forget or lower a requirement that held before, unless ``lower`` allows it.
+
+    Raises:
+        BadInput: one was lowered, or is gone.
+    """
+    if old is None or lower:
+        return
+    now = {requirement.subject: requirement.speedup for requirement in requirements}
+    for text in old.requirements:
+        before = parse_requirement(text)
+        after = now.get(before.subject)
+        if after is None or after < before.speedup:
+            became = "is gone" if after is None else f"is lowered to {after:g}"
+            raise BadInput(
+                f"requirement '{text}' of {old.folder} {became}; give --lower-requirements if that "
+                "is meant."
+            )
+
+
+def check_still_met(requirements: Sequence[Requirement], plan: Plan, outcome: Outcome) -> None:
+    """Refuse a reference that breaks a requirement.
+
+    Raises:
+        BadInput: it does, or a variant in it went astray.
+    """
+    for failure in outcome.failures:
+        raise BadInput(f"{failure.sentence()}; no reference can be made of it.")
+    findings, _ = check_requirements(requirements, rows_of(plan, outcome))
+    for finding in findings:
+        if finding.change is Change.SLOWER:
+            raise BadInput(
+                f"{finding.variant} ({finding.toolchain}) is {finding.after:.3g} times as fast as "
+                f"the original on {finding.trace}, and the project requires {finding.before:g}; "
+                "mend it, or lower the requirement in [tool.dirtyscan.gate] of pyproject.toml."
+            )
+
+
+def write_gate_file(
+    folder: Path,
+    old: Reference | None,
+    requirements: Sequence[Requirement],
+    instructions: Mapping[Key, float],
+) -> None:
+    """Write what makes a result a reference, with where the one before came from.
+
+    Raises:
+        BadInput: the file cannot be written.
+    """
+    document = {
+        "format": FORMAT,
+        "requirements": [requirement.text for requirement in requirements],
+        "replaced": [_provenance(old), *old.replaced] if old else [],
+        "instructions": [
+            [*dataclasses.astuple(key), round(value, 6)] for key, value in instructions.items()
+        ],
+    }
+    write_text(folder / GATE, json.dumps(document, indent=1) + "\n")
+
+
+def _provenance(old: Reference) -> dict[str, Any]:
+    environment = old.environment
+    return {
+        "date": environment.get("date", ""),
+        "git_commit": environment.get("git_commit", ""),
+        "dirtyscan": environment.get("dirtyscan", ""),
+        "cpu": environment["cpu"]["model"],
+        "toolchains": [f"{made['name']}: {made['version']}" for made in environment["toolchains"]],
+        "requirements": list(old.requirements),
+        "speedups": {
+            "/".join(key): round(confidence_interval(logs).value, 4)
+            for key, logs in old.logs.items()
+        },
+    }

@@ -1,0 +1,98 @@
+"""What the gate found, in words: the same in a terminal, a pull request and an annotation."""
+
+from collections.abc import Sequence
+from itertools import groupby
+
+from harness.gate.finding import Change, Evidence, Finding, Verdict
+from harness.presentation.table import format_short
+
+_SINCE = {
+    Evidence.REFERENCE: "than in the reference",
+    Evidence.REVISION: "than before",
+    Evidence.INSTRUCTIONS: "than before",
+    Evidence.REQUIREMENT: "than required",
+}
+
+
+def headline(verdict: Verdict) -> str:
+    """Return the answer in one sentence."""
+    slower = subjects(verdict.having(Change.SLOWER))
+    if verdict.broken:
+        return f"{_count(len(verdict.broken), 'variant')} went astray."
+    if slower:
+        return f"{_count(len(slower), 'variant')} got slower."
+    if verdict.open:
+        return "It could not be decided whether a variant got slower."
+    return "No variant got slower."
+
+
+def subjects(findings: Sequence[Finding]) -> list[tuple[str, str, str]]:
+    """Return operation, variant and toolchain of ``findings``, each once."""
+    return list(dict.fromkeys((f.operation, f.variant, f.toolchain) for f in findings))
+
+
+def summaries(findings: Sequence[Finding], change: Change) -> list[str]:
+    """Return a sentence for each variant and evidence with ``change``, naming the worst trace."""
+
+    def of(finding: Finding) -> tuple[str, ...]:
+        return finding.operation, finding.variant, finding.toolchain, finding.evidence
+
+    sentences = []
+    for _, group in groupby(sorted(findings, key=of), of):
+        rows = list(group)
+        changed = [row for row in rows if row.change is change]
+        if changed:
+            sentences.append(_summary(changed, len(rows)))
+    return sentences
+
+
+def _summary(changed: Sequence[Finding], traces: int) -> str:
+    first = changed[0]
+    subject = f"{first.variant} ({first.operation}, {first.toolchain})"
+    where = f"on {len(changed)} of {traces} traces"
+    if first.change is Change.UNDECIDED:
+        return f"{subject}: undecided {where}, {first.reason}"
+    worst = min(changed, key=lambda row: row.ratio)
+    best = max(changed, key=lambda row: row.ratio)
+    extreme = worst if first.change is Change.SLOWER else best
+    if first.evidence is Evidence.INSTRUCTIONS:
+        amount = f"takes {percent(1 / extreme.ratio)} instructions"
+    else:
+        amount = f"is {percent(extreme.ratio)}"
+        amount = f"{amount.replace('more', 'faster').replace('fewer', 'slower')}"
+    return (
+        f"{subject} {amount} {_SINCE[first.evidence]} on {extreme.trace} ({values(extreme)}); "
+        f"{first.change} {where}"
+    )
+
+
+def percent(ratio: float) -> str:
+    """Return how much more or fewer ``ratio`` is, such as ``5.0 % fewer``."""
+    return f"{abs(ratio - 1):.1%}".replace("%", " %") + (" more" if ratio >= 1 else " fewer")
+
+
+def values(finding: Finding) -> str:
+    """Return what was before and is after, with the unit."""
+    return f"{amount(finding.before, finding.unit)} to {amount(finding.after, finding.unit)}"
+
+
+def amount(value: float, unit: str) -> str:
+    """Return ``value`` for a reader."""
+    if unit == "times":
+        return f"{format_short(value)}x"
+    if unit == "instructions":
+        return f"{value:.3g}/page"
+    if value < 1000:
+        return f"{value:.0f} ns"
+    return f"{value / 1000:.3g} µs" if value < 1e6 else f"{value / 1e6:.3g} ms"
+
+
+def interval(finding: Finding) -> str:
+    """Return the interval of the ratio; empty where nothing is random."""
+    if finding.low == finding.high:
+        return ""
+    return f"{finding.low:.3f} to {finding.high:.3f}"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
