@@ -1,11 +1,17 @@
 """``dirtyscan doctor``: the state of the machine, and how far its results can be trusted."""
 
 import argparse
+import contextlib
+import dataclasses
+from pathlib import Path
 
+import pandas as pd
 from rich.console import Console
 from rich.text import Text
 
 from harness.commands.options import positive
+from harness.gate.calibration import calibrate_gate
+from harness.gate.timed import Tellers
 from harness.machine.state import inspect_machine
 from harness.machine.tools import inspect_tools
 from harness.measurement.short_runs import (
@@ -16,6 +22,8 @@ from harness.measurement.short_runs import (
 )
 from harness.presentation.progress import StepProgress
 from harness.presentation.table import console
+from workloads.files import write_text
+from workloads.synthesis import Report
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -38,6 +46,19 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         help="measure the same speedup RUNS times in turns and RUNS times with pyperf's own "
         "runner, in the same time",
     )
+    parser.add_argument(
+        "--gate",
+        type=whole,
+        metavar="ROUNDS",
+        help="ask the gate of every kind ROUNDS times about unchanged and about slower code, every "
+        "other round with two busy loops beside, and count its answers",
+    )
+    parser.add_argument(
+        "--output",
+        default="results/gates.csv",
+        metavar="FILE",
+        help="where --gate writes each answer as it comes; default: %(default)s",
+    )
     parser.set_defaults(run=run)
 
 
@@ -52,9 +73,38 @@ def run(options: argparse.Namespace) -> int:
         with StepProgress(log) as steps:
             comparison = compare_with_sequential(options.against_sequential, steps)
         _print_comparison(out, comparison)
-    if not (options.calibrate or options.against_sequential):
+    if options.gate:
+        with StepProgress(log) as steps:
+            _print_gates(out, calibrate(options.gate, Path(options.output), steps))
+    if not (options.calibrate or options.against_sequential or options.gate):
         _print_machine(out)
     return 0
+
+
+def calibrate(rounds: int, path: Path, report: Report) -> pd.DataFrame:
+    """Ask the gate, and write each answer to ``path`` at once, so that none is lost."""
+    quiet = Tellers(
+        lambda: contextlib.nullcontext(_nobody), lambda: contextlib.nullcontext(_nobody)
+    )
+    found: list[dict[str, object]] = []
+    for gate in calibrate_gate(rounds, quiet, report):
+        fields = dataclasses.asdict(gate)
+        found.append({**fields.pop("trial"), **fields})
+        table = pd.DataFrame(found)
+        write_text(path, str(table.to_csv(index=False, float_format="%.6g")))
+    return table
+
+
+def _nobody(*_: object) -> None:
+    """Take no notice."""
+
+
+def _print_gates(out: Console, gates: pd.DataFrame) -> None:
+    for (evidence, extra), group in gates.groupby(["evidence", "extra_work"], sort=False):
+        answers = ", ".join(f"{n} {what}" for what, n in group["outcome"].value_counts().items())
+        seconds = group["seconds"].median()
+        what = f"{extra:.0%} slower" if extra else "unchanged"
+        out.print(f"{evidence}, {what}: {answers} ({len(group)} gates of {seconds:.1f} s)")
 
 
 def _print_machine(out: Console) -> None:

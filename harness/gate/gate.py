@@ -48,6 +48,8 @@ class Question:
     """Whether these hold."""
     toolchains: tuple[str, ...] = ()
     """Empty for the default one."""
+    timed: bool = True
+    """Whether what is compared with ``against`` is timed too, where instructions are counted."""
     even_unchanged: bool = False
     """Whether pairs that have compiled to the same code are timed too."""
     tolerance: float | None = None
@@ -114,6 +116,8 @@ def _compare_changed(
             before, after, why = count_variants(changed, report)
         tolerance = question.allowed(INSTRUCTIONS_TOLERANCE)
         verdicts += [compare_counts(before, after, tolerance), Verdict((), remarks=tuple(why))]
+    if not question.timed:
+        return verdicts
     tolerance = question.allowed(REVISION_TOLERANCE)
     conditions, budget = question.conditions, question.budget
     verdicts.append(time_pairs(changed, conditions, tolerance, budget, question.seed, tellers))

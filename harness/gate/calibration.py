@@ -1,0 +1,149 @@
+"""Calibration of the gate: false alarms on unchanged code, and slowdowns that it must catch.
+
+Unchanged code is ``multi_page`` against a copy of its own files, timed although both compile to the
+same; the reference is the one of this machine. The slower ones are ``multi_page`` that looks at a
+share of its words a second time, in two places of the map: so much more work a word on
+average, in whatever way a map is dirty.
+"""
+
+import contextlib
+import dataclasses
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from harness.gate.finding import Change, Evidence, Verdict
+from harness.gate.gate import Question, ask
+from harness.gate.reference import find_reference
+from harness.gate.timed import Tellers
+from harness.native.variant import find_variant
+from workloads.conditions import DEFAULT_CONDITIONS, find_condition
+from workloads.files import read_file, write_text
+from workloads.synthesis import Report
+
+_CALL = "return map->page_size == 4096 ? ram_save_remaining() : ram_save_remaining_any();"
+_AGAIN = """{
+        const uint64_t whole = ram_save_remaining(), part = map->pages / 4;
+        uint64_t place, share = (uint64_t)(part * 2 * %s);
+        static volatile uint64_t again;
+
+        for (place = 1; place < 4; place += 2) {
+            phys_ram_dirty = map->bytes + place * part;
+            last_ram_offset = share * map->page_size;
+            again = ram_save_remaining();
+        }
+        return whole;
+    }"""
+
+
+@dataclasses.dataclass(frozen=True)
+class Trial:
+    """One gate that is asked for; the columns of ``gates.csv``, with what came out."""
+
+    evidence: str
+    extra_work: float
+    """The share of the words that is looked at twice; 0 for unchanged code."""
+    busy: bool
+    """Whether two other programs kept both CPUs busy."""
+    round: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Gate:
+    """A trial and its outcome."""
+
+    trial: Trial
+    outcome: str
+    """``slower``, ``undecided`` or ``unchanged``."""
+    lowest: float
+    """The lowest ratio of speeds of any row."""
+    seconds: float
+
+
+KINDS = (
+    (Evidence.REVISION, 0.0),
+    (Evidence.REVISION, 0.05),
+    (Evidence.REVISION, 0.02),
+    (Evidence.INSTRUCTIONS, 0.0),
+    (Evidence.INSTRUCTIONS, 0.05),
+    (Evidence.REFERENCE, 0.0),
+)
+
+
+def calibrate_gate(rounds: int, tellers: Tellers, report: Report) -> Iterator[Gate]:
+    """Ask every kind of gate ``rounds`` times, every other round with two busy loops beside.
+
+    Raises:
+        BadInput: a gate cannot be asked.
+    """
+    with tempfile.TemporaryDirectory(prefix="dirtyscan-") as scratch:
+        for number in range(rounds):
+            busy = number % 2 == 1
+            with _busy_loops() if busy else contextlib.nullcontext():
+                for evidence, extra in KINDS:
+                    trial = Trial(evidence, extra, busy, number)
+                    yield _ask(trial, Path(scratch), tellers)
+            report("rounds", number + 1, rounds)
+
+
+def _ask(trial: Trial, scratch: Path, tellers: Tellers) -> Gate:
+    start = time.monotonic()
+    verdict = ask(_question(trial, scratch), tellers)
+    return Gate(
+        trial,
+        _outcome(verdict),
+        min((finding.ratio for finding in verdict.findings), default=1.0),
+        time.monotonic() - start,
+    )
+
+
+def _question(trial: Trial, scratch: Path) -> Question:
+    conditions = tuple(find_condition(name) for name in DEFAULT_CONDITIONS)
+    if trial.evidence == Evidence.REFERENCE:
+        reference = find_reference()
+        return Question(conditions, reference, time_reference=True, seed=trial.round)
+    before = _copy(scratch / "before", 0.0)
+    after = _copy(scratch / f"after-{trial.extra_work}", trial.extra_work)
+    only_count = trial.evidence == Evidence.INSTRUCTIONS
+    return Question(
+        conditions,
+        against=(str(before), str(after)),
+        instructions=only_count,
+        timed=not only_count,
+        even_unchanged=True,
+        seed=trial.round,
+    )
+
+
+def _outcome(verdict: Verdict) -> str:
+    if verdict.failed:
+        return str(Change.SLOWER)
+    return str(Change.UNDECIDED if verdict.open else Change.UNCHANGED)
+
+
+def _copy(folder: Path, extra: float) -> Path:
+    """Copy ``multi_page`` into ``folder``, with ``extra`` work."""
+    main, *others = find_variant("multi_page", "count").sources
+    made = folder / main.name
+    if not made.exists():
+        text = read_file(main).decode()
+        assert _CALL in text
+        write_text(made, text.replace(_CALL, _AGAIN % extra) if extra else text)
+        for path in (*others, *main.parent.glob("multi_page.*.h")):
+            shutil.copy(path, folder)
+    return made
+
+
+@contextlib.contextmanager
+def _busy_loops() -> Iterator[None]:
+    loops = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(2)]
+    try:
+        yield
+    finally:
+        for loop in loops:
+            loop.kill()
+            loop.wait()
