@@ -105,7 +105,7 @@ def _question(trial: Trial, scratch: Path) -> Question:
     conditions = tuple(find_condition(name) for name in DEFAULT_CONDITIONS)
     if trial.evidence == Evidence.REFERENCE:
         reference = find_reference()
-        return Question(conditions, reference, time_reference=True, seed=trial.round)
+        return Question(conditions, reference, time_reference=True)
     before = _copy(scratch / "before", 0.0)
     after = _copy(scratch / f"after-{trial.extra_work}", trial.extra_work)
     only_count = trial.evidence == Evidence.INSTRUCTIONS

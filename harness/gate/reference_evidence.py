@@ -1,9 +1,15 @@
-"""Evidence against a stored reference: speedups now and then, in two runs."""
+"""Evidence against a stored reference: speedups now and then, in two runs.
 
+The two runs have nothing in common but the machine, and what a neighbour does to its caches and
+branch predictors lasts for seconds or minutes. So rows that are not found unchanged are measured a
+second time, and what is slower must be so twice.
+"""
+
+import dataclasses
 from collections.abc import Sequence
 
 from harness.gate.decision import compare_runs, decide, processes_for
-from harness.gate.finding import Evidence, Verdict
+from harness.gate.finding import Change, Evidence, Finding, Verdict
 from harness.gate.instruction_evidence import Key, compare_counts
 from harness.gate.reference import Reference
 from harness.gate.timed import Row
@@ -60,6 +66,45 @@ def compare_with_reference(reference: Reference, rows: Sequence[Row], tolerance:
             row.finding(Evidence.REFERENCE, "times", before_value, compared, tolerance, change)
         )
     return Verdict(tuple(findings), undecided=tuple(dict.fromkeys(undecided)))
+
+
+@dataclasses.dataclass(frozen=True)
+class Doubtful:
+    """What is to be measured a second time."""
+
+    variants: tuple[str, ...]
+    conditions: tuple[str, ...]
+
+
+def in_doubt(verdict: Verdict) -> Doubtful | None:
+    """Return what is concerned by rows that are slower or undecided; None if there are none."""
+    rows = [*verdict.having(Change.SLOWER), *verdict.having(Change.UNDECIDED)]
+    if not rows:
+        return None
+    conditions = (row.trace.rpartition(" ")[0] for row in rows)
+    return Doubtful(
+        tuple(dict.fromkeys(row.variant for row in rows)), tuple(dict.fromkeys(conditions))
+    )
+
+
+def look_twice(first: Verdict, second: Verdict) -> Verdict:
+    """Return ``first`` with its rows that are slower or undecided as ``second`` has them.
+
+    One that only the second look finds slower is undecided.
+    """
+    again = {(row.variant, row.toolchain, row.trace): row for row in second.findings}
+
+    def settle(row: Finding) -> Finding:
+        if row.change not in (Change.SLOWER, Change.UNDECIDED):
+            return row
+        found = again[row.variant, row.toolchain, row.trace]
+        if row.change is Change.UNDECIDED and found.change is Change.SLOWER:
+            return dataclasses.replace(
+                found, change=Change.UNDECIDED, reason="slower only in the second of two looks"
+            )
+        return found
+
+    return dataclasses.replace(first, findings=tuple(map(settle, first.findings)))
 
 
 def compare_counts_with_reference(
