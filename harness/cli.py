@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from harness import __version__
-from harness.commands import bench, claims, doctor, gate, report, study, trace, variants
+from harness.commands import bench, claims, doctor, gate, history, report, study, trace, variants
 from workloads.errors import BadInput
 
 BAD_INPUT, BROKEN_PIPE = 2, 141
@@ -44,6 +44,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"dirtyscan {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (bench, claims, gate, study, report, trace, variants, doctor):
+    for command in (bench, claims, gate, study, report, history, trace, variants, doctor):
         command.add_parser(commands)
     return parser

@@ -2,13 +2,15 @@
 
 Unchanged code is ``multi_page`` against a copy of its own files, timed although both compile to the
 same; the reference is the one of this machine. The slower ones are ``multi_page`` that looks at a
-share of its words a second time, in two places of the map: so much more work a word on
-average, in whatever way a map is dirty.
+share of its words a second time, in two places of the map. They are compared with one that does so
+for a share of 0: the machine code of both is the same then and only a constant differs, as other
+code would be faster or slower by chance, by what its layout does to the branch predictor.
 """
 
 import contextlib
 import dataclasses
 import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -27,14 +29,15 @@ from workloads.synthesis import Report
 
 _CALL = "return map->page_size == 4096 ? ram_save_remaining() : ram_save_remaining_any();"
 _AGAIN = """{
-        const uint64_t whole = ram_save_remaining(), part = map->pages / 4;
-        uint64_t place, share = (uint64_t)(part * 2 * %s);
+        static const volatile double share = %s;
         static volatile uint64_t again;
+        const uint64_t whole = ram_save_remaining();
+        uint64_t place;
 
         for (place = 1; place < 4; place += 2) {
-            phys_ram_dirty = map->bytes + place * part;
-            last_ram_offset = share * map->page_size;
-            again = ram_save_remaining();
+            phys_ram_dirty = map->bytes + place * (map->pages / 4);
+            last_ram_offset = (uint64_t)((double)(map->pages / 2) * share) * map->page_size;
+            again += ram_save_remaining();
         }
         return whole;
     }"""
@@ -61,6 +64,8 @@ class Gate:
     """``slower``, ``undecided`` or ``unchanged``."""
     lowest: float
     """The lowest ratio of speeds of any row."""
+    middle: float
+    """The median ratio of speeds."""
     seconds: float
 
 
@@ -97,6 +102,7 @@ def _ask(trial: Trial, scratch: Path, tellers: Tellers) -> Gate:
         trial,
         _outcome(verdict),
         min((finding.ratio for finding in verdict.findings), default=1.0),
+        statistics.median([finding.ratio for finding in verdict.findings] or [1.0]),
         time.monotonic() - start,
     )
 
@@ -106,12 +112,14 @@ def _question(trial: Trial, scratch: Path) -> Question:
     if trial.evidence == Evidence.REFERENCE:
         reference = find_reference()
         return Question(conditions, reference, time_reference=True)
-    before = _copy(scratch / "before", 0.0)
-    after = _copy(scratch / f"after-{trial.extra_work}", trial.extra_work)
+    sides = [_copy(scratch / f"before-{trial.extra_work}", 0.0, bool(trial.extra_work))]
+    sides.append(
+        _copy(scratch / f"after-{trial.extra_work}", trial.extra_work, bool(trial.extra_work))
+    )
     only_count = trial.evidence == Evidence.INSTRUCTIONS
     return Question(
         conditions,
-        against=(str(before), str(after)),
+        against=(str(sides[0]), str(sides[1])),
         instructions=only_count,
         timed=not only_count,
         even_unchanged=True,
@@ -125,14 +133,14 @@ def _outcome(verdict: Verdict) -> str:
     return str(Change.UNDECIDED if verdict.open else Change.UNCHANGED)
 
 
-def _copy(folder: Path, extra: float) -> Path:
-    """Copy ``multi_page`` into ``folder``, with ``extra`` work."""
+def _copy(folder: Path, share: float, prepared: bool) -> Path:
+    """Copy ``multi_page`` into ``folder``, ``prepared`` to look at a share of words twice."""
     main, *others = find_variant("multi_page", "count").sources
     made = folder / main.name
     if not made.exists():
         text = read_file(main).decode()
         assert _CALL in text
-        write_text(made, text.replace(_CALL, _AGAIN % extra) if extra else text)
+        write_text(made, text.replace(_CALL, _AGAIN % share) if prepared else text)
         for path in (*others, *main.parent.glob("multi_page.*.h")):
             shutil.copy(path, folder)
     return made

@@ -11,8 +11,9 @@ from typing import Any
 
 from harness.gate.instruction_evidence import Key
 from harness.machine.cpu import cpu_model, cpu_slug
+from harness.machine.environment import read_environment
 from harness.native.toolchain import find_toolchain
-from harness.statistics.results import ENVIRONMENT, PROCESSES, read_table
+from harness.statistics.results import PROCESSES, read_table
 from workloads.errors import BadInput
 from workloads.files import read_file
 
@@ -148,18 +149,6 @@ def _check_whole(reference: Reference) -> None:
                 )
     if not reference.logs:
         raise BadInput(f"reference {reference.folder} has no rows; {_REMAKE}.")
-
-
-def read_environment(folder: Path) -> dict[str, Any]:
-    """Read the environment of a result.
-
-    Raises:
-        BadInput: it is not there or damaged.
-    """
-    environment = _read_json(folder / ENVIRONMENT)
-    if not {"cpu", "toolchains", "layout"} <= set(environment):
-        raise BadInput(f"{folder / ENVIRONMENT} is damaged (fields are missing); {_REMAKE}.")
-    return environment
 
 
 def _read_json(path: Path) -> dict[str, Any]:

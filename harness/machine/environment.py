@@ -2,6 +2,7 @@
 
 import dataclasses
 import importlib.metadata
+import json
 import os
 import platform
 import subprocess
@@ -14,7 +15,11 @@ from harness import __version__
 from harness.machine.cpu import cpu_caches, cpu_flags, cpu_model
 from harness.machine.state import Disturbance, inspect_machine
 from harness.native.toolchain import FORM, Toolchain
+from workloads.errors import BadInput
+from workloads.files import read_file
 
+ENVIRONMENT = "environment.json"
+"""The file of a result that has it."""
 _PACKAGES = (
     *("numpy", "scipy", "pandas", "matplotlib", "pyperf", "psutil"),
     *("ziglang", "bitarray", "pyroaring"),
@@ -61,6 +66,23 @@ def describe_environment(
             "disturbed": disturbance.evidence(),
         },
     }
+
+
+def read_environment(folder: Path) -> dict[str, Any]:
+    """Read what :func:`describe_environment` has returned for the results in ``folder``.
+
+    Raises:
+        BadInput: it is not there or damaged.
+    """
+    path = folder / ENVIRONMENT
+    try:
+        environment = json.loads(read_file(path))
+        if {"cpu", "toolchains", "layout"} <= set(environment):
+            return dict(environment)
+        why = "fields are missing"
+    except ValueError as error:
+        why = str(error)
+    raise BadInput(f"{path} is damaged ({why}); measure anew, or name another folder.")
 
 
 def git_commit() -> str:

@@ -12,6 +12,7 @@ import pandas as pd
 import pyperf
 
 from harness.claims.claim import find_claim, verdict
+from harness.machine.environment import ENVIRONMENT
 from harness.measurement.experiment import Outcome
 from harness.measurement.plan import Plan, PlannedTrace
 from harness.statistics.interval import Seconds, centre, snapshot_log_speedups
@@ -21,7 +22,7 @@ from workloads.trace import Trace, open_trace
 
 SPEEDUPS, SNAPSHOTS, PROCESSES = "speedups.csv", "snapshots.csv", "processes.csv"
 _PRIVATE = ("hostname", "python_executable")
-PYPERF, ENVIRONMENT = "pyperf.json", "environment.json"
+PYPERF = "pyperf.json"
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,0 +1,61 @@
+"""``dirtyscan history``: plot speedups over many stored results."""
+
+import argparse
+from pathlib import Path
+
+from rich.table import Table
+from rich.text import Text
+
+from harness.presentation.figures.history import draw_history
+from harness.presentation.figures.style import save
+from harness.presentation.table import console, format_number
+from harness.statistics.history import HISTORY, read_history
+from workloads.errors import BadInput
+from workloads.files import write_text
+
+
+def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the command to the command line."""
+    parser = commands.add_parser(
+        "history",
+        help="plot speedups over many stored results",
+        description="Put the speedups of several results beside each other, oldest first, with "
+        "the time, commit and machine of each.",
+    )
+    parser.add_argument("results", nargs="+", metavar="DIR")
+    parser.add_argument(
+        "--variant", action="append", default=[], metavar="NAME", help="only this one"
+    )
+    parser.add_argument("--plots", default="plots", metavar="DIR", help="default: %(default)s")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Do what ``options`` ask for."""
+    out = console()
+    rows = read_history([Path(folder) for folder in options.results])
+    if options.variant:
+        rows = rows[rows["variant"].isin(options.variant)]
+    if rows.empty:
+        raise BadInput(f"none of these results has {' or '.join(options.variant) or 'any row'}.")
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
+    for name in ("measured", "commit", "CPU", "results"):
+        table.add_column(name)
+    table.add_column("rows", justify="right")
+    table.add_column("speedup", justify="right", no_wrap=True)
+    for (date, folder), group in rows.groupby(["date", "results"], sort=False):
+        low, high = format_number(group["speedup"].min()), format_number(group["speedup"].max())
+        table.add_row(
+            f"{date:%Y-%m-%d %H:%M}",
+            str(group["git_commit"].iloc[0])[:8],
+            Text(str(group["cpu"].iloc[0])),
+            Text(str(folder)),
+            str(len(group)),
+            f"{low}-{high}",
+        )
+    out.print(table)
+    plots = Path(options.plots)
+    write_text(plots / HISTORY, str(rows.to_csv(index=False)))
+    for path in (plots / HISTORY, *save(draw_history(rows), plots, "history")):
+        out.print(str(path), soft_wrap=True)
+    return 0
