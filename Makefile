@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: bench capture reference studies claims quick test lint types lock clean
+.PHONY: bench capture reference studies claims quick gate test lint types lock clean
 
 bench: $(READY)
 	$(BIN)/dirtyscan bench --plots plots
@@ -35,12 +35,20 @@ claims: $(READY)
 quick: $(READY)
 	$(BIN)/dirtyscan bench --quick --plots plots
 
+# Did a variant get slower than in another revision? Also checks the project's requirements.
+BASE ?= HEAD
+OPTIONS ?=
+gate: $(READY)
+	$(BIN)/dirtyscan gate --against "$(BASE)" --instructions --requirements $(OPTIONS)
+
 test: $(READY)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto
 
 lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/zizmor --offline --quiet .github/workflows
 
 types: $(READY)
 	$(BIN)/mypy

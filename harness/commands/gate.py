@@ -90,7 +90,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         help="also time variants that have compiled to the same code as before",
     )  # fmt: skip
     parser.add_argument(
-        "--budget", type=positive(float, "a number of seconds above 0", 0.0), default=15.0,
+        "--budget", type=positive(float, "a number of seconds above 0", 0.0), default=40.0,
         metavar="SECONDS", help="time to measure each kind of evidence; default: %(default)g",
     )  # fmt: skip
     parser.add_argument("--seed", type=int, default=DEFAULT_SEED, help="default: %(default)s")

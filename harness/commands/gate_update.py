@@ -7,7 +7,6 @@ from rich.console import Console
 from harness.commands.options import find_conditions, results_folder
 from harness.gate.gate import count_built_in
 from harness.gate.reference import RESULTS, SUFFIX
-from harness.gate.reference_evidence import PRECISION
 from harness.gate.settings import Settings
 from harness.gate.timed import Tellers, make_request
 from harness.gate.update import (
@@ -25,7 +24,7 @@ from harness.native.toolchain import default_toolchain, find_toolchain
 from harness.presentation.table import results_table
 from harness.statistics.results import SPEEDUPS, describe_layout, read_table, write_results
 
-PROCESSES = 20
+PROCESSES, PRECISION = 20, 0.01
 FIND = "the one of this machine"
 """What --baseline means without a folder."""
 

@@ -57,7 +57,7 @@ class Question:
     """Whether pairs that have compiled to the same code are timed too."""
     tolerance: float | None = None
     """In place of each evidence's own."""
-    budget: float = 15.0
+    budget: float = 40.0
     """Seconds of measuring for each kind of evidence."""
     seed: int = DEFAULT_SEED
 

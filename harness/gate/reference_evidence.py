@@ -17,7 +17,7 @@ from workloads.errors import BadInput
 
 TOLERANCE = 0.05
 """The share of a speedup that may be lost unless it is said otherwise."""
-PRECISION = 0.01
+PRECISION = 0.025
 """The half-width of an interval that is good enough."""
 
 

@@ -14,7 +14,7 @@ from workloads.conditions import Condition
 
 TOLERANCE = 0.01
 """The share of the speed that may be lost unless it is said otherwise."""
-PRECISION = 0.5
+PRECISION = 0.8
 """The half-width of an interval that is good enough, as a share of the tolerance."""
 FINEST = 0.001  # what a machine can give, whatever the tolerance
 
