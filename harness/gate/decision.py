@@ -82,8 +82,9 @@ def decide(
 ) -> list[Change]:
     """Return what became of each row; slower ones are so at :data:`ALPHA` for all together.
 
-    A row is undecided if its interval does not rule out a fall beyond the tolerance and is wider
-    than ``width`` on either side, by default the tolerance: the machine was too noisy.
+    A row is undecided if its interval does not rule out a fall beyond the tolerance, and either is
+    wider than ``width`` on either side, by default the tolerance (the machine was too noisy), or
+    lies beyond it as a whole (there were too few processes to be so certain).
     """
     allowed = tolerance if width is None else width
     slower = holm([comparison.p for comparison in comparisons])
@@ -96,8 +97,11 @@ def decide(
 def _otherwise(interval: Interval, tolerance: float, width: float) -> Change:
     if interval.low > 1 / (1 - tolerance):
         return Change.FASTER
-    too_wide = interval.low < 1 - tolerance and interval.half_width > width
-    return Change.UNDECIDED if too_wide else Change.UNCHANGED
+    if interval.low >= 1 - tolerance:
+        return Change.UNCHANGED
+    # All of it may lie beyond, where there are too few processes to be certain for all rows.
+    open_ = interval.half_width > width or interval.high < 1 - tolerance
+    return Change.UNDECIDED if open_ else Change.UNCHANGED
 
 
 def holm(p_values: Sequence[float], alpha: float = ALPHA) -> list[bool]:

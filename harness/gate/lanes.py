@@ -7,7 +7,7 @@ from pathlib import Path
 from harness.gate.revision import Pair
 from harness.measurement.lineup import LineUp, describe, keep_library, rust_obstacle
 from harness.measurement.plan import Lane
-from harness.native.build import Library, build_variant
+from harness.native.build import Library, build_variant, machine_code
 from harness.native.toolchain import Toolchain, rust_companion
 
 
@@ -24,10 +24,10 @@ class Compiled:
 
     @property
     def same_code(self) -> bool:
-        """Whether both sides have compiled to the very same bytes."""
+        """Whether both sides have compiled to the very same bytes, names of files left out."""
         if self.before.build_hash == self.after.build_hash:
             return True
-        return self.before.path.read_bytes() == self.after.path.read_bytes()
+        return machine_code(self.before) == machine_code(self.after)
 
 
 def compile_pairs(

@@ -74,8 +74,10 @@ def parse_requirement(text: str) -> Requirement:
             else:
                 raise BadInput(f"{word!r} is no origin and no toolchain.")
         number = float(speedup)
-    except (BadInput, ValueError) as error:
+    except BadInput as error:
         raise BadInput(f"requirement {text!r}: {error}") from None
+    except ValueError:
+        raise BadInput(f"requirement {text!r}: {speedup} is no number.") from None
     return Requirement(text.strip(), condition, variant, origin, toolchain, number)
 
 

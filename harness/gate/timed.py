@@ -65,7 +65,8 @@ class Row:
     ) -> Finding:
         """Return the finding on this row; ``before`` is in ``unit``, ``times`` or ``ns``."""
         lane, interval = self.plan.lanes[self.lane], compared.interval
-        noisy = f"too noisy: ±{interval.half_width:.1%}" if change is Change.UNDECIDED else ""
+        processes = len(self.logs)
+        noisy = f"±{interval.half_width:.1%} from {processes} processes is not enough"
         return Finding(
             evidence,
             self.plan.operation,
@@ -80,7 +81,7 @@ class Row:
             interval.high,
             tolerance,
             change,
-            noisy,
+            noisy if change is Change.UNDECIDED else "",
         )
 
 

@@ -208,7 +208,10 @@ class Experiment:
         return processes >= self._plan.processes and self._half_width(key) <= self._plan.precision
 
     def _open(self) -> list[str]:
-        return [trace.key for trace in self._plan.traces if not self._is_precise(trace.key)]
+        # Where every variant has gone astray there is nothing left to compare.
+        compared = {trace for trace, _ in self._logs}
+        keys = [trace.key for trace in self._plan.traces if trace.key in compared]
+        return [key for key in keys if not self._is_precise(key)]
 
     def _progress(self, start: float) -> Progress:
         elapsed = time.monotonic() - start
@@ -224,7 +227,9 @@ class Experiment:
 
     def _outcome(self) -> Outcome:
         processes = {
-            trace.key: max(len(logs) for (of, _), logs in self._logs.items() if of == trace.key)
+            trace.key: max(
+                (len(logs) for (of, _), logs in self._logs.items() if of == trace.key), default=0
+            )
             for trace in self._plan.traces
         }
         speedups = {pair: confidence_interval(logs) for pair, logs in self._logs.items()}

@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import os
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Sequence
@@ -44,6 +45,20 @@ def build_variant(variant: Variant, toolchain: Toolchain) -> Library:
     name = f"{variant.operation}-{variant.sources[0].stem}"
     chosen = rust_companion(toolchain) if variant.is_rust else toolchain
     return _build(name, variant.sources, variant.dependencies, chosen, root=variant.root)
+
+
+def machine_code(library: Library) -> bytes:
+    """Return the bytes of ``library`` without the names in it, where binutils can take them out."""
+    objcopy = shutil.which("objcopy")
+    if objcopy is None:
+        return read_file(library.path)
+    options = ("--strip-all", "--remove-section=.note.gnu.build-id")
+    with tempfile.TemporaryDirectory(prefix="dirtyscan-") as scratch:
+        bare = Path(scratch) / "bare"
+        done = subprocess.run(
+            [objcopy, *options, str(library.path), str(bare)], capture_output=True
+        )
+        return read_file(library.path if done.returncode else bare)
 
 
 def build_stopwatch(toolchain: Toolchain) -> Library:

@@ -75,8 +75,14 @@ def _command(kind: str, title: str, text: str, operation: str = "", variant: str
             place = f"file={source.resolve().relative_to(Path.cwd())},"
     except BadInput:
         pass  # one of a user's own, known by its path alone
+    title = re.sub(r"[,:%\s]+", " ", title)
     escaped = text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-    return f"::{kind} {place}title={title.replace(',', ' ').replace(':', ' ')}::{escaped}"
+    return f"::{kind} {place}title={title}::{escaped}"
+
+
+def _xml(text: str) -> str:
+    """Return ``text`` without what XML cannot hold."""
+    return re.sub(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "?", text)
 
 
 def to_junit(verdict: Verdict) -> str:
@@ -99,7 +105,7 @@ def to_junit(verdict: Verdict) -> str:
 
 
 def _test_case(finding: Finding) -> TestCase:
-    case = TestCase(finding.trace, classname=f"{finding.operation}.{finding.variant}")
+    case = TestCase(_xml(finding.trace), classname=_xml(f"{finding.operation}.{finding.variant}"))
     said = f"{values(finding)}: speed {finding.ratio:.3f} ({interval(finding) or 'exact'})"
     if finding.change is Change.SLOWER:
         case.result = [Failure(f"slower: {said}", "slower")]
@@ -111,7 +117,7 @@ def _test_case(finding: Finding) -> TestCase:
 
 def _error(name: str, sentence: str, kind: type[Error] | type[Skipped]) -> TestCase:
     case = TestCase(name, classname="gate")
-    case.result = [kind(sentence)]
+    case.result = [kind(_xml(sentence))]
     return case
 
 

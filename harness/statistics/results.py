@@ -276,7 +276,7 @@ def read_table(folder: Path, name: str) -> pd.DataFrame:
             "'dirtyscan bench' first, or name another folder."
         ) from None
     except (ValueError, pd.errors.ParserError) as error:
-        raise BadInput(f"{path} cannot be read ({error}); run 'dirtyscan bench' again.") from None
+        raise BadInput(f"{path} cannot be read ({error}); measure anew.") from None
 
 
 def _completed(table: pd.DataFrame) -> pd.DataFrame:

@@ -1,0 +1,94 @@
+"""When the gate says slower: rank tests and their correction, against simulation."""
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from harness.gate.decision import (
+    ALPHA,
+    compare_pairs,
+    compare_runs,
+    decide,
+    holm,
+    processes_for,
+)
+from harness.gate.finding import Change
+
+RANDOM = np.random.default_rng(7)
+
+
+@given(st.lists(st.floats(0, 0.05), min_size=1, max_size=6))
+def test_holm_is_the_closed_test_of_bonferroni(p_values: list[float]) -> None:
+    rows = range(len(p_values))
+
+    def rejected(row: int) -> bool:
+        sets = (s for size in rows for s in itertools.combinations(rows, size + 1) if row in s)
+        return all(min(p_values[i] for i in s) <= ALPHA / len(s) for s in sets)
+
+    assert holm(p_values) == [rejected(row) for row in rows]
+
+
+@pytest.mark.parametrize("rows", [1, 8, 24, 400])
+def test_there_are_enough_processes_to_reject_anything(rows: int) -> None:
+    processes = processes_for(rows)
+    logs = np.full(processes, math.log(0.9)) + RANDOM.normal(0, 1e-4, processes)
+    assert compare_pairs(logs.tolist(), 0.01).p <= ALPHA / rows
+    # One process that disagrees does not hide a drop.
+    logs[0] = 0.02
+    assert compare_pairs(logs.tolist(), 0.01).p <= ALPHA / rows
+
+
+@pytest.mark.parametrize("kind", ["pairs", "runs"])
+def test_a_drop_of_just_the_tolerance_is_hardly_ever_called_slower(kind: str) -> None:
+    alarms = 0
+    for _ in range(1000):
+        logs = RANDOM.standard_t(3, 16) * 0.01 + math.log(0.95)
+        if kind == "pairs":
+            compared = compare_pairs(logs.tolist(), 0.05)
+        else:
+            before = RANDOM.standard_t(3, 16) * 0.01
+            compared = compare_runs(logs.tolist(), before.tolist(), 0.05)
+        alarms += decide([compared], 0.05) == [Change.SLOWER]
+    assert alarms <= 25  # 10 are expected at most; 25 come once in 10,000 times
+
+
+def test_the_interval_of_two_runs_contains_the_truth() -> None:
+    covered = 0
+    for _ in range(1000):
+        after = RANDOM.standard_t(3, 14) * 0.01 + math.log(0.97)
+        before = RANDOM.standard_t(3, 20) * 0.01
+        interval = compare_runs(after.tolist(), before.tolist(), 0.05).interval
+        covered += interval.low <= 0.97 <= interval.high
+    assert 925 <= covered <= 975
+
+
+@given(st.lists(st.floats(-0.1, 0.1), min_size=8, max_size=20), st.floats(-0.2, 0.2))
+@settings(deadline=None)
+def test_what_all_processes_gain_is_what_the_row_gains(logs: list[float], shift: float) -> None:
+    still = compare_runs(logs, logs, 0.05).interval
+    moved = compare_runs([log + shift for log in logs], logs, 0.05).interval
+    assert math.isclose(moved.value, still.value * math.exp(shift), rel_tol=1e-9)
+    assert math.isclose(still.value, 1, abs_tol=1e-12)
+
+
+def _noise(width: float) -> list[float]:
+    return (np.linspace(-width, width, 16)).tolist()
+
+
+@pytest.mark.parametrize(
+    ("logs", "change"),
+    [
+        (_noise(0.002), Change.UNCHANGED),
+        (_noise(0.1), Change.UNDECIDED),
+        ([x - 0.05 for x in _noise(0.002)], Change.SLOWER),
+        ([x + 0.05 for x in _noise(0.002)], Change.FASTER),
+        # Too noisy to name the drop, but it is one for certain.
+        ([x - 0.3 for x in _noise(0.1)], Change.SLOWER),
+    ],
+)
+def test_the_answer_to_a_row(logs: list[float], change: Change) -> None:
+    assert decide([compare_pairs(logs, 0.01)], 0.01) == [change]
