@@ -37,8 +37,8 @@ const struct dirtyscan_variant dirtyscan_variant = {
     .summary = "a test", .run.count = count,
 };
 """
-NOTHING = '__asm__ volatile("");'
-WORK = '__asm__ volatile("nop; nop; nop; nop; nop; nop; nop; nop");'
+# Both so long that the compiler arranges the loop around them alike.
+NOTHING, WORK = (f'__asm__ volatile("{"nop; " * count}");' for count in (8, 24))
 needs_valgrind = pytest.mark.skipif(not shutil.which("valgrind"), reason="valgrind is not here")
 
 
@@ -92,7 +92,7 @@ def test_instructions_are_counted_exactly(dirtyscan: Run, tmp_path: Path) -> Non
     assert len(counted) == 4
     for entry in counted:
         before, after = (float(part.split("/")[0]) for part in entry["extra"].split(" to "))
-        assert after - before == pytest.approx(8, abs=0.06)  # as many as were added, in 3 digits
+        assert after - before == pytest.approx(16, abs=0.1)  # as many as were added, in 3 digits
 
 
 def test_a_variant_that_counts_wrong_fails_the_gate(dirtyscan: Run) -> None:
