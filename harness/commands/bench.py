@@ -14,11 +14,13 @@ from harness.commands.options import (
     workload_memory,
     workload_settings,
 )
+from harness.commands.report import PAGE
 from harness.measurement.lineup import ALL
 from harness.measurement.plan import Plan
 from harness.measurement.preparation import DEFAULT_OPERATION, Request, prepare
 from harness.measurement.run_folder import RunFolder
 from harness.native.operation import OPERATIONS
+from harness.presentation.page.page import write_page
 from harness.presentation.report import write_report
 from harness.presentation.table import console, results_table
 from harness.statistics.results import SPEEDUPS, read_table
@@ -94,7 +96,11 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         metavar="DIR",
         help="default: %(default)s; {cpu} in it stands for the name of this machine's CPU",
     )
-    parser.add_argument("--plots", metavar="DIR", help="also write the plots of the report there")
+    parser.add_argument(
+        "--plots",
+        metavar="DIR",
+        help="also draw the plots there, and write the page into the folder of the results",
+    )
     parser.add_argument("--resume", action="store_true", help="go on with a run that was cut short")
     add_workload_options(parser)
     parser.set_defaults(run=run)
@@ -116,6 +122,8 @@ def run(options: argparse.Namespace) -> int:
         plots = results_folder(options.plots)
         write_report(folder.path, plots)
         out.print(f"plots: {plots}", soft_wrap=True)
+        page = write_page([folder.path], folder.path / PAGE)
+        out.print(f"page: {page}", soft_wrap=True)
     return print_end(measured, out, log)
 
 

@@ -1,28 +1,58 @@
-"""``dirtyscan report``: draw the results of a run."""
+"""``dirtyscan report``: show the results of a run, or of several beside each other."""
 
 import argparse
 from pathlib import Path
 
+from harness.presentation.page.page import write_page
 from harness.presentation.report import write_report
 from harness.presentation.table import console, results_table
+from harness.presentation.text import FORMATS, format_rows
 from harness.statistics.results import SPEEDUPS, read_table
+from workloads.errors import BadInput
+
+PAGE = "report.html"
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the command to the command line."""
-    parser = commands.add_parser("report", help="draw the results of a run")
-    parser.add_argument("results", nargs="?", default="results/latest", metavar="DIR")
-    parser.add_argument("--plots", default="plots", metavar="DIR", help="default: %(default)s")
+    parser = commands.add_parser(
+        "report",
+        help="show the results of a run, or of several beside each other",
+        description="Print the speedups of a run, and draw its plots or write its page.",
+    )
+    parser.add_argument("results", nargs="*", default=["results/latest"], metavar="DIR")
+    parser.add_argument("--plots", metavar="DIR", help="draw the plots there")
+    parser.add_argument(
+        "--html", nargs="?", const="", metavar="FILE",
+        help=f"write everything to one page that needs no network; default: {PAGE} in the first "
+        "DIR",
+    )  # fmt: skip
+    parser.add_argument(
+        "--format", choices=("table", *FORMATS), default="table",
+        help="how to print the speedups; default: %(default)s",
+    )  # fmt: skip
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Do what ``options`` ask for."""
     out = console()
-    results = Path(options.results)
-    rows = read_table(results, SPEEDUPS)
-    written = write_report(results, Path(options.plots))
-    out.print(results_table(rows))
-    for path in written:
-        out.print(str(path), soft_wrap=True)
+    folders = [Path(folder) for folder in options.results]
+    if options.plots and len(folders) > 1:
+        raise BadInput("--plots draws one result; name one, or write a page of several (--html).")
+    for folder in folders:
+        rows = read_table(folder, SPEEDUPS)
+        if options.format != "table":
+            print(format_rows(rows, options.format), end="")
+            continue
+        if len(folders) > 1:
+            out.print(f"{folder}:", soft_wrap=True)
+        out.print(results_table(rows))
+    told = console(stderr=options.format != "table")
+    if options.plots:
+        for path in write_report(folders[0], Path(options.plots)):
+            told.print(str(path), soft_wrap=True)
+    if options.html is not None:
+        path = Path(options.html) if options.html else folders[0] / PAGE
+        told.print(f"page: {write_page(folders, path)}", soft_wrap=True)
     return 0

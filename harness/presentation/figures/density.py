@@ -9,7 +9,7 @@ from matplotlib.image import AxesImage
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
-from harness.presentation.figures.style import BLACK, house_style
+from harness.presentation.figures.style import BLACK, house_style, mark
 from harness.presentation.table import format_short
 
 _MARKERS = {"synthetic": "o", "captured": "s"}
@@ -29,8 +29,9 @@ def draw_density(found: pd.DataFrame) -> Figure:
         norm = TwoSlopeNorm(0, vmin=-3, vmax=6)
         image = None
         for axes, variant in zip(grid.flat, variants, strict=False):
-            image = _draw_panel(axes, found[found["variant"] == variant], norm)
-            _draw_marks(axes, found, traces)
+            places = _places(found, traces)
+            image = _draw_panel(axes, found[found["variant"] == variant], norm, places)
+            _draw_marks(axes, traces, places)
             axes.set_title(str(variant))
         for axes in grid.flat[len(variants) :]:
             axes.set_visible(False)
@@ -49,25 +50,43 @@ def draw_density(found: pd.DataFrame) -> Figure:
         return figure
 
 
-def _draw_panel(axes: Axes, rows: pd.DataFrame, norm: TwoSlopeNorm) -> AxesImage:
+def _places(rows: pd.DataFrame, traces: pd.DataFrame) -> list[tuple[float, float]]:
+    """Return where in the cells each trace lies, (column, line), by its density and run length."""
+    densities, runs = _axis(rows, "asked_density"), _axis(rows, "asked_mean_run")
+    return [
+        (
+            float(np.interp(trace["density"], densities, range(len(densities)))),
+            float(np.interp(np.log(max(trace["mean_run"], 1)), np.log(runs), range(len(runs)))),
+        )
+        for trace in traces.to_dict("records")
+    ]
+
+
+def _draw_panel(
+    axes: Axes, rows: pd.DataFrame, norm: TwoSlopeNorm, marks: list[tuple[float, float]]
+) -> AxesImage:
     densities, runs = _axis(rows, "asked_density"), _axis(rows, "asked_mean_run")
     cells = np.full((len(runs), len(densities)), np.nan)
-    for row in rows.to_dict("records"):
+    shown = np.zeros(cells.shape, int)
+    for index, row in zip(rows.index, rows.to_dict("records"), strict=True):
         column = int(np.searchsorted(densities, row["asked_density"]))
         line = int(np.searchsorted(runs, row["asked_mean_run"]))
         where = slice(None) if row["asked_density"] in (0, 1) else line
         cells[where, column] = row["speedup"]
+        shown[where, column] = index
     image = axes.imshow(
         np.log2(cells), origin="lower", aspect="auto", cmap="RdBu", norm=norm, alpha=0.85
     )
     for (line, column), speedup in np.ndenumerate(cells):
         alone = densities[column] in (0, 1)
-        if np.isfinite(speedup) and (not alone or line == len(runs) // 2):
+        covered = any(abs(x - column) < 0.6 and abs(y - line) < 0.5 for x, y in marks)
+        if np.isfinite(speedup) and not covered and (not alone or line == len(runs) // 2):
             dark = abs(norm(np.log2(speedup)) - 0.5) > 0.38
-            axes.text(
+            written = axes.text(
                 column, line, format_short(speedup), ha="center", va="center", fontsize=7,
                 color="white" if dark else BLACK,
             )  # fmt: skip
+            mark(written, [int(shown[line, column])])
     axes.set_xticks(range(len(densities)), [f"{density:.4g}" for density in 100 * densities])
     axes.set_yticks(range(len(runs)), [f"{run:,.0f}" for run in runs])
     axes.set_xlabel("dirty pages (%)")
@@ -76,13 +95,10 @@ def _draw_panel(axes: Axes, rows: pd.DataFrame, norm: TwoSlopeNorm) -> AxesImage
     return image
 
 
-def _draw_marks(axes: Axes, rows: pd.DataFrame, traces: pd.DataFrame) -> None:
-    """Mark traces between the cells, where their density and run length lie, by their number."""
-    densities, runs = _axis(rows, "asked_density"), _axis(rows, "asked_mean_run")
-    for trace in traces.to_dict("records"):
+def _draw_marks(axes: Axes, traces: pd.DataFrame, places: list[tuple[float, float]]) -> None:
+    """Mark traces at their places between the cells, by the number of their condition."""
+    for trace, (x, y) in zip(traces.to_dict("records"), places, strict=True):
         name, origin = trace["trace"].split()
-        x = float(np.interp(trace["density"], densities, range(len(densities))))
-        y = float(np.interp(np.log(max(trace["mean_run"], 1)), np.log(runs), range(len(runs))))
         axes.plot(
             x, y, marker=_MARKERS[origin], color="white", markeredgecolor=BLACK, markersize=11,
             zorder=4,

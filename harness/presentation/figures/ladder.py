@@ -14,6 +14,7 @@ from harness.presentation.figures.style import (
     PURPLE,
     VERMILLION,
     house_style,
+    mark,
 )
 
 _CONDITIONS = (BLUE, VERMILLION, GREEN, PURPLE, "#7F4F24", GREY)
@@ -35,14 +36,15 @@ class Dots:
     def draw(self, axes: Axes, rows: pd.DataFrame, value: str, log: bool) -> None:
         """Draw the dots of ``rows`` at their ``value``."""
         lines = {variant: line for line, (_, variant) in enumerate(self.order)}
-        for row in rows.to_dict("records"):
+        for index, row in zip(rows.index, rows.to_dict("records"), strict=True):
             number = self._conditions.index(row["condition"])
             shift = (number - (len(self._conditions) - 1) / 2) * 0.16
-            axes.plot(
+            (drawn,) = axes.plot(
                 row[value], lines[row["variant"]] - shift, linestyle="none", markersize=4.2,
                 marker=_MARKERS[row["origin"]], color=_CONDITIONS[number % len(_CONDITIONS)],
                 markeredgewidth=0,
             )  # fmt: skip
+            mark(drawn, [index])
         if log:
             axes.set_xscale("log")
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:,g}")

@@ -5,11 +5,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from harness.presentation.figures.style import house_style, plain_log_axis, variant_colour
+from harness.presentation.figures.style import house_style, mark, plain_log_axis, variant_colour
 
 
-def draw_runtime(rows: pd.DataFrame) -> Figure:
-    """Draw the rows of one ``snapshots.csv``, a panel for each trace."""
+def draw_runtime(rows: pd.DataFrame, as_outlines: bool = False) -> Figure:
+    """Draw the rows of one ``snapshots.csv``, a panel for each trace.
+
+    Args:
+        as_outlines: whether points stay points however many there are.
+    """
     rows = rows[~rows["variant"].str.endswith(" again")]
     panels = list(rows.groupby(["condition", "origin", "toolchain"], sort=False))
     variants = list(dict.fromkeys(rows["variant"]))
@@ -20,7 +24,7 @@ def draw_runtime(rows: pd.DataFrame) -> Figure:
         figure = Figure(figsize=(4.6 * columns, 3.0 * lines + 0.5), layout="constrained")
         grid = figure.subplots(lines, columns, squeeze=False, sharex=True, sharey=True)
         for axes, (names, group) in zip(grid.flat, panels, strict=False):
-            _draw_panel(axes, group, variants)
+            _draw_panel(axes, group, variants, as_outlines)
             condition, origin, toolchain = (str(name) for name in names)
             title = f"{condition.capitalize()}, {origin}"
             axes.set_title(f"{title}, {toolchain}" if several else title)
@@ -37,9 +41,9 @@ def draw_runtime(rows: pd.DataFrame) -> Figure:
         return figure
 
 
-def _draw_panel(axes: Axes, group: pd.DataFrame, variants: list[str]) -> None:
+def _draw_panel(axes: Axes, group: pd.DataFrame, variants: list[str], as_outlines: bool) -> None:
     for variant, points in group.groupby("variant", sort=False):
-        axes.plot(
+        (drawn,) = axes.plot(
             points["remaining_pages"] / 1000,
             points["seconds"] * 1e6,
             linestyle="none",
@@ -49,8 +53,10 @@ def _draw_panel(axes: Axes, group: pd.DataFrame, variants: list[str]) -> None:
             alpha=0.6,
             color=variant_colour(str(variant), variants),
             label=str(variant),
-            rasterized=len(points) > 200,  # as outlines thousands of points make a large file
+            # As outlines thousands of points make a large file.
+            rasterized=len(points) > 200 and not as_outlines,
         )
+        mark(drawn, points.index)
     axes.set_yscale("log")
     plain_log_axis(axes.yaxis)
     axes.xaxis.set_major_locator(MaxNLocator(6))

@@ -5,7 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from harness.presentation.figures.style import BLACK, GREY, house_style, variant_colour
+from harness.presentation.figures.style import BLACK, GREY, house_style, mark, variant_colour
 from workloads.units import format_size
 
 _STYLES = {"byte map": "-", "bitmap": "--", "two-level bitmap": ":"}
@@ -27,9 +27,11 @@ def draw_size(found: pd.DataFrame) -> Figure:
                 "linewidth": 1.4,
             }
             sizes = group["guest_memory_bytes"]
-            tick.plot(sizes, 100 * group["share_of_tick"], label=str(variant), **style)
+            (drawn,) = tick.plot(sizes, 100 * group["share_of_tick"], label=str(variant), **style)
             if group["share_of_limit"].notna().all():
-                limit.plot(sizes, group["share_of_limit"], **style)
+                (beside,) = limit.plot(sizes, group["share_of_limit"], **style)
+                mark(beside, group.index)
+            mark(drawn, group.index)
         _finish(tick, found)
         tick.set_yscale("log")
         tick.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))

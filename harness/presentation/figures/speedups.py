@@ -10,6 +10,7 @@ from harness.presentation.figures.style import (
     BLACK,
     CLAIM,
     house_style,
+    mark,
     note,
     plain_log_axis,
     variant_colour,
@@ -69,8 +70,8 @@ def _draw_claims(axes: Axes, rows: pd.DataFrame, conditions: list[str]) -> None:
 def _draw_rows(axes: Axes, rows: pd.DataFrame, conditions: list[str], variants: list[str]) -> None:
     for condition, group in rows.groupby("condition", sort=False):
         place = conditions.index(str(condition))
-        step = 0.7 / len(group)
-        for number, row in enumerate(group.to_dict("records")):
+        step, records = 0.7 / len(group), group.to_dict("records")
+        for number, (index, row) in enumerate(zip(group.index, records, strict=True)):
             x = place + (number - (len(group) - 1) / 2) * step
             colour = variant_colour(row["variant"], variants)
             axes.plot(
@@ -85,7 +86,7 @@ def _draw_rows(axes: Axes, rows: pd.DataFrame, conditions: list[str], variants: 
                 [row["speedup"] - row["speedup_low"]],
                 [row["speedup_high"] - row["speedup"]],
             ]
-            axes.errorbar(
+            drawn = axes.errorbar(
                 x,
                 row["speedup"],
                 yerr=error,
@@ -97,6 +98,7 @@ def _draw_rows(axes: Axes, rows: pd.DataFrame, conditions: list[str], variants: 
                 linewidth=1.4,
                 zorder=3,
             )
+            mark(drawn.lines[0], [index])
             if len(rows) <= 24:
                 axes.annotate(
                     f"{row['speedup']:.2f}",

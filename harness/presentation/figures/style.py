@@ -1,12 +1,13 @@
 """One style for every picture, and how a picture becomes files."""
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
@@ -86,6 +87,11 @@ def plain_log_axis(axis: Axis, subs: tuple[float, ...] = (1.0, 2.0, 5.0)) -> Non
     axis.set_major_locator(LogLocator(subs=subs))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axis.set_minor_formatter(NullFormatter())
+
+
+def mark(artist: Artist, rows: Iterable[int]) -> None:
+    """Note that the points of ``artist`` show these rows of the table, for who hovers over them."""
+    artist.set_gid("-".join(("rows", *(str(int(row)) for row in rows))))
 
 
 def note(axes: Axes, text: str) -> None:

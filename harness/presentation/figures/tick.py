@@ -4,7 +4,15 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from harness.presentation.figures.style import BLUE, GREEN, GREY, PURPLE, VERMILLION, house_style
+from harness.presentation.figures.style import (
+    BLUE,
+    GREEN,
+    GREY,
+    PURPLE,
+    VERMILLION,
+    house_style,
+    mark,
+)
 from workloads.units import format_size
 
 _COLOURS = (GREY, BLUE, VERMILLION, GREEN, PURPLE)
@@ -26,9 +34,13 @@ def draw_tick(found: pd.DataFrame) -> Figure:
             shift = (number - (len(designs) - 1) / 2) * 0.15
             rows = captured[captured["variant"] == design]
             places = [traces.index(trace) + shift for trace in rows["trace"]]
-            left.plot(places, 1e6 * rows["seconds"], linestyle="none", label=str(design), **style)
+            (drawn,) = left.plot(
+                places, 1e6 * rows["seconds"], linestyle="none", label=str(design), **style
+            )
+            mark(drawn, rows.index)
             rows = random[random["variant"] == design].sort_values("guest_memory_bytes")
-            right.plot(rows["guest_memory_bytes"], 100 * rows["share_of_tick"], **style)
+            (drawn,) = right.plot(rows["guest_memory_bytes"], 100 * rows["share_of_tick"], **style)
+            mark(drawn, rows.index)
         left.set_ylim(0, None)
         left.set_xticks(range(len(traces)), [trace.capitalize() for trace in traces])
         left.set_xlim(-0.6, len(traces) - 0.4)

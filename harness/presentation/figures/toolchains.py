@@ -13,6 +13,7 @@ from harness.presentation.figures.style import (
     GREY,
     VERMILLION,
     house_style,
+    mark,
     plain_log_axis,
 )
 
@@ -48,14 +49,15 @@ def _draw_panel(axes: Axes, rows: pd.DataFrame, toolchains: list[str]) -> None:
     low, high = rows["claim_low"].iloc[0], rows["claim_high"].iloc[0]
     if low == low:  # a missing claim is NaN
         axes.axvspan(low, high, color=CLAIM, alpha=0.28, linewidth=0)
-    for row in rows.to_dict("records"):
+    for index, row in zip(rows.index, rows.to_dict("records"), strict=True):
         marker, colour = _ORIGINS[row["origin"]]
         place = toolchains.index(row["toolchain"])
         reach = [[row["speedup"] - row["speedup_low"]], [row["speedup_high"] - row["speedup"]]]
-        axes.errorbar(
+        drawn = axes.errorbar(
             row["speedup"], place + (0.14 if row["origin"] == "synthetic" else -0.14), xerr=reach,
             marker=marker, color=colour, markersize=5, capsize=2, linewidth=1,
         )  # fmt: skip
+        mark(drawn.lines[0], [index])
     axes.set_xscale("log")
     plain_log_axis(axes.xaxis, (1.0, 2.0, 5.0))
     axes.axvline(1, color=BLACK, linewidth=1)

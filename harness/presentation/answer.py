@@ -1,0 +1,83 @@
+"""The answer to the letter's question, in words made from the data."""
+
+import dataclasses
+from collections.abc import Sequence
+
+import pandas as pd
+
+from harness.presentation.table import format_short
+
+ORIGINAL, PATCH = "page_by_page", "multi_page"
+
+
+@dataclasses.dataclass(frozen=True)
+class Answer:
+    """What came out."""
+
+    word: str
+    """``Yes``, ``In part`` or ``No``."""
+    sentence: str
+
+
+def answer(rows: pd.DataFrame) -> Answer | None:
+    """Say whether the letter's figures hold, from ``speedups.csv``; None if it has none of them.
+
+    Of several toolchains the first is meant.
+    """
+    chosen = rows[(rows["variant"] == PATCH) & (rows["original"] == ORIGINAL)]
+    chosen = chosen[chosen["claim_low"].notna()]
+    if chosen.empty:
+        return None
+    chosen = chosen[chosen["toolchain"] == chosen["toolchain"].iloc[0]]
+    groups = {str(name): group for name, group in chosen.groupby("condition", sort=False)}
+    full = [name for name, group in groups.items() if (group["verdict"] == "reproduced").all()]
+    partly = [
+        name
+        for name, group in groups.items()
+        if name not in full and (group["verdict"] == "reproduced").any()
+    ]
+    word = "Yes" if len(full) == len(groups) else "In part" if full or partly else "No"
+    parts = [f"of the letter's {_number(len(groups))} figures {_hold(full)}"]
+    if partly:
+        parts.append(f"{_names(partly)} {_verb(partly, 'does', 'do')} on one trace of two")
+    for verdict in ("stronger", "weaker", "contradicted"):
+        names = [n for n, group in groups.items() if n not in full + partly
+                 and group["verdict"].iloc[-1] == verdict]  # fmt: skip
+        if names:
+            parts.append(f"{_names(names)} {_verb(names, 'is', 'are')} {verdict}")
+    return Answer(word, f"{word}: {'; '.join(parts)}. {_magnitudes(chosen)}")
+
+
+def _magnitudes(rows: pd.DataFrame) -> str:
+    faster, slower = rows[rows["speedup"] > 1]["speedup"], rows[rows["speedup"] < 1]["speedup"]
+    sentences = []
+    if len(faster):
+        sentences.append(f"{_span(faster.min(), faster.max())} times faster where it gains")
+    if len(slower):
+        sentences.append(f"{_span(1 / slower.max(), 1 / slower.min())} times slower where it loses")
+    return f"The patch is {' and '.join(sentences)}."
+
+
+def _span(low: float, high: float) -> str:
+    first, last = format_short(low), format_short(high)
+    return first if first == last else f"{first} to {last}"
+
+
+def _hold(names: Sequence[str]) -> str:
+    if not names:
+        return "none holds as a whole"
+    return f"{_number(len(names))} {_verb(names, 'holds', 'hold')} ({_names(names)})"
+
+
+def _names(names: Sequence[str]) -> str:
+    said = [name.capitalize() for name in names]
+    return said[0] if len(said) == 1 else f"{', '.join(said[:-1])} and {said[-1]}"
+
+
+def _verb(names: Sequence[str], one: str, many: str) -> str:
+    return one if len(names) == 1 else many
+
+
+def _number(count: int) -> str:
+    words = ("no", "one", "two", "three", "four", "five", "six")
+    return words[count] if count < len(words) else str(count)
