@@ -106,8 +106,9 @@ def test_the_pictures_are_there(results: Path) -> None:
 
 def test_nothing_else_is_left(results: Path) -> None:
     left = {path.name for path in (results / "results/latest").iterdir()}
-    files = {"speedups.csv", "snapshots.csv", "environment.json", "pyperf.json"}
-    assert left == files | {"traces", "samples", ".lock"}
+    tables = {"speedups.csv", "snapshots.csv", "processes.csv"}
+    assert left == tables | {"environment.json", "pyperf.json", "report.html",
+                             "traces", "samples", ".lock"}  # fmt: skip
 
 
 def test_report_draws_what_is_there(results: Path) -> None:

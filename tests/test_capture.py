@@ -5,7 +5,9 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -100,11 +102,18 @@ def test_a_command_is_captured(dirtyscan: Run, tmp_path: Path) -> None:
     assert any(2000 <= r["dirty"] <= 4000 for r in rounds[1:])
 
 
+@pytest.fixture
+def scratch() -> Iterator[Path]:
+    """A folder whose path leaves room for that of a socket, unlike pytest's own."""
+    with tempfile.TemporaryDirectory(prefix="capture-") as name:
+        yield Path(name)
+
+
 @needs_qemu
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
-def test_nothing_is_left_of_a_capture_that_is_ended(how: int, tmp_path: Path) -> None:
-    scratch = tmp_path / "scratch"
-    scratch.mkdir()
+def test_nothing_is_left_of_a_capture_that_is_ended(
+    how: int, tmp_path: Path, scratch: Path
+) -> None:
     run = subprocess.Popen(
         [sys.executable, "-m", "harness", *CAPTURE, "cond1", "--seconds", "60"],
         cwd=tmp_path, env={**os.environ, "TMPDIR": str(scratch)}, text=True,
@@ -113,6 +122,7 @@ def test_nothing_is_left_of_a_capture_that_is_ended(how: int, tmp_path: Path) ->
     deadline = time.monotonic() + 60
     while not list(scratch.glob("*/migration")):
         assert time.monotonic() < deadline
+        assert run.poll() is None
         time.sleep(0.05)
     folder = next(scratch.iterdir())
     assert folder.stat().st_mode & 0o777 == 0o700

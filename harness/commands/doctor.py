@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from harness.commands.options import positive
-from harness.gate.calibration import calibrate_gate
+from harness.gate.calibration import KINDS, calibrate_gate
 from harness.gate.timed import Tellers
 from harness.machine.state import inspect_machine
 from harness.machine.tools import inspect_tools
@@ -22,6 +22,7 @@ from harness.measurement.short_runs import (
 )
 from harness.presentation.progress import StepProgress
 from harness.presentation.table import console
+from workloads.errors import BadInput
 from workloads.files import write_text
 from workloads.synthesis import Report
 
@@ -57,7 +58,8 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "--output",
         default="results/gates.csv",
         metavar="FILE",
-        help="where --gate writes each answer as it comes; default: %(default)s",
+        help="where --gate writes each answer as it comes, and goes on with those that it finds; "
+        "default: %(default)s",
     )
     parser.set_defaults(run=run)
 
@@ -82,16 +84,34 @@ def run(options: argparse.Namespace) -> int:
 
 
 def calibrate(rounds: int, path: Path, report: Report) -> pd.DataFrame:
-    """Ask the gate, and write each answer to ``path`` at once, so that none is lost."""
+    """Ask the gate, and write each answer to ``path`` at once; go on with the rounds in it.
+
+    Raises:
+        BadInput: a gate cannot be asked, or ``path`` is not such a table.
+    """
     quiet = Tellers(
         lambda: contextlib.nullcontext(_nobody), lambda: contextlib.nullcontext(_nobody)
     )
-    found: list[dict[str, object]] = []
-    for gate in calibrate_gate(rounds, quiet, report):
+    table = _answers(path)
+    done = len(table) // len(KINDS)
+    table = table.head(done * len(KINDS))  # a round that was cut short is asked again
+    for gate in calibrate_gate(range(done, rounds), quiet, report):
         fields = dataclasses.asdict(gate)
-        found.append({**fields.pop("trial"), **fields})
-        table = pd.DataFrame(found)
+        row = pd.DataFrame([{**fields.pop("trial"), **fields}])
+        table = pd.concat([table, row]) if len(table) else row
         write_text(path, str(table.to_csv(index=False, float_format="%.6g")))
+    return table
+
+
+def _answers(path: Path) -> pd.DataFrame:
+    if not path.exists():
+        return pd.DataFrame()
+    try:
+        table = pd.read_csv(path)
+    except ValueError:  # pandas' own errors are kinds of it
+        table = pd.DataFrame()
+    if not {"evidence", "extra_work", "round", "outcome", "seconds"} <= set(table):
+        raise BadInput(f"{path} is no table of the gate's answers; name another with --output.")
     return table
 
 

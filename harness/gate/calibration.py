@@ -79,20 +79,20 @@ KINDS = (
 )
 
 
-def calibrate_gate(rounds: int, tellers: Tellers, report: Report) -> Iterator[Gate]:
-    """Ask every kind of gate ``rounds`` times, every other round with two busy loops beside.
+def calibrate_gate(rounds: range, tellers: Tellers, report: Report) -> Iterator[Gate]:
+    """Ask every kind of gate once in each of ``rounds``, those that are odd beside two busy loops.
 
     Raises:
         BadInput: a gate cannot be asked.
     """
     with tempfile.TemporaryDirectory(prefix="dirtyscan-") as scratch:
-        for number in range(rounds):
+        for number in rounds:
             busy = number % 2 == 1
             with _busy_loops() if busy else contextlib.nullcontext():
                 for evidence, extra in KINDS:
                     trial = Trial(evidence, extra, busy, number)
                     yield _ask(trial, Path(scratch), tellers)
-            report("rounds", number + 1, rounds)
+            report("rounds", number + 1, rounds.stop)
 
 
 def _ask(trial: Trial, scratch: Path, tellers: Tellers) -> Gate:
