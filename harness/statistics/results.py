@@ -285,5 +285,5 @@ def _completed(table: pd.DataFrame) -> pd.DataFrame:
         table["map"] = "byte map"
         table["bound"] = table["variant"] == "read_limit"
         table["original_toolchain"] = table["toolchain"]
-    table["paid_in"] = table["paid_in"].fillna("") if "paid_in" in table else ""
+    table["paid_in"] = table["paid_in"].astype(object).fillna("") if "paid_in" in table else ""
     return table

@@ -6,7 +6,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from harness.presentation.figures.style import BLACK, BLUE, CLAIM, GREY, house_style
+from harness.presentation.figures.scale import plain_log_axis
+from harness.presentation.figures.style import BLACK, BLUE, CLAIM, GREY, add_legend, house_style
 
 _OPEN = 1.6
 """How far a range without an upper end is drawn beyond everything else, as a factor."""
@@ -34,7 +35,7 @@ def draw_claims(rows: pd.DataFrame) -> Figure:
         axes.set_xscale("log")
         lows = rows[["claimed_low", "speedup_low", "captured_low"]].to_numpy()
         axes.set_xlim(float(np.nanmin(lows)) / _OPEN, most)
-        axes.xaxis.set_major_formatter(lambda value, _: f"{value:,g}")
+        plain_log_axis(axes.xaxis)
         axes.axvline(1, color=BLACK, linewidth=1)
         labels = [f"{row['claim']}: {row['workload']}" for row in rows.to_dict("records")]
         axes.set_yticks([-place for place in range(len(rows))], labels, fontsize=8.5)
@@ -46,5 +47,5 @@ def draw_claims(rows: pd.DataFrame) -> Figure:
             Line2D([], [], color=GREY, alpha=0.6, linewidth=4,
                    label="the same pair on captured traces"),
         ]  # fmt: skip
-        figure.legend(handles=handles, loc="outside lower center", ncols=3, fontsize=9)
+        add_legend(figure, handles, 3)
         return figure

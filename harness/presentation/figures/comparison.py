@@ -7,7 +7,16 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullLocator
 
-from harness.presentation.figures.style import BLUE, GREEN, ORANGE, PURPLE, VERMILLION, house_style
+from harness.presentation.figures.scale import format_plain, plain_log_axis
+from harness.presentation.figures.style import (
+    BLUE,
+    GREEN,
+    ORANGE,
+    PURPLE,
+    VERMILLION,
+    add_legend,
+    house_style,
+)
 from workloads.profile import Profile
 
 _COLOURS = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE)
@@ -33,15 +42,15 @@ def draw_comparison(groups: Sequence[tuple[str, Sequence[Profile]]]) -> Figure:
             second.set_yscale("log")
             second.set_ylim(0.8, None)
             third.set_xscale("log", base=16)
-            third.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+            third.xaxis.set_major_formatter(FuncFormatter(lambda value, _: format_plain(value)))
             third.xaxis.set_minor_locator(NullLocator())
-            second.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+            plain_log_axis(second.yaxis)
             third.set_ylim(0, 1.05)
         for axes in grid[-1, :2]:
             axes.set_xlabel("time since the migration began (s)")
         grid[-1, 2].set_xlabel("in runs of at least so many pages")
-        handles, labels = grid[0, 0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside lower center", ncols=len(handles))
+        handles, _ = grid[0, 0].get_legend_handles_labels()
+        add_legend(figure, handles, len(handles))
         return figure
 
 

@@ -9,10 +9,13 @@ from matplotlib.image import AxesImage
 from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
-from harness.presentation.figures.style import BLACK, house_style, mark
+from harness.presentation.figures.style import BLACK, add_legend, house_style, mark
 from harness.presentation.table import format_short
 
 _MARKERS = {"synthetic": "o", "captured": "s"}
+_APART = 0.5
+"""Cells that must lie between the middles of two marks."""
+_Place = tuple[float, float]
 
 
 def draw_density(found: pd.DataFrame) -> Figure:
@@ -29,9 +32,10 @@ def draw_density(found: pd.DataFrame) -> Figure:
         norm = TwoSlopeNorm(0, vmin=-3, vmax=6)
         image = None
         for axes, variant in zip(grid.flat, variants, strict=False):
-            places = _places(found, traces)
+            true = _places(found, traces)
+            places = _move_apart(true)
             image = _draw_panel(axes, found[found["variant"] == variant], norm, places)
-            _draw_marks(axes, traces, places)
+            _draw_marks(axes, traces, true, places)
             axes.set_title(str(variant))
         for axes in grid.flat[len(variants) :]:
             axes.set_visible(False)
@@ -46,11 +50,11 @@ def draw_density(found: pd.DataFrame) -> Figure:
                    label=f"{origin} trace of Cond1 to Cond4")
             for origin, marker in _MARKERS.items()
         ]  # fmt: skip
-        figure.legend(handles=handles, loc="outside lower center", ncols=2, fontsize=9)
+        add_legend(figure, handles, 2)
         return figure
 
 
-def _places(rows: pd.DataFrame, traces: pd.DataFrame) -> list[tuple[float, float]]:
+def _places(rows: pd.DataFrame, traces: pd.DataFrame) -> list[_Place]:
     """Return where in the cells each trace lies, (column, line), by its density and run length."""
     densities, runs = _axis(rows, "asked_density"), _axis(rows, "asked_mean_run")
     return [
@@ -62,8 +66,24 @@ def _places(rows: pd.DataFrame, traces: pd.DataFrame) -> list[tuple[float, float
     ]
 
 
+def _move_apart(places: list[_Place]) -> list[_Place]:
+    """Return ``places``, those that would hide each other pushed apart."""
+    moved = np.array(places, dtype=np.float64).reshape(-1, 2)
+    # Those at the very same place leave it in different directions.
+    angles = np.arange(len(moved)) * np.pi * (3 - 5**0.5)
+    moved += 1e-3 * np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    for _ in range(300):
+        between = moved[:, None] - moved[None]
+        distance = np.hypot(between[..., 0], between[..., 1]) + np.eye(len(moved))
+        push = np.clip(_APART - distance, 0, None) * (1 - np.eye(len(moved)))
+        if not push.any():
+            break
+        moved += 0.3 * (between / distance[..., None] * push[..., None]).sum(axis=1)
+    return [(float(x), float(y)) for x, y in moved]
+
+
 def _draw_panel(
-    axes: Axes, rows: pd.DataFrame, norm: TwoSlopeNorm, marks: list[tuple[float, float]]
+    axes: Axes, rows: pd.DataFrame, norm: TwoSlopeNorm, marks: list[_Place]
 ) -> AxesImage:
     densities, runs = _axis(rows, "asked_density"), _axis(rows, "asked_mean_run")
     cells = np.full((len(runs), len(densities)), np.nan)
@@ -95,10 +115,12 @@ def _draw_panel(
     return image
 
 
-def _draw_marks(axes: Axes, traces: pd.DataFrame, places: list[tuple[float, float]]) -> None:
-    """Mark traces at their places between the cells, by the number of their condition."""
-    for trace, (x, y) in zip(traces.to_dict("records"), places, strict=True):
+def _draw_marks(axes: Axes, traces: pd.DataFrame, true: list[_Place], places: list[_Place]) -> None:
+    """Mark traces by the number of their condition, with a line to the place if it had to move."""
+    for trace, (x0, y0), (x, y) in zip(traces.to_dict("records"), true, places, strict=True):
         name, origin = trace["trace"].split()
+        axes.plot([x0, x], [y0, y], color=BLACK, linewidth=0.8, zorder=3)
+        axes.plot(x0, y0, marker=".", color=BLACK, markersize=3, zorder=3)
         axes.plot(
             x, y, marker=_MARKERS[origin], color="white", markeredgecolor=BLACK, markersize=11,
             zorder=4,

@@ -7,11 +7,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from harness.presentation.figures.scale import plain_log_axis
 from harness.presentation.figures.style import (
     BLACK,
     CLAIM,
+    add_legend,
     house_style,
-    plain_log_axis,
     variant_colour,
 )
 
@@ -83,6 +84,7 @@ def _label_times(axes: Axes, rows: pd.DataFrame, times: list[pd.Timestamp]) -> N
     labels = [f"{times[number]:%Y-%m-%d}\n{str(commits[times[number]])[:8]}" for number in shown]
     axes.set_xticks(list(shown), labels, fontsize=8)
     axes.tick_params(axis="x", labelbottom=True)
+    axes.set_xlabel("measured, and the commit")
 
 
 def _legend(figure: Figure, rows: pd.DataFrame, hosts: Mapping[str, str]) -> None:
@@ -102,4 +104,4 @@ def _legend(figure: Figure, rows: pd.DataFrame, hosts: Mapping[str, str]) -> Non
         )  # fmt: skip
     if rows["claim_low"].notna().any():
         handles.append(Line2D([], [], color=CLAIM, alpha=0.4, linewidth=7, label="claimed"))
-    figure.legend(handles=handles, loc="outside lower center", ncols=3, fontsize=9)
+    add_legend(figure, handles, 3)

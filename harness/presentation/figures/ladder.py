@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from harness.native.dirty_map import ARRAYS
+from harness.presentation.figures.scale import plain_log_axis
 from harness.presentation.figures.style import (
     BLACK,
     BLUE,
@@ -13,6 +14,7 @@ from harness.presentation.figures.style import (
     GREY,
     PURPLE,
     VERMILLION,
+    add_legend,
     house_style,
     mark,
 )
@@ -47,7 +49,7 @@ class Dots:
             mark(drawn, [index])
         if log:
             axes.set_xscale("log")
-        axes.xaxis.set_major_formatter(lambda value, _: f"{value:,g}")
+            plain_log_axis(axes.xaxis)
         for line in range(1, len(self.order)):
             if self.order[line][0] != self.order[line - 1][0]:
                 axes.axhline(line - 0.5, color=GREY, linewidth=0.7)
@@ -73,7 +75,7 @@ class Dots:
                    label=f"{origin} trace")
             for origin in self._origins
         ]  # fmt: skip
-        figure.legend(handles=handles, loc="outside lower center", ncols=6, fontsize=9)
+        add_legend(figure, handles, 6)
 
 
 def draw_ladder(rows: pd.DataFrame) -> Figure:

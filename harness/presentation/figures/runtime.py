@@ -5,7 +5,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from harness.presentation.figures.style import house_style, mark, plain_log_axis, variant_colour
+from harness.presentation.figures.scale import format_plain, plain_log_axis
+from harness.presentation.figures.style import add_legend, house_style, mark, variant_colour
 
 
 def draw_runtime(rows: pd.DataFrame, as_outlines: bool = False) -> Figure:
@@ -36,8 +37,8 @@ def draw_runtime(rows: pd.DataFrame, as_outlines: bool = False) -> Figure:
             below = [axes for axes in grid[:, place] if axes.get_visible()]
             below[-1].set_xlabel("remaining dirty pages (thousands)")
             below[-1].tick_params(labelbottom=True)
-        handles, labels = grid.flat[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside lower center", ncols=4, markerscale=2.5)
+        handles, _ = grid.flat[0].get_legend_handles_labels()
+        add_legend(figure, handles, 4, markerscale=2.5)
         return figure
 
 
@@ -60,4 +61,4 @@ def _draw_panel(axes: Axes, group: pd.DataFrame, variants: list[str], as_outline
     axes.set_yscale("log")
     plain_log_axis(axes.yaxis)
     axes.xaxis.set_major_locator(MaxNLocator(6))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: format_plain(value)))

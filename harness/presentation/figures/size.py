@@ -1,12 +1,17 @@
 """The share of a tick, and of the machine's limit, over the size of the guest."""
 
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from harness.presentation.figures.style import BLACK, GREY, house_style, mark, variant_colour
-from workloads.units import format_size
+from harness.presentation.figures.scale import guest_memory_axis, plain_log_axis
+from harness.presentation.figures.style import (
+    BLACK,
+    GREY,
+    add_legend,
+    house_style,
+    mark,
+    variant_colour,
+)
 
 _STYLES = {"byte map": "-", "bitmap": "--", "two-level bitmap": ":"}
 
@@ -32,29 +37,19 @@ def draw_size(found: pd.DataFrame) -> Figure:
                 (beside,) = limit.plot(sizes, group["share_of_limit"], **style)
                 mark(beside, group.index)
             mark(drawn, group.index)
-        _finish(tick, found)
+        guest_memory_axis(tick, found["guest_memory_bytes"])
         tick.set_yscale("log")
-        tick.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        plain_log_axis(tick.yaxis)
         for share in (1, 10, 100):
             tick.axhline(share, color=GREY, linewidth=0.8)
         tick.set_ylabel("share of a 100 ms tick (%)")
         tick.set_title("What a count takes")
-        _finish(limit, found)
+        guest_memory_axis(limit, found["guest_memory_bytes"])
         limit.axhline(1, color=BLACK, linewidth=1)
         limit.axhline(0.9, color=GREY, linewidth=0.8)
         limit.set_ylim(0, None)
         limit.set_ylabel("speed as a share of reading the map")
         limit.set_title("Against the limit")
         figure.get_layout_engine().set(wspace=0.06)  # type: ignore[union-attr, call-arg]
-        figure.legend(loc="outside lower center", ncols=5, fontsize=9, handlelength=3)
+        add_legend(figure, tick.get_legend_handles_labels()[0], 5, handlelength=3)
         return figure
-
-
-def _finish(axes: Axes, found: pd.DataFrame) -> None:
-    sizes = sorted(set(found["guest_memory_bytes"]))
-    axes.set_xscale("log", base=2)
-    axes.xaxis.set_major_locator(FixedLocator(sizes))
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: format_size(round(value))))
-    axes.tick_params(axis="x", labelsize=8.5)
-    axes.set_xlabel("guest memory")

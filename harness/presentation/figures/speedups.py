@@ -6,17 +6,22 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from harness.presentation.figures.scale import name_places, plain_log_axis
 from harness.presentation.figures.style import (
     BLACK,
     CLAIM,
+    add_legend,
     house_style,
     mark,
     note,
-    plain_log_axis,
     variant_colour,
 )
 
 _MARKERS = {"synthetic": "o", "captured": "s", "imported": "D"}
+_WIDTH = 1.9
+"""Inches of a condition."""
+_NUMBER = 42
+"""Points that a mark with its number takes."""
 
 
 def draw_speedups(rows: pd.DataFrame) -> Figure:
@@ -26,7 +31,7 @@ def draw_speedups(rows: pd.DataFrame) -> Figure:
     variants = list(dict.fromkeys(rows["variant"]))
     toolchains = list(dict.fromkeys(rows["toolchain"]))
     with house_style():
-        size = (max(6.5, 1.9 * len(conditions) + 1.2), 1.2 + 3.8 * len(toolchains))
+        size = (max(6.5, _WIDTH * len(conditions) + 1.2), 1.2 + 3.8 * len(toolchains))
         figure = Figure(figsize=size, layout="constrained")
         panels = figure.subplots(len(toolchains), 1, squeeze=False, sharex=True, sharey=True)[:, 0]
         for axes, toolchain in zip(panels, toolchains, strict=True):
@@ -45,11 +50,11 @@ def _draw_panel(axes: Axes, rows: pd.DataFrame, conditions: list[str], variants:
     _draw_claims(axes, rows, conditions)
     _draw_rows(axes, rows, conditions, variants)
     axes.axhline(1, color=BLACK, linewidth=1)
-    plain_log_axis(axes.yaxis, (1.0, 2.0, 4.0, 8.0))
-    axes.set_xticks(range(len(conditions)), [name.capitalize() for name in conditions])
+    plain_log_axis(axes.yaxis)
+    names = [name.capitalize() for name in conditions]
+    name_places(axes, names, max(6.5 - 1.2, _WIDTH * len(names)))
     axes.tick_params(axis="x", length=0, labelbottom=True)
     axes.grid(visible=False, axis="x")
-    axes.set_xlim(-0.6, len(conditions) - 0.4)
     axes.margins(y=0.08)
     axes.set_ylabel("speedup\n(original time / variant time)")
 
@@ -99,9 +104,9 @@ def _draw_rows(axes: Axes, rows: pd.DataFrame, conditions: list[str], variants: 
                 zorder=3,
             )
             mark(drawn.lines[0], [index])
-            if len(rows) <= 24:
+            if step * 72 * _WIDTH >= _NUMBER:
                 axes.annotate(
-                    f"{row['speedup']:.2f}",
+                    f"{row['speedup']:.{2 if row['speedup'] < 100 else 0}f}",
                     (x, row["speedup"]),
                     xytext=(8, 0),
                     textcoords="offset points",
@@ -134,4 +139,4 @@ def _legend(figure: Figure, rows: pd.DataFrame) -> None:
         handles.append(
             patches.Patch(facecolor=CLAIM, alpha=0.28, label="the letter's range (2010)")
         )
-    figure.legend(handles=handles, loc="outside lower center", ncols=3, fontsize=9)
+    add_legend(figure, handles, 3)

@@ -9,9 +9,7 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.axis import Axis
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from workloads.files import replacing
 
@@ -82,11 +80,15 @@ def variant_colour(variant: str, variants: Sequence[str]) -> str:
     return _OTHERS[others.index(variant) % len(_OTHERS)]
 
 
-def plain_log_axis(axis: Axis, subs: tuple[float, ...] = (1.0, 2.0, 5.0)) -> None:
-    """Label a logarithmic axis in plain numbers."""
-    axis.set_major_locator(LogLocator(subs=subs))
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axis.set_minor_formatter(NullFormatter())
+def add_legend(figure: Figure, handles: Sequence[Artist], most: int, **options: Any) -> None:
+    """Put a legend below ``figure``, in at most so many columns, fewer if its width asks for it."""
+    for columns in range(min(most, len(handles)), 0, -1):
+        legend = figure.legend(
+            handles=list(handles), loc="outside lower center", ncols=columns, fontsize=9, **options
+        )
+        if columns == 1 or legend.get_window_extent().width <= 0.98 * figure.bbox.width:
+            return
+        legend.remove()
 
 
 def mark(artist: Artist, rows: Iterable[int]) -> None:

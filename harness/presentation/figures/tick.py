@@ -2,18 +2,18 @@
 
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
+from harness.presentation.figures.scale import guest_memory_axis, name_places, plain_log_axis
 from harness.presentation.figures.style import (
     BLUE,
     GREEN,
     GREY,
     PURPLE,
     VERMILLION,
+    add_legend,
     house_style,
     mark,
 )
-from workloads.units import format_size
 
 _COLOURS = (GREY, BLUE, VERMILLION, GREEN, PURPLE)
 _MARKERS = ("o", "s", "D", "^", "v")
@@ -42,19 +42,14 @@ def draw_tick(found: pd.DataFrame) -> Figure:
             (drawn,) = right.plot(rows["guest_memory_bytes"], 100 * rows["share_of_tick"], **style)
             mark(drawn, rows.index)
         left.set_ylim(0, None)
-        left.set_xticks(range(len(traces)), [trace.capitalize() for trace in traces])
-        left.set_xlim(-0.6, len(traces) - 0.4)
+        name_places(left, [trace.capitalize() for trace in traces], 4.4)
         left.set_ylabel("time of one tick (µs)")
         left.set_title("Captured traces, 512 MiB")
-        right.set_xscale("log", base=2)
+        guest_memory_axis(right, random["guest_memory_bytes"])
         right.set_yscale("log")
-        right.xaxis.set_major_locator(FixedLocator(sorted(set(random["guest_memory_bytes"]))))
-        right.xaxis.set_minor_locator(NullLocator())
-        right.xaxis.set_major_formatter(FuncFormatter(lambda size, _: format_size(round(size))))
-        right.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        plain_log_axis(right.yaxis)
         right.axhline(100, color=GREY, linewidth=0.8)
-        right.set_xlabel("guest memory")
         right.set_ylabel("share of the 100 ms between ticks (%)")
         right.set_title("A tenth dirty, in runs of 64 pages")
-        figure.legend(loc="outside lower center", ncols=len(designs), fontsize=9)
+        add_legend(figure, left.get_legend_handles_labels()[0], len(designs))
         return figure

@@ -6,15 +6,16 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from harness.presentation.figures.scale import plain_log_axis
 from harness.presentation.figures.style import (
     BLACK,
     BLUE,
     CLAIM,
     GREY,
     VERMILLION,
+    add_legend,
     house_style,
     mark,
-    plain_log_axis,
 )
 
 _ORIGINS = {"synthetic": ("o", BLUE), "captured": ("s", VERMILLION)}
@@ -41,7 +42,7 @@ def draw_toolchains(found: pd.DataFrame) -> Figure:
             for origin, (marker, colour) in _ORIGINS.items()
         ]
         handles.append(Patch(facecolor=CLAIM, alpha=0.28, label="the letter's range (2010)"))
-        figure.legend(handles=handles, loc="outside lower center", ncols=3, fontsize=9)
+        add_legend(figure, handles, 3)
         return figure
 
 
@@ -59,7 +60,7 @@ def _draw_panel(axes: Axes, rows: pd.DataFrame, toolchains: list[str]) -> None:
         )  # fmt: skip
         mark(drawn.lines[0], [index])
     axes.set_xscale("log")
-    plain_log_axis(axes.xaxis, (1.0, 2.0, 5.0))
+    plain_log_axis(axes.xaxis)
     axes.axvline(1, color=BLACK, linewidth=1)
     for place in range(1, len(toolchains)):
         if toolchains[place].split("-")[0] != toolchains[place - 1].split("-")[0]:

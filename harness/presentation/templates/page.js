@@ -5,7 +5,7 @@
 
   // Rows of CSV as lists of cells; cells may be quoted.
   const parse = (text) => text.trimEnd().split(/\r?\n/).map((line) =>
-    [...line.matchAll(/(?:^|,)(?:"((?:[^"]|"")*)"|([^,]*))/g)].map((cell) =>
+    [...`,${line}`.matchAll(/,(?:"((?:[^"]|"")*)"|([^,]*))/g)].map((cell) =>
       cell[1] === undefined ? cell[2] : cell[1].replaceAll('""', '"')));
   const hovers = (key) => {
     const [names, ...rows] = parse(read("csv", key));

@@ -1,0 +1,184 @@
+"""The page in a browser: nothing missing, nothing from elsewhere, and the numbers of its data."""
+
+import csv
+import io
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.presentation.page.page import write_page
+
+sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not here")
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not here")
+
+ROOT = Path(__file__).parent.parent
+RESULTS = ROOT / "results"
+QUIET = (
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
+    "--disable-background-networking", "--disable-component-update",
+)  # fmt: skip
+SIZES = {"desktop": {"width": 1280, "height": 900}, "phone": {"width": 390, "height": 844}}
+SECTIONS = [
+    "speedups", "runtime", "variants", "toolchains", "density", "size", "tick", "instructions",
+]  # fmt: skip
+
+NEXT_FRAME = "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+
+
+@pytest.fixture(scope="module")
+def page_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_page([RESULTS / "amd-epyc"], tmp_path_factory.mktemp("page") / "report.html")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with sync_api.sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=CHROMIUM, args=list(QUIET))
+        yield started
+        started.close()
+
+
+def opened(browser: Any, path: Path, size: str = "desktop", scheme: str = "light") -> Any:
+    """Open the page; whatever it says to the console or asks of the network is kept."""
+    page = browser.new_context(viewport=SIZES[size], color_scheme=scheme).new_page()
+    page.said, page.asked = [], []
+    page.on("console", lambda message: page.said.append(message.text))
+    page.on("pageerror", lambda error: page.said.append(str(error)))
+    page.on("request", lambda request: page.asked.append(request.url))
+    page.goto(path.as_uri())
+    return page
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_every_section_shows_its_picture(browser: Any, page_path: Path, size: str) -> None:
+    page = opened(browser, page_path, size)
+    keys = [section.get_attribute("id") for section in page.query_selector_all("section")]
+    assert [key for key in keys if key in SECTIONS] == SECTIONS
+    for figure in page.query_selector_all("figure"):
+        figure.scroll_into_view_if_needed()
+        svg = figure.query_selector("svg")
+        box = svg.bounding_box()
+        assert svg.is_visible()
+        assert box["width"] > 300
+        assert box["height"] > 100
+    # A picture may scroll in its frame; the page does not.
+    assert page.evaluate("document.documentElement.scrollWidth") <= SIZES[size]["width"]
+    assert page.said == []
+    assert page.asked == [page_path.as_uri()]
+
+
+def test_the_first_screen_has_the_answer_and_the_picture(browser: Any, page_path: Path) -> None:
+    page = opened(browser, page_path)
+    assert "pay" in page.text_content("h1")
+    assert re.match(r"(Yes|In part|No): of the letter's four figures", page.text_content(".answer"))
+    box = page.query_selector("#speedups svg").bounding_box()
+    assert box["y"] + box["height"] < SIZES["desktop"]["height"]
+
+
+@pytest.mark.parametrize("key", SECTIONS)
+def test_hovering_shows_the_numbers_of_the_data(browser: Any, page_path: Path, key: str) -> None:
+    page = opened(browser, page_path)
+    with page.expect_download() as download:
+        page.click(f"#{key} button[data-save=csv]")
+    rows = list(csv.DictReader(io.StringIO(Path(download.value.path()).read_text())))
+    marks = page.query_selector_all(f"#{key} [data-row]")
+    assert marks
+    for mark in (marks[0], marks[len(marks) // 2], marks[-1]):
+        row = rows[int(mark.get_attribute("data-row"))]
+        mark.scroll_into_view_if_needed()
+        page.evaluate(NEXT_FRAME)  # scrolling takes the numbers away
+        mark.dispatch_event("pointerenter", {"clientX": 40, "clientY": 40})
+        told = dict(line.split(": ", 1) for line in page.text_content("#tip").split("\n"))
+        assert page.is_visible("#tip")
+        assert told == {name: row[name] for name in told}
+        assert any(re.fullmatch(r"-?[\d.]+(e-?\d+)?", value) for value in told.values())
+        mark.dispatch_event("pointerleave")
+        assert page.is_hidden("#tip")
+    with page.expect_download() as download:
+        page.click(f"#{key} button[data-save=svg]")
+    assert Path(download.value.path()).read_text().startswith("<svg")
+
+
+def test_a_real_pointer_finds_a_mark(browser: Any, page_path: Path) -> None:
+    page = opened(browser, page_path)
+    page.hover("#speedups [data-row]")
+    assert "speedup: " in page.text_content("#tip")
+
+
+CONTRAST = """
+() => {
+  const channel = (v) => v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4;
+  const light = (c) => { const [r, g, b] = c.match(/[\\d.]+/g).map((v) => channel(v / 255));
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
+  const ground = (e) => { for (; e; e = e.parentElement) {
+    const c = getComputedStyle(e).backgroundColor;
+    if (c !== "rgba(0, 0, 0, 0)" && c !== "transparent") return c; } return "rgb(255, 255, 255)"; };
+  const found = [];
+  const kinds = "h1, h2, p, td, th, dt, dd, summary, button, code, svg text";
+  for (const e of document.querySelectorAll(kinds)) {
+    const text = e.textContent.trim();
+    if (!text || !e.getClientRects().length) continue;
+    const style = getComputedStyle(e), inside = e.closest("svg");
+    if (inside && inside.closest("#density") && !e.closest("[id*=xtick], [id*=ytick]")) continue;
+    const a = light(inside ? style.fill : style.color), b = light(ground(e));
+    found.push([text.slice(0, 40), (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05)]);
+  }
+  return found;
+}
+"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_all_text_stands_out_from_its_ground(browser: Any, page_path: Path, scheme: str) -> None:
+    page = opened(browser, page_path, scheme=scheme)
+    page.evaluate("for (const d of document.querySelectorAll('details')) d.open = true")
+    found = page.evaluate(CONTRAST)
+    assert len(found) > 300
+    # WCAG 2.1, 1.4.3: 4.5 to 1.
+    assert [(text, round(ratio, 2)) for text, ratio in found if ratio < 4.5] == []
+
+
+def test_it_prints_without_cutting_pictures(browser: Any, page_path: Path) -> None:
+    page = opened(browser, page_path)
+    page.emulate_media(media="print")
+    # A4 less margins of 1 cm, at 96 dots an inch.
+    page.set_viewport_size({"width": 718, "height": 1047})
+    for svg in page.query_selector_all("figure svg"):
+        box = svg.bounding_box()
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= 719
+        assert box["height"] <= 1047
+    assert not page.is_visible("button")
+    assert len(page.pdf(format="A4")) > 50_000
+
+
+def test_several_results_are_aligned(browser: Any, tmp_path: Path) -> None:
+    names = ("amd-epyc", "intel-xeon-processor")
+    path = write_page([RESULTS / name for name in names], tmp_path / "both.html")
+    assert path.stat().st_size < 3_000_000
+    page = opened(browser, path)
+    heads = [cell.text_content() for cell in page.query_selector_all("#aligned th")]
+    assert heads[2:] == list(names)
+    assert len(page.query_selector_all("#aligned tbody tr")) == 8
+    assert len(page.query_selector_all("#speedups figure")) == 2
+    assert page.said == []
+
+
+def test_names_stay_text(browser: Any, tmp_path: Path) -> None:
+    folder = tmp_path / "<b>results</b>"
+    shutil.copytree(RESULTS / "amd-epyc", folder, ignore=shutil.ignore_patterns("traces"))
+    evil = "<img src=x onerror=alert(1)></script><b>&amp;"
+    for name in ("speedups.csv", "snapshots.csv"):
+        text = (folder / name).read_text()
+        (folder / name).write_text(text.replace("multi_page", evil))
+    page = opened(browser, write_page([folder], tmp_path / "evil.html"))
+    assert page.said == []
+    assert page.query_selector("b") is None
+    assert page.query_selector("img") is None
+    cells = [cell.text_content() for cell in page.query_selector_all("#speedups td")]
+    assert f"{evil} (cc-era)" in cells
