@@ -11,6 +11,10 @@ from typing import Any
 import pytest
 
 from harness.presentation.page.page import write_page
+from workloads.captured import captured_trace
+from workloads.conditions import DEFAULT_CONDITIONS, find_condition
+from workloads.guest import GuestMemory
+from workloads.synthesis import make_recipe, synthesize
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not here")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -18,13 +22,15 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not here")
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "results"
+NO_TRACES = shutil.ignore_patterns("traces", "samples", "plots")
 QUIET = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
     "--disable-background-networking", "--disable-component-update",
 )  # fmt: skip
 SIZES = {"desktop": {"width": 1280, "height": 900}, "phone": {"width": 390, "height": 844}}
 SECTIONS = [
-    "speedups", "runtime", "variants", "toolchains", "density", "size", "tick", "instructions",
+    "speedups", "runtime", "traces", "variants", "toolchains", "density", "size", "tick",
+    "instructions", "claims", "origins",
 ]  # fmt: skip
 
 NEXT_FRAME = "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
@@ -32,7 +38,18 @@ NEXT_FRAME = "new Promise((done) => requestAnimationFrame(() => requestAnimation
 
 @pytest.fixture(scope="module")
 def page_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_page([RESULTS / "amd-epyc"], tmp_path_factory.mktemp("page") / "report.html")
+    """The page of a result with its traces, which are not committed, and its studies."""
+    folder = tmp_path_factory.mktemp("page")
+    for stored in RESULTS.glob("amd-epyc*"):
+        shutil.copytree(stored, folder / stored.name, ignore=NO_TRACES)
+    traces = folder / "amd-epyc" / "traces"
+    for name in DEFAULT_CONDITIONS:
+        recipe = make_recipe(find_condition(name), GuestMemory())
+        synthesize(recipe, traces / f"{name}-synthetic.trace", lambda *_: None)
+        captured = captured_trace(name)
+        assert captured
+        shutil.copy(captured, traces / f"{name}-captured.trace")
+    return write_page([folder / "amd-epyc"], folder / "report.html")
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +97,7 @@ def test_the_first_screen_has_the_answer_and_the_picture(browser: Any, page_path
     assert box["y"] + box["height"] < SIZES["desktop"]["height"]
 
 
-@pytest.mark.parametrize("key", SECTIONS)
+@pytest.mark.parametrize("key", [key for key in SECTIONS if key not in ("traces", "origins")])
 def test_hovering_shows_the_numbers_of_the_data(browser: Any, page_path: Path, key: str) -> None:
     page = opened(browser, page_path)
     with page.expect_download() as download:
@@ -113,7 +130,17 @@ def test_a_real_pointer_finds_a_mark(browser: Any, page_path: Path) -> None:
 CONTRAST = """
 () => {
   const channel = (v) => v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4;
-  const light = (c) => { const [r, g, b] = c.match(/[\\d.]+/g).map((v) => channel(v / 255));
+  // What the filter of pictures in the dark makes of a colour: invert, then turn the hue by 180.
+  const turned = ([r, g, b]) => [
+    -0.574 * r + 1.43 * g + 0.144 * b, 0.426 * r + 0.43 * g + 0.144 * b,
+    0.426 * r + 1.43 * g - 0.856 * b].map((v) => Math.min(1, Math.max(0, v)));
+  const seen = (e, c) => {
+    const rgb = c.match(/[\\d.]+/g).slice(0, 3).map((v) => v / 255);
+    const paper = e.closest(".paper"), filter = paper ? getComputedStyle(paper).filter : "none";
+    if (filter === "none") return rgb;
+    const share = Number(filter.match(/^invert\\(([\\d.]+)\\) hue-rotate\\(180deg\\)$/)[1]);
+    return turned(rgb.map((v) => v * (1 - share) + (1 - v) * share)); };
+  const light = (e, c) => { const [r, g, b] = seen(e, c).map(channel);
     return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
   const ground = (e) => { for (; e; e = e.parentElement) {
     const c = getComputedStyle(e).backgroundColor;
@@ -125,7 +152,7 @@ CONTRAST = """
     if (!text || !e.getClientRects().length) continue;
     const style = getComputedStyle(e), inside = e.closest("svg");
     if (inside && inside.closest("#density") && !e.closest("[id*=xtick], [id*=ytick]")) continue;
-    const a = light(inside ? style.fill : style.color), b = light(ground(e));
+    const a = light(e, inside ? style.fill : style.color), b = light(e, ground(e));
     found.push([text.slice(0, 40), (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05)]);
   }
   return found;
@@ -171,7 +198,7 @@ def test_several_results_are_aligned(browser: Any, tmp_path: Path) -> None:
 
 def test_names_stay_text(browser: Any, tmp_path: Path) -> None:
     folder = tmp_path / "<b>results</b>"
-    shutil.copytree(RESULTS / "amd-epyc", folder, ignore=shutil.ignore_patterns("traces"))
+    shutil.copytree(RESULTS / "amd-epyc", folder, ignore=NO_TRACES)
     evil = "<img src=x onerror=alert(1)></script><b>&amp;"
     for name in ("speedups.csv", "snapshots.csv"):
         text = (folder / name).read_text()

@@ -1,6 +1,7 @@
 """``dirtyscan study``: measure over a range of maps, of sizes, or of compilers."""
 
 import argparse
+import json
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +13,8 @@ from rich.text import Text
 
 from harness.commands.measure import measure, print_end
 from harness.commands.options import positive, results_folder, share
+from harness.machine.environment import ENVIRONMENT, describe_environment
+from harness.machine.state import Watch
 from harness.measurement.lineup import rust_obstacle
 from harness.measurement.plan import Plan
 from harness.measurement.preparation import prepare
@@ -132,12 +135,18 @@ def run_instructions(options: argparse.Namespace) -> int:
     out, log = console(), console(stderr=True)
     toolchains = [find_toolchain(name) for name in options.toolchain] or [default_toolchain()]
 
+    sentences: list[str] = []
+
     def left_out(sentence: str) -> None:
+        sentences.append(sentence)
         log.print(f"left out: {sentence}", soft_wrap=True)
 
+    watch = Watch()
     with tempfile.TemporaryDirectory(prefix="dirtyscan-") as scratch, StepProgress(log) as steps:
         found = study_instructions(options.variant, toolchains, Path(scratch), steps, left_out)
     path = results_folder(options.output) / "instructions.csv"
+    environment = describe_environment(toolchains, {"left_out": sentences}, watch.stop())
+    write_text(path.with_name(ENVIRONMENT), json.dumps(environment, indent=1) + "\n")
     write_text(path, str(found.to_csv(index=False, float_format="%.6g")))
     _print(QUESTION, summarize(found), out)
     out.print(f"table: {path}", soft_wrap=True)

@@ -1,6 +1,6 @@
 """History: the speedups of many stored results, in the order in which they were measured."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -39,7 +39,7 @@ def _read(folder: Path) -> pd.DataFrame:
     rows = rows[~rows["noise_floor"] & (rows["paid_in"] == "")].copy()
     environment = read_environment(folder)
     versions = {made["name"]: made["version"] for made in environment["toolchains"]}
-    rows["date"] = _date(folder, environment)
+    rows["date"] = measured_at(folder, environment)
     rows["git_commit"] = environment.get("git_commit", "unknown")
     rows["cpu"] = environment["cpu"]["model"]
     rows["compiler"] = rows["toolchain"].map(versions).fillna("")
@@ -47,8 +47,12 @@ def _read(folder: Path) -> pd.DataFrame:
     return rows[list(_COLUMNS)]
 
 
-def _date(folder: Path, environment: dict[str, Any]) -> datetime:
-    """Return when a result was measured: results of earlier versions say so in pyperf's file."""
+def measured_at(folder: Path, environment: Mapping[str, Any]) -> datetime:
+    """Return when a result was measured (UTC); those of earlier versions say so in pyperf's file.
+
+    Raises:
+        BadInput: neither says so, or pyperf's cannot be read.
+    """
     try:
         if "date" in environment:
             return datetime.fromisoformat(str(environment["date"])).replace(tzinfo=None)

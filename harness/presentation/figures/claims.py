@@ -7,7 +7,15 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from harness.presentation.figures.scale import plain_log_axis
-from harness.presentation.figures.style import BLACK, BLUE, CLAIM, GREY, add_legend, house_style
+from harness.presentation.figures.style import (
+    BLACK,
+    BLUE,
+    CLAIM,
+    GREY,
+    add_legend,
+    house_style,
+    mark,
+)
 
 _OPEN = 1.6
 """How far a range without an upper end is drawn beyond everything else, as a factor."""
@@ -30,8 +38,9 @@ def draw_claims(rows: pd.DataFrame) -> Figure:
                 axes.plot(span, [-place, -place], color=GREY, linewidth=4, alpha=0.6,
                           solid_capstyle="butt")  # fmt: skip
             reach = [[row["speedup"] - row["speedup_low"]], [row["speedup_high"] - row["speedup"]]]
-            axes.errorbar(row["speedup"], -place, xerr=reach, color=BLUE, marker="o", markersize=5,
-                          capsize=3, linewidth=1.2)  # fmt: skip
+            drawn = axes.errorbar(row["speedup"], -place, xerr=reach, color=BLUE, marker="o",
+                                  markersize=5, capsize=3, linewidth=1.2)  # fmt: skip
+            mark(drawn.lines[0], [rows.index[place]])
         axes.set_xscale("log")
         lows = rows[["claimed_low", "speedup_low", "captured_low"]].to_numpy()
         axes.set_xlim(float(np.nanmin(lows)) / _OPEN, most)

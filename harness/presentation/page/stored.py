@@ -8,12 +8,12 @@ from typing import Any
 import pandas as pd
 
 from harness.machine.environment import ENVIRONMENT, read_environment
-from harness.statistics.history import read_history
+from harness.statistics.history import measured_at, read_history
 from harness.statistics.results import SNAPSHOTS, SPEEDUPS, read_table
 from workloads.errors import BadInput
 from workloads.trace import ORIGINS, Trace, open_trace
 
-STUDIES = ("density", "size", "toolchains", "tick", "instructions")
+STUDIES = ("density", "size", "toolchains", "tick", "instructions", "claims")
 VARIANTS = "variants"
 """How the folder of a run with every variant ends."""
 
@@ -32,6 +32,8 @@ class Stored:
     """``speedups.csv`` of a run with every variant, if there is one."""
     studies: Mapping[str, pd.DataFrame]
     """The tables of the studies that there are, by name."""
+    provenance: Mapping[str, str]
+    """When a study, or the run with every variant, was measured, and of which commit."""
 
 
 def read_stored(folder: Path) -> Stored:
@@ -46,11 +48,14 @@ def read_stored(folder: Path) -> Stored:
     traces = [open_trace(path) for path in sorted((folder / "traces").glob("*.trace"))]
     traces.sort(key=lambda trace: (trace.source.name, ORIGINS.index(trace.source.origin)))
     studies = {}
+    provenance = {"": _provenance(folder)}
     for name in STUDIES:
         path = _beside(folder, name) / f"{name}.csv"
         if path.exists():
             studies[name] = _read(path)
+            provenance[name] = _provenance(path.parent)
     variants = _beside(folder, VARIANTS)
+    provenance[VARIANTS] = _provenance(variants)
     return Stored(
         name=folder.resolve().name,
         speedups=read_table(folder, SPEEDUPS),
@@ -60,7 +65,19 @@ def read_stored(folder: Path) -> Stored:
         traces=tuple(traces),
         variants=read_table(variants, SPEEDUPS) if (variants / SPEEDUPS).exists() else None,
         studies=studies,
+        provenance=provenance,
     )
+
+
+def _provenance(folder: Path) -> str:
+    if not (folder / ENVIRONMENT).exists():
+        return ""
+    environment = read_environment(folder)
+    commit = f"commit {environment['git_commit']}, {environment['cpu']['model']}"
+    try:
+        return f"{measured_at(folder, environment):%Y-%m-%d %H:%M} UTC, {commit}"
+    except BadInput:  # of earlier versions, which did not say when
+        return commit
 
 
 def _beside(folder: Path, study: str) -> Path:
