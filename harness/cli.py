@@ -4,7 +4,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from harness import __version__
 from harness.commands import bench, claims, doctor, gate, history, report, study, trace, variants
@@ -30,7 +30,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 class _Parser(argparse.ArgumentParser):
-    """Says what is wrong with the options in one sentence, without the usage before it."""
+    """Takes names before and after options, and says what is wrong with them in one sentence."""
+
+    _is_simple = True
+
+    def add_subparsers(self, **options: Any) -> Any:
+        """Add commands, behind which the rest of the line is theirs."""
+        self._is_simple = False
+        return super().add_subparsers(**options)
+
+    def parse_known_args(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
+    ) -> tuple[argparse.Namespace, list[str]]:
+        """Parse as argparse does, which by itself takes ``--budget 5 NAME`` for a mistake."""
+        if not self._is_simple:
+            return super().parse_known_args(args, namespace)
+        self._is_simple = False  # it calls this method again
+        try:
+            return self.parse_known_intermixed_args(args, namespace)
+        finally:
+            self._is_simple = True
 
     def error(self, message: str) -> NoReturn:
         self.exit(BAD_INPUT, f"dirtyscan: {message}; see '{self.prog} --help'.\n")

@@ -158,3 +158,9 @@ def test_a_pair_without_a_claim_has_none() -> None:
     assert find_claim("count", "page_by_page", "multi_page", "cond1")
     assert find_claim("count", "page_by_page", "page_by_page", "cond1") is None
     assert find_claim("count", "page_by_page", "multi_page", None) is None
+
+
+def test_names_may_follow_options(dirtyscan: Run) -> None:
+    said = dirtyscan("claims", "run", "--budget", "5", "no-such-claim")
+    assert (said.returncode, said.stdout) == (2, "")
+    assert "no-such-claim" in said.stderr

@@ -191,7 +191,7 @@ def test_what_is_recommended_exists_and_is_of_its_representation() -> None:
             assert len(kinds) == 1
 
 
-@pytest.mark.parametrize("name", BOUNDS)
+@pytest.mark.parametrize("name", sorted(BOUNDS))
 def test_a_bound_reads_and_says_that_it_counts_nothing(name: str) -> None:
     bound = load(name)
     assert bound.description.bound
