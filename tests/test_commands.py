@@ -1,7 +1,6 @@
 """Commands that other tests do not run, and what the documentation says of them."""
 
 import re
-import shlex
 from pathlib import Path
 
 import pandas as pd
@@ -10,7 +9,6 @@ import pytest
 from tests.conftest import Run
 
 ROOT = Path(__file__).parent.parent
-DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
 def test_doctor_says_what_it_sees(dirtyscan: Run) -> None:
@@ -64,24 +62,6 @@ def test_the_memory_of_a_trace_is_drawn(dirtyscan: Run, tmp_path: Path) -> None:
     done = dirtyscan("trace", "plot", "traces/cond4.trace")
     assert done.stdout.split() == ["plots/trace-cond4.png", "plots/trace-cond4.svg"]
     assert (tmp_path / "plots/trace-cond4.png").stat().st_size > 5000
-
-
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
-def test_links_lead_somewhere(document: Path) -> None:
-    for target in re.findall(r"\]\((?!https?:)([^)#]+)", document.read_text(encoding="utf-8")):
-        assert (document.parent / target).exists(), target
-
-
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
-def test_commands_in_documents_have_options_that_exist(document: Path, dirtyscan: Run) -> None:
-    text = document.read_text(encoding="utf-8").replace("\\|", "|")
-    for command in set(re.findall(r"`(?:\.venv/bin/)?dirtyscan ([^`]+)`", text)):
-        words = shlex.split(command)
-        names = [w for w in words[: 2 if words[0] in ("trace", "study") else 1] if w.islower()]
-        said = dirtyscan(*names, "--help")
-        assert said.returncode == 0, command
-        for option in (word.partition("=")[0] for word in words if word.startswith("--")):
-            assert option in said.stdout, command
 
 
 @pytest.mark.parametrize("machine", ["intel-xeon-processor", "amd-epyc"])

@@ -1,0 +1,71 @@
+"""What a terminal shows: 80 columns, colour unless it is refused, and none where none is read."""
+
+import os
+import pty
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+RESULTS = Path(__file__).parent.parent / "results"
+COMMANDS = {
+    "report": ["report", str(RESULTS / "amd-epyc")],
+    "two reports": ["report", str(RESULTS / "amd-epyc"), str(RESULTS / "intel-xeon-processor")],
+    "every variant": ["report", str(RESULTS / "amd-epyc-variants")],
+    "variants": ["variants"],
+    "claims": ["claims"],
+    "parameters": ["trace", "parameters", "cond3"],
+    "doctor": ["doctor"],
+}  # fmt: skip
+COLOUR = re.compile(r"\x1b\[[\d;]*3[0-9]m")
+CONTROL = re.compile(r"\x1b\[[\d;?]*[A-Za-z]")
+
+
+def on_terminal(arguments: list[str], folder: Path, **environment: str) -> str:
+    """Run a command on a terminal of 80 columns and return what it was sent."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "harness", *arguments], cwd=folder, stdin=theirs, stdout=theirs,
+        stderr=theirs, env={**os.environ, "TERM": "xterm-256color", "COLUMNS": "80", **environment},
+    )  # fmt: skip
+    os.close(theirs)
+    sent = b""
+    while True:
+        try:
+            part = os.read(ours, 65536)
+        except OSError:  # Linux' way to say that the other side is closed
+            break
+        if not part:
+            break
+        sent += part
+    os.close(ours)
+    assert process.wait() == 0
+    return sent.decode().replace("\r\n", "\n")
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_lines_fit_a_terminal(name: str, tmp_path: Path) -> None:
+    shown = CONTROL.sub("", on_terminal(COMMANDS[name], tmp_path))
+    longest = max(shown.splitlines(), key=len)
+    assert len(longest) <= 80, longest
+
+
+def test_disagreement_is_marked_in_colour_unless_refused(tmp_path: Path) -> None:
+    shown = on_terminal(COMMANDS["report"], tmp_path)
+    weaker = [line for line in shown.splitlines() if "weaker" in line]
+    assert weaker
+    assert all(COLOUR.search(line) for line in weaker)
+    refused = on_terminal(COMMANDS["report"], tmp_path, NO_COLOR="1")
+    assert "weaker" in refused
+    assert not COLOUR.search(refused)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_no_control_characters_in_a_pipe(name: str, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "harness", *COMMANDS[name]], cwd=tmp_path, capture_output=True,
+        text=True, check=True, env={**os.environ, "TERM": "xterm-256color"},
+    )  # fmt: skip
+    assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f]", done.stdout + done.stderr)
