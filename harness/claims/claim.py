@@ -20,7 +20,7 @@ NEAR = 1.25
 """A single figure is taken as a range of a quarter either way: it was measured elsewhere."""
 
 _REQUIRED = {"name", "source", "date", "operation", "original", "variant", "note"}
-_WORKLOAD = {"conditions", "trace", "density", "mean_run", "run", "guest_memory"}
+_WORKLOAD = {"conditions", "trace", "density", "mean_run", "run", "guest_memory", "scaled_to"}
 _FIGURES = {"low", "high", "figure"}
 
 
@@ -43,7 +43,9 @@ class Claim:
     runs: RandomRuns | None = None
     """The random maps that it is about, if it is not about conditions or a trace."""
     guest_memory: int = 0
-    """In bytes, of the random maps."""
+    """In bytes, of the random maps that it is about."""
+    scaled_to: int = 0
+    """In bytes, of those that are measured in their place; the same unless they take too long."""
 
     @property
     def claimed(self) -> str:
@@ -87,6 +89,7 @@ def _read(entry: Mapping[str, Any], path: Path) -> Claim:
         low, high = _range(entry)
         runs = _runs(entry)
         memory = parse_size(entry["guest_memory"]) if runs else 0
+        scaled = parse_size(entry["scaled_to"]) if "scaled_to" in entry else memory
     except BadInput as error:
         raise BadInput(f"{where}: {error}") from None
     except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -102,6 +105,7 @@ def _read(entry: Mapping[str, Any], path: Path) -> Claim:
         trace=str(entry.get("trace", "")),
         runs=runs,
         guest_memory=memory,
+        scaled_to=scaled,
     )
 
 

@@ -14,8 +14,6 @@ from workloads.random_runs import RandomRuns, random_pages, write_random_runs
 from workloads.synthesis import DEFAULT_SEED, Report
 from workloads.units import format_size
 
-LARGEST = 2**37
-"""Guest memory in bytes that claims about larger guests are scaled down to, to stay below 8 GB."""
 SNAPSHOTS = 2
 _ROUNDS = 3
 
@@ -71,13 +69,18 @@ def group_claims(claims: Sequence[Claim]) -> list[Group]:
     return [Group(*key, tuple(found)) for key, found in groups.items()]
 
 
-def request_group(group: Group, folder: Path, precision: float, report: Report) -> Request:
+def request_group(
+    group: Group, folder: Path, unscaled: bool, precision: float, report: Report
+) -> Request:
     """Write the random maps of ``group`` into ``folder`` and say what is measured.
 
     The letter's conditions are measured too, to say how the same pairs fare on captured traces.
+
+    Args:
+        unscaled: whether maps are of the guests that claims are about, however large.
     """
     paths = {}
-    maps = {(claim.runs, measured_memory(claim)) for claim in group.claims if claim.runs}
+    maps = {(claim.runs, measured_memory(claim, unscaled)) for claim in group.claims if claim.runs}
     for done, (runs, size) in enumerate(sorted(maps, key=lambda key: (key[1], str(key))), start=1):
         path = folder / f"{size}-{runs.name}.trace"
         memory = GuestMemory(size)
@@ -100,29 +103,33 @@ def request_group(group: Group, folder: Path, precision: float, report: Report) 
         operation=group.operation,
         original=group.original,
         rounds=_ROUNDS,
+        # What chance alone does is in the intervals; the original's time is better spent on them.
+        noise_floor=False,
+        one_cpu=True,
     )
 
 
-def measured_memory(claim: Claim) -> int:
+def measured_memory(claim: Claim, unscaled: bool) -> int:
     """Return the guest memory in bytes that the random maps of ``claim`` are made for."""
-    return min(claim.guest_memory, LARGEST)
+    return claim.guest_memory if unscaled else claim.scaled_to
 
 
-def settle(group: Group, rows: pd.DataFrame) -> list[Settled]:
+def settle(group: Group, rows: pd.DataFrame, unscaled: bool) -> list[Settled]:
     """Judge the claims of ``group`` by the rows of its run, as far as they were measured."""
     rows = rows[~rows["noise_floor"]]
     settled = []
     for claim in group.claims:
         of_pair = rows[rows["variant"] == Path(claim.variant).stem]
-        settled += [_settle(claim, row, of_pair) for row in _rows_of(claim, of_pair)]
+        chosen = _rows_of(claim, of_pair, unscaled)
+        settled += [_settle(claim, row, of_pair, unscaled) for row in chosen]
     return settled
 
 
-def _rows_of(claim: Claim, rows: pd.DataFrame) -> list[dict[str, object]]:
+def _rows_of(claim: Claim, rows: pd.DataFrame, unscaled: bool) -> list[dict[str, object]]:
     if claim.runs:
         chosen = rows[
             (rows["condition"] == claim.runs.name)
-            & (rows["guest_memory_bytes"] == measured_memory(claim))
+            & (rows["guest_memory_bytes"] == measured_memory(claim, unscaled))
         ]
     elif claim.trace:
         chosen = rows[rows["origin"] == "imported"]
@@ -131,7 +138,7 @@ def _rows_of(claim: Claim, rows: pd.DataFrame) -> list[dict[str, object]]:
     return [{str(key): value for key, value in row.items()} for row in chosen.to_dict("records")]
 
 
-def _settle(claim: Claim, row: dict[str, object], rows: pd.DataFrame) -> Settled:
+def _settle(claim: Claim, row: dict[str, object], rows: pd.DataFrame, unscaled: bool) -> Settled:
     captured = rows[(rows["origin"] == "captured") & rows["condition"].isin(DEFAULT_CONDITIONS)]
     speedup, low, high, original, variant = (
         float(str(row[name]))
@@ -159,7 +166,7 @@ def _settle(claim: Claim, row: dict[str, object], rows: pd.DataFrame) -> Settled
         original_seconds=original,
         variant_seconds=variant,
         toolchain=str(row["toolchain"]),
-        scaled=_scaled(claim),
+        scaled=_scaled(claim, measured_memory(claim, unscaled)),
         note=claim.note,
     )
 
@@ -173,12 +180,11 @@ def _workload(runs: RandomRuns) -> str:
     return f"{density} in runs {'of ' if runs.fixed else 'of ~'}{runs.mean_run:g}"
 
 
-def _scaled(claim: Claim) -> str:
-    if claim.guest_memory <= LARGEST:
+def _scaled(claim: Claim, measured: int) -> str:
+    if claim.guest_memory == measured:
         return ""
-    factor = claim.guest_memory / LARGEST
-    sizes = f"{format_size(claim.guest_memory)} scaled down {factor:.0f} times to"
     return (
-        f"{sizes} {format_size(LARGEST)}: the time of both goes with the pages, and both take "
-        "longer than reading the bitmap from memory"
+        f"{format_size(claim.guest_memory)} scaled down {claim.guest_memory / measured:.0f} times "
+        f"to {format_size(measured)} with the same density and runs: the time of both goes with "
+        "the pages"
     )

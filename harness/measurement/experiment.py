@@ -22,6 +22,11 @@ from workloads.processes import describe_status
 
 # How long a measuring process may take before a variant in it is said to hang.
 LIMIT, LIMIT_BUDGETS = 60.0, 3.0
+# glibc takes large blocks from the kernel until some have been freed, and afterwards from memory
+# that it kept; which of the two a variant that allocates meets would depend on what was called
+# before it. At a fixed threshold each call gets fresh memory, as in a hypervisor, which allocates
+# once in a round, and as at any size above glibc's largest threshold of 32 MiB.
+ALLOCATOR = {"MALLOC_MMAP_THRESHOLD_": str(128 * 1024)}
 
 Pair = tuple[str, int]
 """A comparison: the key of a trace, and the lane of a variant (or of the noise floor)."""
@@ -141,6 +146,7 @@ class Experiment:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
+            env={**os.environ, **ALLOCATOR},
             start_new_session=True,
         ) as worker:
             try:

@@ -50,14 +50,16 @@ def line_up(
     compared_with: str,
     toolchains: Sequence[Toolchain],
     base: Path,
+    noise_floor: bool = True,
 ) -> LineUp:
-    """Compile the variants ``names``, each toolchain's with its original and its noise floor.
+    """Compile the variants ``names``, each toolchain's with its original.
 
     Args:
         names: of variants and peers, paths of files, and ``all``, ``recommended`` and ``peers``,
             which stand for several.
         compared_with: the variant that is the original.
         base: where the libraries are copied to, so that a resumed run has the very same code.
+        noise_floor: whether each toolchain's original takes part a second time.
 
     Raises:
         BadInput: a variant does not exist or does not compile; or one that was named cannot run
@@ -69,7 +71,7 @@ def line_up(
     left_out: list[str] = []
     for toolchain in toolchains:
         first = len(lanes)
-        for variant in (original, *choice.variants, original):
+        for variant in (original, *choice.variants, *([original] if noise_floor else [])):
             if variant.is_rust and (missing := rust_obstacle()):
                 _leave_out(variant.name, missing, choice, left_out)
                 continue

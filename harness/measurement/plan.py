@@ -86,6 +86,8 @@ class Plan:
     """Of the orders in which variants are called."""
     processes: int = MIN_PROCESSES
     """At least so many measure each trace, unless time runs out."""
+    one_cpu: bool = False
+    """Whether all of them stay on the same CPU."""
 
     def to_json(self) -> str:
         """Return the plan as JSON text."""

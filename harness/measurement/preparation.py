@@ -56,6 +56,14 @@ class Request:
     """The variant that the others are compared with; the operation's own if empty."""
     processes: int = MIN_PROCESSES
     """At least so many measure each trace."""
+    noise_floor: bool = True
+    """Whether the original is measured against itself too."""
+    one_cpu: bool = False
+    """Whether all processes stay on the same CPU.
+
+    For variants that allocate: on one CPU of a virtual machine fresh memory was seen to cost half
+    as much again as on the other, and then speedups depend on where a process happens to run.
+    """
 
 
 MakeLineUp = Callable[[Sequence[Toolchain], Path], LineUp]
@@ -88,7 +96,8 @@ def prepare(
         lineup = make_lineup(toolchains, base)
     else:
         original = request.original or operation.original
-        lineup = line_up(request.variants, operation.name, original, toolchains, base)
+        names, floor = request.variants, request.noise_floor
+        lineup = line_up(names, operation.name, original, toolchains, base, floor)
     stopwatch = keep_library(build_stopwatch(toolchains[0]), base, "stopwatch")
     trial = keep_library(build_trial(toolchains[0]), base, "trial")
     made = [
@@ -114,6 +123,7 @@ def prepare(
         precision=request.precision,
         seed=request.seed,
         processes=request.processes,
+        one_cpu=request.one_cpu,
     )
 
 

@@ -26,6 +26,7 @@ map again, which a migration never does.
 """
 
 import itertools
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -108,6 +109,8 @@ class Worker:
         Lanes that have failed are NaN in what it returns.
         """
         plan = self._plan
+        if plan.one_cpu:
+            os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
         self._load_callees()
         self._parse("--loops=1", f"--values={plan.rounds}", f"--warmups={plan.warmups}")
         elapsed = {}
