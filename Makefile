@@ -23,7 +23,7 @@ reference: $(READY)
 
 # The studies, each into a folder of this machine's CPU (instructions needs valgrind, operations rustc).
 studies: $(READY)
-	for study in density size toolchains tick instructions operations; do \
+	for study in density size toolchains tick assumptions instructions operations; do \
 		plots=$$([ $$study = operations ] || echo --plots "results/{cpu}-$$study/plots"); \
 		$(BIN)/dirtyscan study $$study --output "results/{cpu}-$$study" $$plots || exit; \
 	done
@@ -42,7 +42,7 @@ gate: $(READY)
 	$(BIN)/dirtyscan gate --against "$(BASE)" --instructions --requirements $(OPTIONS)
 
 test: $(READY)
-	$(BIN)/python -m pytest --numprocesses auto
+	$(BIN)/python -m pytest --numprocesses auto --dist worksteal
 
 lint: $(READY)
 	$(BIN)/ruff check .

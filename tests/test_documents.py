@@ -20,13 +20,12 @@ DOCUMENTS = [*GUIDES, ROOT / "CHANGELOG.md"]
 
 # What makes a command short enough for a test, by how it starts; the longest start counts.
 SHORT = {
-    "bench": "--quick --budget 5 --precision 50%",
-    "bench --guest-memory": "--quick --budget 5 --precision 50% --condition cond1",
+    "bench": "--quick --budget 5 --precision 50% --condition cond1",
+    "bench --trace": "--quick --budget 5 --precision 50%",
     "bench --variant all": "--quick --budget 60 --precision 50% --condition cond1",
     "study": "--budget 20 --precision 50%",
     "study size": "--budget 20 --precision 50% --guest-memory 64MiB --guest-memory 512MiB",
     "study instructions": "--variant multi_page",
-    "study operations": "--budget 20 --operation next",
     "claims run": "--budget 5",
 }
 LONG_NUMBER = re.compile(r"--(calibrate|against-sequential) \d+")
@@ -37,9 +36,22 @@ MEANT = {
     "OPERATION": "ranges", "results/A": "results/amd-epyc", "results/B": "results/amd-epyc-gate",
 }  # fmt: skip
 # Commands that other tests run: captures (test_capture.py), gates (test_gate.py, where a repository
-# is made for them), and the calibration of the gate, a round of which takes more than a minute.
+# is made for them), whole studies (test_studies.py), and the calibration of the gate, a round of
+# which takes more than a minute.
 ELSEWHERE = ("trace capture", "gate", "doctor --gate", "bench --resume", "trace import stream FILE",
              "trace import kvm-log FILE", "trace import page-list FILE")  # fmt: skip
+STUDIES = {
+    f"study {name}"
+    for name in (
+        "density",
+        "size",
+        "toolchains",
+        "instructions",
+        "tick",
+        "assumptions",
+        "operations",
+    )
+}
 NAMED_ONLY = ("trace info", "trace compare", "trace plot", "history")
 RAN: set[str] = set()
 
@@ -137,7 +149,9 @@ def test_commands_run(document: Path, desk: Path) -> None:
         command = line.removeprefix(".venv/bin/").removeprefix("dirtyscan ")
         if line.startswith("printf "):
             subprocess.run(line, shell=True, cwd=desk, check=True)
-        elif command in commands and not command.startswith(ELSEWHERE) and not obstacle(command):
+        elif command.startswith(ELSEWHERE) or command in STUDIES:
+            continue
+        elif command in commands and not obstacle(command):
             run_once(make_short(command), desk)
 
 

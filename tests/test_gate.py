@@ -234,7 +234,7 @@ def test_a_reference_is_made_kept_and_guarded(dirtyscan: Run, tmp_path: Path) ->
         table = f'[tool.dirtyscan.gate]\nvariants = ["multi_page"]\nrequirements = ["{text}"]\n'
         settings.write_text(table)
 
-    make = ["gate", "--update", "--baseline", "kept", *FAST]
+    make = ["gate", "--update", "--baseline", "kept", "--condition", "cond1", "--budget", "5"]
     require("cond1 multi_page >= 900")
     done = dirtyscan(*make)
     assert done.returncode == 2

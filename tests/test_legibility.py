@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
+from harness.presentation.figures.assumptions import draw_assumptions
 from harness.presentation.figures.claims import draw_claims
 from harness.presentation.figures.comparison import draw_comparison
 from harness.presentation.figures.density import draw_density
@@ -220,6 +221,10 @@ PICTURES: dict[str, Callable[[], Figure]] = {
     "instructions, sixty": lambda: draw_instructions(SIXTY),
     "claims, one": lambda: draw_claims(claims(ONE)),
     "claims, sixty": lambda: draw_claims(claims(SIXTY)),
+    "assumptions, one": lambda: draw_assumptions(ONE.assign(assumption="a thing in other words")),
+    "assumptions, sixty": lambda: draw_assumptions(
+        speedups(30, 1, 1).assign(condition="cond1", assumption="a thing in many other words")
+    ),
     "history, one": lambda: draw_history(history(ONE, 1)),
     "history, sixty": lambda: draw_history(history(SIXTY, 60)),
     "history of the references": lambda: draw_history(

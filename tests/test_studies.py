@@ -107,13 +107,14 @@ def test_what_valgrind_cannot_run_is_said() -> None:
     assert not isinstance(found, str) or "instructions" in found
 
 
-@pytest.mark.parametrize("study", ["density", "size", "toolchains", "tick"])
+@pytest.mark.parametrize("study", ["density", "size", "toolchains", "tick", "assumptions"])
 def test_a_study_makes_its_table_and_picture(study: str, dirtyscan: Run, tmp_path: Path) -> None:
     small = {
         "density": ["--guest-memory", "1MiB", "--variant", "word_sum"],
         "size": ["--guest-memory", "1MiB", "--guest-memory", "4MiB", "--variant", "word_sum"],
         "toolchains": ["--toolchain", "cc-era", "--toolchain", "cc-distro"],
         "tick": ["--guest-memory", "1MiB", "--guest-memory", "4MiB"],
+        "assumptions": ["--guest-memory", "64MiB"],
     }[study]
     options = [*small, "--budget", "5", "--precision", "50%", "--output", "out"]
     done = dirtyscan("study", study, *options)
@@ -131,6 +132,12 @@ def test_a_study_makes_its_table_and_picture(study: str, dirtyscan: Run, tmp_pat
     if study == "toolchains":
         first = table[table["toolchain"] == "cc-era"]["original_against_first"]
         assert first.to_numpy() == pytest.approx(1)
+    if study == "assumptions":
+        assert table["condition"].value_counts().to_dict() == {
+            "cond1": 7, "cond2": 8, "cond3": 8, "cond4": 8,
+        }  # fmt: skip
+        everywhere = table[table["assumption"] == "alternating over all of memory"]
+        assert everywhere["speedup"].item() < table["speedup"].median()
     if study == "tick":
         designs = {"byte_map", "bitmap", "counted_bitmap", "two_level"}
         assert set(table["variant"]) == designs

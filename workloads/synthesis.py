@@ -102,12 +102,13 @@ def check_names(settings: Mapping[str, Mapping[str, Value]]) -> None:
 
 
 def synthesize(
-    recipe: Recipe, path: Path, report: Report = lambda _name, _done, _of: None
+    recipe: Recipe, path: Path, report: Report = lambda _name, _done, _of: None, name: str = ""
 ) -> Trace:
     """Make the trace of ``recipe`` and write it to ``path``.
 
     Args:
         report: is told the condition's name, the ticks that are done, and those there can be.
+        name: how the trace is called, if it is not to stand for the condition.
 
     Raises:
         BadInput: the file cannot be written.
@@ -117,14 +118,15 @@ def synthesize(
         **record(recipe.guest),
         **record(recipe.precopy),
     }
-    name = recipe.condition.name
-    source = Source(name, "synthetic", recipe.memory, name, parameters)
+    condition = recipe.condition.name
+    stands_for = None if name else condition
+    source = Source(name or condition, "synthetic", recipe.memory, stands_for, parameters)
     guest = recipe.condition.guest(recipe.memory, recipe.guest, recipe.seed)
 
     def snapshots() -> Iterator[Snapshot]:
         ticks = migrate(guest, recipe.memory.page_size, recipe.precopy)
         for done, snapshot in enumerate(ticks, start=1):
             yield snapshot
-            report(name, done, recipe.precopy.max_ticks)
+            report(condition, done, recipe.precopy.max_ticks)
 
     return write_trace(path, source, snapshots())

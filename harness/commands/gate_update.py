@@ -51,8 +51,6 @@ def update(options: argparse.Namespace, settings: Settings, tellers: Tellers, ou
     check_not_lowered(old, settings.requirements, options.lower_requirements)
     names = tuple(options.toolchain) or settings.toolchains or (default_toolchain().name,)
     toolchains = [find_toolchain(name) for name in names]
-    with tellers.steps() as report:
-        instructions, _ = count_built_in(names, report)
     request = make_request(
         "count", find_conditions(options.condition), PRECISION, PROCESSES, options.seed,
         settings.variants, names,
@@ -66,6 +64,8 @@ def update(options: argparse.Namespace, settings: Settings, tellers: Tellers, ou
         with tellers.measuring() as follow:
             outcome = Experiment(plan, folder, options.budget * 2, follow).run()
         check_still_met(settings.requirements, plan, outcome)
+        with tellers.steps() as report:
+            instructions, _ = count_built_in(names, report)
         layout = describe_layout(plan, outcome)
         environment = describe_environment(toolchains, layout, watch.stop())
         write_results(folder.path, plan, folder.unfinished, outcome, environment)

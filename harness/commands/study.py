@@ -28,6 +28,7 @@ from harness.presentation.progress import StepProgress
 from harness.presentation.table import console
 from harness.statistics.results import SPEEDUPS, read_table
 from harness.studies import operations
+from harness.studies.assumptions import ASSUMED
 from harness.studies.density import DENSITY
 from harness.studies.instructions import QUESTION, study_instructions, summarize
 from harness.studies.size import SIZE
@@ -38,12 +39,14 @@ from workloads.files import write_text
 from workloads.synthesis import DEFAULT_SEED, Report
 from workloads.units import parse_size
 
-STUDIES = {study.name: study for study in (DENSITY, SIZE, TOOLCHAINS, TICK)}
+STUDIES = {study.name: study for study in (DENSITY, SIZE, TOOLCHAINS, TICK, ASSUMED)}
 
 
 def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the command to the command line."""
-    parser = commands.add_parser("study", help="measure over a range of maps, sizes or compilers")
+    parser = commands.add_parser(
+        "study", help="measure over a range of maps, sizes, compilers or guests"
+    )
     actions = parser.add_subparsers(required=True, metavar="STUDY")
     for study in STUDIES.values():
         action = actions.add_parser(study.name, help=study.question, description=study.question)
@@ -55,7 +58,9 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         if study is not TOOLCHAINS:
             action.add_argument(
                 "--guest-memory", action="append", default=[], metavar="SIZE",
-                help="default: 512MiB" if study is DENSITY else "may be given several times",
+                help="default: 512MiB"
+                if study in (DENSITY, ASSUMED)
+                else "may be given several times",
             )  # fmt: skip
         action.add_argument(
             "--precision", type=positive(share, "a share above 0 such as 1%", 0.0), default=0.01,

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pandas as pd
 from matplotlib.figure import Figure
 
+from harness.presentation.figures.assumptions import draw_assumptions
 from harness.presentation.figures.claims import draw_claims
 from harness.presentation.figures.comparison import draw_comparison
 from harness.presentation.figures.density import draw_density
@@ -155,6 +156,19 @@ CONTENTS = (
             (("variant", "variant"), ("condition", "condition"),
              ("instructions_per_page", "instructions a page"),
              ("mispredicted_per_page", "mispredicted a page")), 100,
+        ),
+    ),
+    Entry(
+        "assumptions", "How much the models of the guests decide",
+        "The synthetic traces again, each with one thing about the guest or the link assumed "
+        "differently. Where a mark stays near the dotted line, the answer does not hang on that "
+        "assumption.",
+        "dirtyscan study assumptions", rows_of.study("assumptions"),
+        lambda _, rows: draw_assumptions(rows),
+        ("condition", "assumption", "settings", "variant", *_SPEEDUP),
+        lambda rows: tables.cells(
+            rows, (("condition", "condition"), ("assumption", "assumption"),
+                   ("variant", "variant"), ("speedup", "speedup")),
         ),
     ),
     Entry(

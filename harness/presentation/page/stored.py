@@ -13,7 +13,7 @@ from harness.statistics.results import SNAPSHOTS, SPEEDUPS, read_table
 from workloads.errors import BadInput
 from workloads.trace import ORIGINS, Trace, open_trace
 
-STUDIES = ("density", "size", "toolchains", "tick", "instructions", "claims")
+STUDIES = ("density", "size", "toolchains", "tick", "instructions", "assumptions", "claims")
 VARIANTS = "variants"
 """How the folder of a run with every variant ends."""
 
