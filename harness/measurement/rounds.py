@@ -58,6 +58,26 @@ def _time_peer(stopwatch: Stopwatch, peer: Peer, calls: int) -> tuple[int, int]:
     return time.perf_counter_ns() - start, result
 
 
+def draw_order(
+    originals: Sequence[int], snapshots: int, random: np.random.Generator
+) -> NDArray[np.uint8]:
+    """Draw in which order callees are called on each snapshot.
+
+    Those that are compared with the same original follow each other, so that however many others
+    take part, a pair is as near in time as if it were alone.
+
+    Args:
+        originals: for each callee, a number that stands for what it is compared with.
+
+    Returns:
+        (snapshots, callees), each row a permutation.
+    """
+    kinds, group = np.unique(originals, return_inverse=True)
+    turn = random.random((snapshots, len(kinds)))[:, group]
+    within = random.random((snapshots, len(group)))
+    return np.lexsort((within, turn), axis=1).astype(np.uint8)
+
+
 class Rounds:
     """Rounds on one trace, each measured when it is first asked for."""
 
@@ -67,12 +87,15 @@ class Rounds:
         snapshots: Snapshots,
         callees: Sequence[Callee],
         calls: Sequence[int],
+        originals: Sequence[int],
         random: np.random.Generator,
     ) -> None:
+        """Measure ``callees``; those with the same number in ``originals`` are compared."""
         self._stopwatch = stopwatch
         self._snapshots = snapshots
         self._callees = callees
         self._calls = calls
+        self._originals = originals
         self._random = random
         self._measured: list[Elapsed] = []
         self.results: list[Elapsed] = []
@@ -90,9 +113,9 @@ class Rounds:
         return elapsed * 1e-9 / np.array(self._calls, dtype=np.float64)[:, np.newaxis]
 
     def _measure(self) -> None:
-        snapshots, callees = len(self._snapshots), len(self._callees)
+        snapshots = len(self._snapshots)
         visited = self._random.permutation(snapshots)
-        order = self._random.random((snapshots, callees)).argsort(axis=1).astype(np.uint8)
+        order = draw_order(self._originals, snapshots, self._random)
         given = self._snapshots.in_order(visited)
         found = time_pass(self._stopwatch, given, self._callees, self._calls, order)
         elapsed, results = np.empty_like(found[0]), np.empty_like(found[1])

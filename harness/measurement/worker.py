@@ -4,8 +4,9 @@ How pairing and pyperf fit together. pyperf measures one benchmark after the oth
 worker process; then everything that changes meanwhile (clock frequency, a neighbour, the cache)
 ends up in the ratio of two of them. Here all variants of a trace are timed together: a *round* is a
 pass over the snapshots, and on each snapshot the variants are called one directly after the other,
-in an order drawn anew for each snapshot. What two calls some ten microseconds apart see of the
-machine is nearly the same, so it cancels in their ratio.
+in an order drawn anew for each snapshot; those that are compared with one original follow each
+other. What two calls some ten microseconds apart see of the machine is nearly the same, so it
+cancels in their ratio.
 
 The snapshots too are visited in an order drawn anew for each round. Two that follow each other in
 a migration are nearly alike, and a branch predictor that has just seen the one knows the other; in
@@ -121,7 +122,8 @@ class Worker:
             lanes = [plan.lanes[number] for number in self._numbers]
             lane_calls = [plan.calls(calls, planned, lane) for lane in lanes]
             random = self._random(planned)
-            rounds = Rounds(stopwatch, snapshots, self._callees, lane_calls, random)
+            originals = [lane.original for lane in lanes]
+            rounds = Rounds(stopwatch, snapshots, self._callees, lane_calls, originals, random)
             for place, lane in enumerate(lanes):
                 self._runner.args.loops = lane_calls[place]
                 self._benchmark(planned, lane, _replay(rounds, place))
