@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
+from rich.console import JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
@@ -21,7 +22,7 @@ from harness.measurement.run_folder import RunFolder
 from harness.native.variant import find_variant
 from harness.presentation.figures.claims import draw_claims
 from harness.presentation.figures.style import save
-from harness.presentation.table import STYLES, console, format_number
+from harness.presentation.table import STYLES, console, format_number, format_range
 from harness.statistics.results import SPEEDUPS, read_table
 from workloads.files import write_text
 from workloads.synthesis import Report
@@ -42,7 +43,7 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "--claims", default=str(CLAIMS), metavar="FILE", help="a TOML file of claims of your own"
     )
     parser.add_argument(
-        "--budget", type=positive(float, "a number of seconds above 0", 0.0), default=80.0,
+        "--budget", type=positive(float, "a number of seconds above 0", 0.0), default=70.0,
         metavar="SECONDS", help="for the claims of one original; default: %(default)g",
     )  # fmt: skip
     parser.add_argument(
@@ -118,7 +119,8 @@ def _table(*heads: str) -> Table:
     for head in heads:
         right = head in ("claimed", "measured", "95 %", "captured")
         whole = head in ("claim", "measured", "95 %", "verdict")
-        table.add_column(head, justify="right" if right else "left", no_wrap=whole)
+        justify: JustifyMethod = "right" if right else "left"
+        table.add_column(head, justify=justify, no_wrap=whole, overflow="fold")
     return table
 
 
@@ -136,8 +138,8 @@ def _print_settled(rows: pd.DataFrame) -> None:
     number: Callable[[float], str] = format_number
     for row in rows.to_dict("records"):
         half = (row["speedup_high"] / row["speedup_low"]) ** 0.5 - 1
-        above = row["claimed_high"] == float("inf")
-        claimed = f"{row['claimed_low']:.3g}-{'' if above else format(row['claimed_high'], '.3g')}"
+        low, high = row["claimed_low"], row["claimed_high"]
+        claimed = f"above {low:g}" if high == float("inf") else format_range(low, high)
         captured = row["captured_low"] == row["captured_low"]
         table.add_row(
             row["claim"],
@@ -146,7 +148,7 @@ def _print_settled(rows: pd.DataFrame) -> None:
             number(row["speedup"]),
             f"±{half:.1%}",
             Text(row["verdict"], STYLES.get(row["verdict"], "")),
-            f"{row['captured_low']:.3g}-{row['captured_high']:.3g}" if captured else "",
+            format_range(row["captured_low"], row["captured_high"]) if captured else "",
         )
     console().print(table)
     scaled = dict.fromkeys(rows["scaled"].dropna())

@@ -38,8 +38,8 @@ def format_short(value: float) -> str:
 
 
 def format_range(low: float, high: float) -> str:
-    """Write a range of speedups with three digits, whole numbers as such."""
-    return f"{low:.3g}-{high:.3g}"
+    """Write a range of speedups with two digits, whole numbers as such."""
+    return "-".join(f"{value:.2g}" if value < 100 else f"{value:.0f}" for value in (low, high))
 
 
 def results_table(rows: pd.DataFrame) -> Group:
