@@ -1,6 +1,7 @@
 """Claims and verdicts."""
 
 import dataclasses
+import json
 from pathlib import Path
 
 import pandas as pd
@@ -134,6 +135,8 @@ def test_a_claim_of_ones_own_is_settled_without_code(dirtyscan: Run, tmp_path: P
     assert 0.5 < row["speedup"] < 2
     assert row["captured_low"] <= row["captured_high"]
     assert (tmp_path / "plots/claims.png").stat().st_size > 5000
+    environment = json.loads((tmp_path / "results/claims/environment.json").read_text())
+    assert environment["toolchains"]
 
 
 def test_a_claim_about_a_larger_guest_is_scaled_and_says_so() -> None:

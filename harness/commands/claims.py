@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+import json
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +16,7 @@ from harness.claims.claim import CLAIMS, Claim, find_claims
 from harness.claims.settlement import Group, group_claims, request_group, settle
 from harness.commands.measure import MakePlan, measure, print_end
 from harness.commands.options import positive, results_folder, share
+from harness.machine.environment import ENVIRONMENT
 from harness.measurement.lineup import rust_obstacle
 from harness.measurement.plan import Plan
 from harness.measurement.preparation import prepare
@@ -73,6 +75,7 @@ def _settle_all(claims: tuple[Claim, ...], options: argparse.Namespace) -> int:
     out, log = console(), console(stderr=True)
     output = results_folder(options.output)
     settled: list[dict[str, object]] = []
+    toolchains: dict[str, dict[str, object]] = {}
     status = 0
     for group in group_claims(claims):
         if missing := _obstacle(group):
@@ -86,6 +89,9 @@ def _settle_all(claims: tuple[Claim, ...], options: argparse.Namespace) -> int:
         settled += [dataclasses.asdict(one) for one in found]
         # Written after each group, so that what was measured is there whatever happens next.
         table = pd.DataFrame(settled)
+        toolchains |= {made["name"]: made for made in measured.environment["toolchains"]}
+        environment = {**measured.environment, "toolchains": list(toolchains.values())}
+        write_text(output / ENVIRONMENT, json.dumps(environment, indent=1) + "\n")
         write_text(output / RESULT, str(table.to_csv(index=False, float_format="%.6g")))
         status = max(status, print_end(measured, out, log))
     if settled:

@@ -86,19 +86,21 @@ def read_environment(folder: Path) -> dict[str, Any]:
 
 
 def git_commit() -> str:
-    """Return the commit that dirtyscan runs from, with ``-dirty`` if files differ from it."""
-    folder = Path(__file__).parent
+    """Return the commit that dirtyscan runs from, with ``-dirty`` if its code differs from it."""
+    code = ["harness", "workloads"]
     try:
-        done = subprocess.run(
-            ["git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"],
-            cwd=folder,
-            capture_output=True,
-            text=True,
-            check=True,
-            timeout=10,
-        )
+        commit = _git("rev-parse", "--short=12", "HEAD")
+        changed = _git("status", "--porcelain", "--", *code)
     except (OSError, subprocess.SubprocessError):
         return "unknown"
+    return f"{commit}-dirty" if changed else commit
+
+
+def _git(*arguments: str) -> str:
+    root = Path(__file__).parents[2]
+    done = subprocess.run(
+        ["git", *arguments], cwd=root, capture_output=True, text=True, check=True, timeout=10
+    )
     return done.stdout.strip()
 
 
