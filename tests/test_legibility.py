@@ -235,7 +235,7 @@ PICTURES: dict[str, Callable[[], Figure]] = {
         for name, draw in {
             "density": draw_density, "size": draw_size, "tick": draw_tick,
             "toolchains": draw_toolchains, "instructions": draw_instructions,
-            "claims": draw_claims,
+            "claims": draw_claims, "assumptions": draw_assumptions,
         }.items()
     },
     "speedups of the reference": lambda: draw_speedups(

@@ -30,7 +30,7 @@ QUIET = (
 SIZES = {"desktop": {"width": 1280, "height": 900}, "phone": {"width": 390, "height": 844}}
 SECTIONS = [
     "speedups", "runtime", "traces", "variants", "toolchains", "density", "size", "tick",
-    "instructions", "claims", "origins",
+    "instructions", "assumptions", "claims", "origins",
 ]  # fmt: skip
 
 NEXT_FRAME = "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
