@@ -1,5 +1,6 @@
 """Commands that other tests do not run, and what the documentation says of them."""
 
+import gzip
 import re
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from tests.conftest import Run
 
 ROOT = Path(__file__).parent.parent
+RESULTS = ROOT / "results"
 
 
 def test_doctor_says_what_it_sees(dirtyscan: Run) -> None:
@@ -74,3 +76,12 @@ def test_the_figures_in_the_readme_are_those_of_the_reference(machine: str) -> N
         (found,) = (line for line in lines if figure in line)
         assert found.startswith(f"| {row['condition']}")
         assert row["verdict"] in found
+
+
+def test_committed_results_name_no_place_on_a_machine() -> None:
+    for path in (*RESULTS.glob("*/pyperf.json*"), *RESULTS.glob("**/environment.json")):
+        if path.parent.name == "latest":
+            continue
+        data = path.read_bytes()
+        text = (gzip.decompress(data) if path.suffix == ".gz" else data).decode()
+        assert not re.search(r'"hostname"|/(root|home|Users)/', text), path

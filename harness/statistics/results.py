@@ -21,7 +21,7 @@ from workloads.files import write_text
 from workloads.trace import Trace, open_trace
 
 SPEEDUPS, SNAPSHOTS, PROCESSES = "speedups.csv", "snapshots.csv", "processes.csv"
-_PRIVATE = ("hostname", "python_executable")
+_PRIVATE = ("hostname", "python_executable", "python_config_args")
 PYPERF = "pyperf.json"
 
 
