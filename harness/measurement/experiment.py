@@ -14,6 +14,7 @@ from harness.measurement.plan import Plan
 from harness.measurement.run_folder import RunFolder
 from harness.measurement.samples import Samples, failures_path, place_path, read_samples
 from harness.measurement.worker import BAD_INPUT, FAILED
+from harness.native.operation import find_operation
 from harness.native.stopwatch import read_place
 from harness.statistics.interval import Interval, confidence_interval, process_log_speedup
 from harness.trial.failure import Failure, add_failures, read_failures
@@ -140,13 +141,14 @@ class Experiment:
         arguments = [str(os.getpid()), *places, str(index), *keys]
         command = [sys.executable, "-m", "harness.measurement.worker", *arguments]
         place_path(self._folder.samples).unlink(missing_ok=True)
+        allocates = find_operation(self._plan.operation).allocates
         # A session of its own, so that Ctrl-C reaches this process alone, which then ends that one.
         with subprocess.Popen(
             command,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
-            env={**os.environ, **ALLOCATOR},
+            env={**os.environ, **(ALLOCATOR if allocates else {})},
             start_new_session=True,
         ) as worker:
             try:

@@ -29,6 +29,8 @@ class Operation:
     """What it works on beside the map: ``log``, ``taken``, ``ranges``, ``runs``."""
     right: Callable[[Words, Words], int]
     """The number that a call gives on a map, from the map and the log; by numpy."""
+    allocates: bool = False
+    """Whether a variant may give memory of its own."""
 
     def wrong(self, result: int, right: int) -> str:
         """Say that a variant gives ``result`` where ``right`` is right."""
@@ -61,7 +63,7 @@ OPERATIONS: Mapping[str, Operation] = {
     operation.name: operation
     for operation in (
         Operation("count", "page_by_page", "dirty pages", False, (), _count),
-        Operation("ranges", "loop_bits", "ranges", False, ("ranges",), _ranges),
+        Operation("ranges", "loop_bits", "ranges", False, ("ranges",), _ranges, allocates=True),
         Operation("drain", "fetch_and_all", "dirty pages", True, ("taken",), _count),
         Operation("mark", "per_page", "dirty pages", True, ("log", "runs"), _count),
         Operation("merge", "per_bit", "newly dirty pages", True, ("log",), _new),
