@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.claims.claim import Claim, find_claim, read_claims, verdict
-from harness.claims.settlement import group_claims, measured_memory
+from harness.claims.settlement import group_claims
 from harness.native.variant import built_in_variants
 from tests.conftest import Run
 from workloads.conditions import CONDITIONS
@@ -142,8 +142,10 @@ def test_a_claim_of_ones_own_is_settled_without_code(dirtyscan: Run, tmp_path: P
 def test_a_claim_about_a_larger_guest_is_scaled_and_says_so() -> None:
     (claim,) = (claim for claim in read_claims() if claim.name == "ch-7468-1")
     assert claim.guest_memory == 12 * 2**40
-    assert measured_memory(claim, unscaled=False) == 16 * 2**30
-    assert measured_memory(claim, unscaled=True) == claim.guest_memory
+    assert claim.scaled_to == 16 * 2**30
+    assert claim.unscaled().scaled_to == claim.guest_memory
+    (small,) = (claim for claim in read_claims() if claim.name == "ch-8899-sparse-1")
+    assert small.scaled_to == small.guest_memory == 64 * 2**30
 
 
 def test_claims_of_one_original_are_measured_together() -> None:

@@ -47,6 +47,10 @@ class Claim:
     scaled_to: int = 0
     """In bytes, of those that are measured in their place; the same unless they take too long."""
 
+    def unscaled(self) -> "Claim":
+        """Return it measured on the guest that it is about, however large."""
+        return dataclasses.replace(self, scaled_to=self.guest_memory)
+
     @property
     def claimed(self) -> str:
         """The range in words."""

@@ -71,18 +71,13 @@ def group_claims(claims: Sequence[Claim]) -> list[Group]:
     return [Group(*key, tuple(found)) for key, found in groups.items()]
 
 
-def request_group(
-    group: Group, folder: Path, unscaled: bool, precision: float, report: Report
-) -> Request:
+def request_group(group: Group, folder: Path, precision: float, report: Report) -> Request:
     """Write the random maps of ``group`` into ``folder`` and say what is measured.
 
     The letter's conditions are measured too, to say how the same pairs fare on captured traces.
-
-    Args:
-        unscaled: whether maps are of the guests that claims are about, however large.
     """
     paths = {}
-    maps = {(claim.runs, measured_memory(claim, unscaled)) for claim in group.claims if claim.runs}
+    maps = {(claim.runs, claim.scaled_to) for claim in group.claims if claim.runs}
     for done, (runs, size) in enumerate(sorted(maps, key=lambda key: (key[1], str(key))), start=1):
         path = folder / f"{size}-{runs.name}.trace"
         memory = GuestMemory(size)
@@ -111,27 +106,19 @@ def request_group(
     )
 
 
-def measured_memory(claim: Claim, unscaled: bool) -> int:
-    """Return the guest memory in bytes that the random maps of ``claim`` are made for."""
-    return claim.guest_memory if unscaled else claim.scaled_to
-
-
-def settle(group: Group, rows: pd.DataFrame, unscaled: bool) -> list[Settled]:
+def settle(group: Group, rows: pd.DataFrame) -> list[Settled]:
     """Judge the claims of ``group`` by the rows of its run, as far as they were measured."""
-    rows = rows[~rows["noise_floor"]]
     settled = []
     for claim in group.claims:
         of_pair = rows[rows["variant"] == Path(claim.variant).stem]
-        chosen = _rows_of(claim, of_pair, unscaled)
-        settled += [_settle(claim, row, of_pair, unscaled) for row in chosen]
+        settled += [_settle(claim, row, of_pair) for row in _rows_of(claim, of_pair)]
     return settled
 
 
-def _rows_of(claim: Claim, rows: pd.DataFrame, unscaled: bool) -> list[dict[str, object]]:
+def _rows_of(claim: Claim, rows: pd.DataFrame) -> list[dict[str, object]]:
     if claim.runs:
         chosen = rows[
-            (rows["condition"] == claim.runs.name)
-            & (rows["guest_memory_bytes"] == measured_memory(claim, unscaled))
+            (rows["condition"] == claim.runs.name) & (rows["guest_memory_bytes"] == claim.scaled_to)
         ]
     elif claim.trace:
         chosen = rows[rows["origin"] == "imported"]
@@ -140,7 +127,7 @@ def _rows_of(claim: Claim, rows: pd.DataFrame, unscaled: bool) -> list[dict[str,
     return [{str(key): value for key, value in row.items()} for row in chosen.to_dict("records")]
 
 
-def _settle(claim: Claim, row: dict[str, object], rows: pd.DataFrame, unscaled: bool) -> Settled:
+def _settle(claim: Claim, row: dict[str, object], rows: pd.DataFrame) -> Settled:
     captured = rows[(rows["origin"] == "captured") & rows["condition"].isin(DEFAULT_CONDITIONS)]
     speedup, low, high, original, variant = (
         float(str(row[name]))
@@ -168,7 +155,7 @@ def _settle(claim: Claim, row: dict[str, object], rows: pd.DataFrame, unscaled: 
         original_seconds=original,
         variant_seconds=variant,
         toolchain=str(row["toolchain"]),
-        scaled=_scaled(claim, measured_memory(claim, unscaled)),
+        scaled=_scaled(claim),
         note=claim.note,
     )
 
@@ -182,11 +169,12 @@ def _workload(runs: RandomRuns) -> str:
     return f"{density} in runs {'of ' if runs.fixed else 'of ~'}{runs.mean_run:g}"
 
 
-def _scaled(claim: Claim, measured: int) -> str:
-    if claim.guest_memory == measured:
+def _scaled(claim: Claim) -> str:
+    if claim.guest_memory == claim.scaled_to:
         return ""
+    times = claim.guest_memory / claim.scaled_to
     return (
-        f"{format_size(claim.guest_memory)} scaled down {claim.guest_memory / measured:.0f} times "
-        f"to {format_size(measured)} with the same density and runs: the time of both goes with "
-        "the pages"
+        f"{format_size(claim.guest_memory)} scaled down {times:.0f} times to "
+        f"{format_size(claim.scaled_to)} with the same density and runs: the time of both goes "
+        "with the pages"
     )

@@ -68,6 +68,8 @@ def run(options: argparse.Namespace) -> int:
     if options.action == "list":
         _print_claims(claims)
         return 0
+    if options.unscaled:
+        claims = tuple(claim.unscaled() for claim in claims)
     return _settle_all(claims, options)
 
 
@@ -83,9 +85,9 @@ def _settle_all(claims: tuple[Claim, ...], options: argparse.Namespace) -> int:
             continue
         log.print(f"{group.operation} against {group.original}: {len(group.claims)} claims")
         with RunFolder(output / group.name) as folder:
-            make_plan = _planner(group, options.unscaled, options.precision)
+            make_plan = _planner(group, options.precision)
             measured = measure(folder, make_plan, options.budget, resume=False, log=log)
-        found = settle(group, read_table(folder.path, SPEEDUPS), options.unscaled)
+        found = settle(group, read_table(folder.path, SPEEDUPS))
         settled += [dataclasses.asdict(one) for one in found]
         # Written after each group, so that what was measured is there whatever happens next.
         table = pd.DataFrame(settled)
@@ -103,10 +105,10 @@ def _settle_all(claims: tuple[Claim, ...], options: argparse.Namespace) -> int:
     return status
 
 
-def _planner(group: Group, unscaled: bool, precision: float) -> MakePlan:
+def _planner(group: Group, precision: float) -> MakePlan:
     def make_plan(base: Path, report: Report) -> Plan:
         with tempfile.TemporaryDirectory(prefix="dirtyscan-") as made:
-            request = request_group(group, Path(made), unscaled, precision, report)
+            request = request_group(group, Path(made), precision, report)
             return prepare(request, base, report)
 
     return make_plan
