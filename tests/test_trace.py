@@ -87,9 +87,9 @@ def rewrite_header(path: Path, **changes: object) -> None:
         ({"version": 2}, "format version 2"),
         ({"format": "other"}, "something else"),
         ({"origin": "captured"}, "does not match its hash"),
-        ({"ticks_ms": [1, 2]}, "does not match its hash"),
+        ({"ticks_ms": [1, 2, 3]}, "does not match its hash"),
         ({"guest_memory_bytes": "many"}, "cannot be read"),
-        ({"parameters": {"seed": 3}}, "does not match its hash"),
+        ({"parameters": {"seed": {"value": 3, "unit": ""}}}, "does not match its hash"),
     ],
 )
 def test_a_changed_header_is_refused(changes: dict[str, object], says: str, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ has the whole format and a reader of a few lines.
 import dataclasses
 import hashlib
 import json
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,16 +21,22 @@ from numpy.typing import NDArray
 
 from workloads.errors import BadInput
 from workloads.guest import GuestMemory
+from workloads.trace_header import FORMAT, VERSION, Header, read_header, version_of
 
-FORMAT = "dirtyscan-trace"
-VERSION = 1
 ORIGINS = ("synthetic", "captured", "imported")
 HEADER = "trace.json"
+_HEADER_BYTES = 2**26
+"""The most that a header may hold: some 20 bytes a snapshot, and a month of ticks."""
+_NAME_CHARACTERS = 200
 
 
 @dataclasses.dataclass(frozen=True)
 class Source:
-    """Where a trace comes from."""
+    """Where a trace comes from.
+
+    Raises:
+        BadInput: its name or that of its condition cannot be shown, or its origin is none.
+    """
 
     name: str
     origin: str
@@ -38,6 +45,20 @@ class Source:
     condition: str | None = None
     parameters: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     """Everything that made the trace what it is; JSON values only."""
+
+    def __post_init__(self) -> None:
+        for name in (self.name, *([] if self.condition is None else [self.condition])):
+            if not (0 < len(name) <= _NAME_CHARACTERS and name.isprintable()):
+                shown = f"{name[:40]}..." if len(name) > _NAME_CHARACTERS else name
+                raise BadInput(
+                    f"a trace cannot be called {shown!r}; give it a name of 1 to "
+                    f"{_NAME_CHARACTERS} characters that can all be shown."
+                )
+        if self.origin not in ORIGINS:
+            raise BadInput(
+                f"a trace cannot have the origin {self.origin[:40]!r}; it is one of "
+                f"{', '.join(ORIGINS)}."
+            )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,12 +123,19 @@ class Trace:
             for index in range(len(self)) if chosen is None else chosen:
                 member, place = divmod(index, self.snapshots_per_member)
                 if member != held:
-                    held, data = member, _read(archive, self.path, self.members[member])
+                    held, data = member, self._member(archive, member)
                 start = place * self.bitmap_bytes
-                bitmap = np.frombuffer(data[start : start + self.bitmap_bytes], dtype=np.uint8)
-                if len(bitmap) != self.bitmap_bytes:
-                    raise damaged(self.path, f"snapshot {index} is cut short")
-                yield bitmap
+                yield np.frombuffer(data[start : start + self.bitmap_bytes], dtype=np.uint8)
+
+    def _member(self, archive: zipfile.ZipFile, number: int) -> bytes:
+        """Read the bitmaps of a member, which has no more and no less than the header says."""
+        first = number * self.snapshots_per_member
+        snapshots = min(self.snapshots_per_member, len(self) - first)
+        name, expected = self.members[number], snapshots * self.bitmap_bytes
+        data = _read(archive, self.path, name, expected)
+        if len(data) != expected:
+            raise damaged(self.path, f"its member {name!r} is cut short")
+        return data
 
     def verify(self) -> None:
         """Read every snapshot and compare all of them with the hash in the header.
@@ -131,53 +159,60 @@ def open_trace(path: Path) -> Trace:
         BadInput: it is missing, truncated, damaged, or of a newer format.
     """
     with _archive(path) as archive:
-        text = _read(archive, path, HEADER)
+        text = _read(archive, path, HEADER, _HEADER_BYTES)
     try:
-        header = json.loads(text)
-        if header["format"] != FORMAT:
-            raise damaged(path, "its header is that of something else")
-        if header["version"] > VERSION:
+        version = version_of(text)
+        if version > VERSION:
             raise BadInput(
-                f"trace {path} is of format version {header['version']} and this dirtyscan reads "
-                f"up to {VERSION}; install a newer dirtyscan."
+                f"trace {path} is of format version {version} and this dirtyscan reads up to "
+                f"{VERSION}; install a newer dirtyscan."
             )
-        trace = _from_header(path, header)
-        if trace.content_hash != header["content_sha256"]:
-            raise damaged(path, "its header does not match its hash")
-    except (ValueError, KeyError, TypeError) as error:
+        header = read_header(text)
+    except ValueError as error:
         raise damaged(path, f"its header cannot be read ({error})") from None
+    trace = _from_header(path, header)
+    if why := header.contradiction(trace.source.memory.pages):
+        raise damaged(path, why)
+    if trace.content_hash != header.content_sha256:
+        raise damaged(path, "its header does not match its hash")
     return trace
 
 
-def _from_header(path: Path, header: Mapping[str, Any]) -> Trace:
-    memory = GuestMemory(header["guest_memory_bytes"], header["page_size_bytes"])
-    source = Source(
-        header["name"], header["origin"], memory, header["condition"], header["parameters"]
-    )
+def _from_header(path: Path, header: Header) -> Trace:
+    try:
+        memory = GuestMemory(header.guest_memory_bytes, header.page_size_bytes)
+        source = Source(header.name, header.origin, memory, header.condition, header.parameters)
+    except BadInput as error:
+        raise damaged(path, f"in its header, {str(error).partition(';')[0]}") from None
     return Trace(
         path,
         source,
-        tuple(header["ticks_ms"]),
-        tuple(header["remaining_pages"]),
-        tuple(header["members"]),
-        header["snapshots_per_member"],
-        header["bitmaps_sha256"],
+        tuple(header.ticks_ms),
+        tuple(header.remaining_pages),
+        tuple(header.members),
+        header.snapshots_per_member,
+        header.bitmaps_sha256,
     )
 
 
 def _archive(path: Path) -> zipfile.ZipFile:
     try:
+        if path.exists() and not path.is_file():  # a pipe would be waited for
+            raise BadInput(f"trace {path} is no file; name a trace file.")
         return zipfile.ZipFile(path)
     except OSError as error:
         raise BadInput(
             f"trace {path} cannot be opened ({error.strerror}); check its path."
         ) from None
-    except zipfile.BadZipFile:
+    except (zipfile.BadZipFile, ValueError, NotImplementedError, OverflowError, struct.error):
         raise damaged(path, "it is truncated, or not a trace at all") from None
 
 
-def _read(archive: zipfile.ZipFile, path: Path, member: str) -> bytes:
+def _read(archive: zipfile.ZipFile, path: Path, member: str, most: int) -> bytes:
+    """Read a member of at most so many bytes; how many, the archive says before it is read."""
     try:
+        if archive.getinfo(member).file_size > most:
+            raise damaged(path, f"its member {member!r} is larger than the {most} bytes it may be")
         return archive.read(member)
     except (
         KeyError,
@@ -188,6 +223,7 @@ def _read(archive: zipfile.ZipFile, path: Path, member: str) -> bytes:
         zlib.error,
         NotImplementedError,
         RuntimeError,
+        struct.error,
     ):
         raise damaged(path, f"its member {member!r} is missing or broken") from None
 

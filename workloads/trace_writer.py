@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from workloads.files import replacing
 from workloads.precopy import Snapshot
-from workloads.trace import HEADER, ORIGINS, Source, Trace, open_trace
+from workloads.trace import HEADER, Source, Trace, open_trace
 
 _MEMBER_BYTES = 2**22  # what a reader holds at a time, unless one bitmap is larger
 _MEMBER_SNAPSHOTS = 64
@@ -27,8 +27,6 @@ def write_trace(path: Path, source: Source, snapshots: Iterable[Snapshot]) -> Tr
     Raises:
         BadInput: the file cannot be written.
     """
-    if source.origin not in ORIGINS:
-        raise ValueError(f"origin {source.origin!r} is none of {ORIGINS}")
     with replacing(path) as file, zipfile.ZipFile(file, "w") as archive:
         members = _Members(archive, source.memory.bitmap_bytes)
         ticks, remaining = [], []
