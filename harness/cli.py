@@ -1,38 +1,117 @@
 """The command line: options to commands, errors to sentences and exit statuses."""
 
 import argparse
+import contextlib
+import errno
+import importlib
 import os
 import sys
-from collections.abc import Sequence
+import tempfile
+import traceback
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, NoReturn
 
 from harness import __version__
-from harness.commands import bench, claims, doctor, gate, history, report, study, trace, variants
 from workloads.errors import BadInput
+from workloads.printable import printable
 
+COMMANDS: Mapping[str, str] = {
+    "bench": "time variants on traces",
+    "claims": "list published figures, and measure whether they hold here",
+    "gate": "did a variant get slower?",
+    "study": "measure over a range of maps, sizes, compilers or guests",
+    "report": "show the results of a run, or of several beside each other",
+    "history": "plot speedups over many stored results",
+    "trace": "make traces, and look at them",
+    "variants": "list the variants of an operation",
+    "doctor": "say what disturbs measurements here, and what tools are there",
+}
+"""Every command, a module in ``harness.commands`` each, with what its help says."""
 BAD_INPUT, BROKEN_PIPE = 2, 141
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run ``dirtyscan`` and return its exit status; Ctrl-C is left to the caller."""
-    options = _parser().parse_args(arguments)
+    _write_whatever_the_encoding()
     try:
+        options = _parser().parse_args(arguments)
         status: int = options.run(options)
-        sys.stdout.flush()
+        if sys.stdout:
+            sys.stdout.flush()
     except BadInput as error:
-        print(f"dirtyscan: {error}", file=sys.stderr)
+        _complain(str(error))
         return BAD_INPUT
     except BrokenPipeError:
-        # The reader has gone (dirtyscan ... | head); what is still buffered must not raise again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # The reader has gone (dirtyscan ... | head).
         return BROKEN_PIPE
+    except Exception as error:
+        if _is_of_output(error):
+            _complain(f"the output cannot be written ({error}); send it elsewhere.")
+        else:
+            _complain(_unforeseen(error))
+        return BAD_INPUT
+    finally:
+        _let_go_of_output()
     return status
 
 
-class _Parser(argparse.ArgumentParser):
-    """Takes names before and after options, and says what is wrong with them in one sentence."""
+def _write_whatever_the_encoding() -> None:
+    """Have characters that a terminal's encoding lacks replaced, where they would be refused."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
 
-    _is_simple = True
+
+def _complain(sentence: str) -> None:
+    with contextlib.suppress(OSError):  # where nobody listens, the exit status says it
+        print(f"dirtyscan: {printable(sentence)}", file=sys.stderr)
+
+
+def _is_of_output(error: Exception) -> bool:
+    """Return whether ``error`` says that standard output takes nothing more.
+
+    What is written by name has its own sentence, and an error that knows the name.
+    """
+    full = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+    return isinstance(error, OSError) and error.filename is None and error.errno in full
+
+
+def _let_go_of_output() -> None:
+    """Have what could not be written forgotten: Python would complain of it when it ends."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream:
+                stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def _unforeseen(error: Exception) -> str:
+    """Say that something happened which nobody has thought of, and keep what a mender needs."""
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    what = f"{type(error).__name__} in {Path(last.filename).name}, line {last.lineno}"
+    text = "".join(traceback.format_exception(error))
+    try:
+        descriptor, name = tempfile.mkstemp(prefix="dirtyscan-report-", suffix=".txt", text=True)
+        with os.fdopen(descriptor, "w", encoding="utf-8", errors="replace") as file:
+            file.write(f"dirtyscan {__version__}, Python {sys.version}\n{sys.argv}\n{text}")
+        kept = f"please report it with {name}"
+    except OSError:
+        kept = "please report it with the command that you gave"
+    return f"something went wrong that was not foreseen ({what}); {kept}."
+
+
+class _Parser(argparse.ArgumentParser):
+    """Takes names before and after options, and says what is wrong with them in one sentence.
+
+    That of a command loads the command's module only once it is chosen, as some take a second.
+    """
+
+    def __init__(self, *arguments: Any, command: str = "", **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._command = command
+        self._is_simple = True
 
     def add_subparsers(self, **options: Any) -> Any:
         """Add commands, behind which the rest of the line is theirs."""
@@ -43,6 +122,10 @@ class _Parser(argparse.ArgumentParser):
         self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
     ) -> tuple[argparse.Namespace, list[str]]:
         """Parse as argparse does, which by itself takes ``--budget 5 NAME`` for a mistake."""
+        if self._command:
+            module = importlib.import_module(f"harness.commands.{self._command}")
+            self._command = ""
+            module.add_options(self)
         if not self._is_simple:
             return super().parse_known_args(args, namespace)
         self._is_simple = False  # it calls this method again
@@ -52,7 +135,8 @@ class _Parser(argparse.ArgumentParser):
             self._is_simple = True
 
     def error(self, message: str) -> NoReturn:
-        self.exit(BAD_INPUT, f"dirtyscan: {message}; see '{self.prog} --help'.\n")
+        _complain(f"{message}; see '{self.prog} --help'.")
+        self.exit(BAD_INPUT)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -63,6 +147,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"dirtyscan {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (bench, claims, gate, study, report, history, trace, variants, doctor):
-        command.add_parser(commands)
+    for name, what in COMMANDS.items():
+        commands.add_parser(name, help=what, command=name)
     return parser

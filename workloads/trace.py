@@ -14,16 +14,16 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from workloads.errors import BadInput
 from workloads.guest import GuestMemory
-from workloads.trace_header import FORMAT, VERSION, Header, read_header, version_of
+from workloads.trace_header import FORMAT, VERSION, Header, Origin, read_header, version_of
 
-ORIGINS = ("synthetic", "captured", "imported")
+ORIGINS: tuple[Origin, ...] = get_args(Origin)
 HEADER = "trace.json"
 _HEADER_BYTES = 2**26
 """The most that a header may hold: some 20 bytes a snapshot, and a month of ticks."""
@@ -35,12 +35,11 @@ class Source:
     """Where a trace comes from.
 
     Raises:
-        BadInput: its name or that of its condition cannot be shown, or its origin is none.
+        BadInput: its name, or that of its condition, cannot be shown.
     """
 
     name: str
-    origin: str
-    """One of :data:`ORIGINS`."""
+    origin: Origin
     memory: GuestMemory
     condition: str | None = None
     parameters: Mapping[str, Any] = dataclasses.field(default_factory=dict)
@@ -54,11 +53,6 @@ class Source:
                     f"a trace cannot be called {shown!r}; give it a name of 1 to "
                     f"{_NAME_CHARACTERS} characters that can all be shown."
                 )
-        if self.origin not in ORIGINS:
-            raise BadInput(
-                f"a trace cannot have the origin {self.origin[:40]!r}; it is one of "
-                f"{', '.join(ORIGINS)}."
-            )
 
 
 @dataclasses.dataclass(frozen=True)

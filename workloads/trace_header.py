@@ -1,7 +1,7 @@
 """The header of a trace file, checked as a whole before anything else is made of it."""
 
 import itertools
-from typing import Annotated, Any, TypedDict
+from typing import Annotated, Any, Literal, TypedDict
 
 import msgspec
 
@@ -9,6 +9,7 @@ from workloads.documents import decode_json
 
 FORMAT = "dirtyscan-trace"
 VERSION = 1
+Origin = Literal["synthetic", "captured", "imported"]
 
 _Hash = Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{64}\Z")]
 _Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
@@ -28,7 +29,7 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
     format: str
     version: int
     name: str
-    origin: str
+    origin: Origin
     condition: str | None
     guest_memory_bytes: int
     page_size_bytes: int

@@ -2,8 +2,8 @@
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from harness.commands.measure import measure, print_end
 from harness.commands.options import (
     add_workload_options,
     condition_help,
@@ -15,29 +15,21 @@ from harness.commands.options import (
     workload_settings,
 )
 from harness.commands.report import PAGE
-from harness.measurement.lineup import ALL
-from harness.measurement.plan import Plan
-from harness.measurement.preparation import DEFAULT_OPERATION, Request, prepare
-from harness.measurement.run_folder import RunFolder
-from harness.native.operation import OPERATIONS
-from harness.presentation.page.page import write_page
-from harness.presentation.report import write_report
-from harness.presentation.table import console, results_table
-from harness.statistics.results import SPEEDUPS, read_table
-from workloads.synthesis import Report
+from harness.native.operation import DEFAULT_OPERATION, OPERATIONS
+
+if TYPE_CHECKING:
+    from harness.measurement.preparation import Request
 
 DEFAULT_VARIANTS = ("multi_page",)  # of count
 FULL_BUDGET, QUICK_BUDGET = 150.0, 15.0
 
 
-def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add the command to the command line."""
-    parser = commands.add_parser(
-        "bench",
-        help="time variants on traces",
-        description="Time the original ram_save_remaining() and variants of it on traces, in "
-        "turn, and write speedups with their 95 %% intervals. The exit status is 1 if a variant "
-        "counts wrong, crashes, hangs, leaves its map or changes it; the others are measured.",
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Say what the command takes."""
+    parser.description = (
+        "Time the original ram_save_remaining() and variants of it on traces, in "
+        "turn, and write speedups with their 95 % intervals. The exit status is 1 if a variant "
+        "counts wrong, crashes, hangs, leaves its map or changes it; the others are measured."
     )
     parser.add_argument("--quick", action="store_true", help="fewer snapshots, done within 20 s")
     parser.add_argument(
@@ -108,6 +100,15 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 def run(options: argparse.Namespace) -> int:
     """Do what ``options`` ask for."""
+    from harness.commands.measure import measure, print_end
+    from harness.measurement.plan import Plan
+    from harness.measurement.preparation import prepare
+    from harness.measurement.run_folder import RunFolder
+    from harness.presentation.console import console
+    from harness.presentation.table import results_table
+    from harness.statistics.results import SPEEDUPS, read_table
+    from workloads.synthesis import Report
+
     out, log = console(), console(stderr=True)
     request = _request(options)
 
@@ -119,6 +120,9 @@ def run(options: argparse.Namespace) -> int:
     out.print(results_table(read_table(folder.path, SPEEDUPS)))
     out.print(f"results: {folder.path}", soft_wrap=True)
     if options.plots:
+        from harness.presentation.page.page import write_page
+        from harness.presentation.report import write_report
+
         plots = results_folder(options.plots)
         write_report(folder.path, plots)
         out.print(f"plots: {plots}", soft_wrap=True)
@@ -127,7 +131,10 @@ def run(options: argparse.Namespace) -> int:
     return print_end(measured, out, log)
 
 
-def _request(options: argparse.Namespace) -> Request:
+def _request(options: argparse.Namespace) -> "Request":
+    from harness.measurement.lineup import ALL
+    from harness.measurement.preparation import Request
+
     by_default = DEFAULT_VARIANTS if options.operation == DEFAULT_OPERATION else (ALL,)
     only_traces = options.trace and not options.condition
     return Request(

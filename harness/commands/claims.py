@@ -22,9 +22,10 @@ from harness.measurement.plan import Plan
 from harness.measurement.preparation import prepare
 from harness.measurement.run_folder import RunFolder
 from harness.native.variant import find_variant
+from harness.presentation.console import console
 from harness.presentation.figures.claims import draw_claims
 from harness.presentation.figures.style import save
-from harness.presentation.table import STYLES, console, format_number, format_range
+from harness.presentation.table import STYLES, format_number, format_range
 from harness.statistics.results import SPEEDUPS, read_table
 from workloads.files import write_text
 from workloads.synthesis import Report
@@ -32,12 +33,10 @@ from workloads.synthesis import Report
 RESULT = "claims.csv"
 
 
-def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add the command to the command line."""
-    parser = commands.add_parser(
-        "claims",
-        help="list published figures, and measure whether they hold here",
-        description="Without an action, list the claims; run measures them, all or those named.",
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Say what the command takes."""
+    parser.description = (
+        "Without an action, list the claims; run measures them, all or those named."
     )
     parser.add_argument("action", nargs="?", choices=("list", "run"), default="list")
     parser.add_argument("names", nargs="*", metavar="NAME")

@@ -4,34 +4,26 @@ import argparse
 import contextlib
 import dataclasses
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import pandas as pd
 from rich.console import Console
 from rich.text import Text
 
 from harness.commands.options import positive
-from harness.gate.calibration import KINDS, calibrate_gate
-from harness.gate.timed import Tellers
-from harness.machine.state import inspect_machine
-from harness.machine.tools import inspect_tools
-from harness.measurement.short_runs import (
-    Comparison,
-    Coverage,
-    compare_with_sequential,
-    measure_coverage,
-)
+from harness.presentation.console import console
 from harness.presentation.progress import StepProgress
-from harness.presentation.table import console
 from workloads.errors import BadInput
 from workloads.files import write_text
-from workloads.synthesis import Report
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from harness.measurement.short_runs import Comparison, Coverage
+    from workloads.synthesis import Report
 
 
-def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add the command to the command line."""
-    parser = commands.add_parser(
-        "doctor", help="say what disturbs measurements here, and what tools are there"
-    )
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Say what the command takes."""
     whole = positive(int, "a whole number above 0", 0)
     parser.add_argument(
         "--calibrate",
@@ -68,10 +60,14 @@ def run(options: argparse.Namespace) -> int:
     """Do what ``options`` ask for."""
     out, log = console(), console(stderr=True)
     if options.calibrate:
+        from harness.measurement.short_runs import measure_coverage
+
         with StepProgress(log) as steps:
             coverage = measure_coverage(options.calibrate, steps)
         _print_coverage(out, coverage)
     if options.against_sequential:
+        from harness.measurement.short_runs import compare_with_sequential
+
         with StepProgress(log) as steps:
             comparison = compare_with_sequential(options.against_sequential, steps)
         _print_comparison(out, comparison)
@@ -83,12 +79,17 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def calibrate(rounds: int, path: Path, report: Report) -> pd.DataFrame:
+def calibrate(rounds: int, path: Path, report: "Report") -> "pd.DataFrame":
     """Ask the gate, and write each answer to ``path`` at once; go on with the rounds in it.
 
     Raises:
         BadInput: a gate cannot be asked, or ``path`` is not such a table.
     """
+    import pandas as pd
+
+    from harness.gate.calibration import KINDS, calibrate_gate
+    from harness.gate.timed import Tellers
+
     quiet = Tellers(
         lambda: contextlib.nullcontext(_nobody), lambda: contextlib.nullcontext(_nobody)
     )
@@ -103,7 +104,9 @@ def calibrate(rounds: int, path: Path, report: Report) -> pd.DataFrame:
     return table
 
 
-def _answers(path: Path) -> pd.DataFrame:
+def _answers(path: Path) -> "pd.DataFrame":
+    import pandas as pd
+
     if not path.exists():
         return pd.DataFrame()
     try:
@@ -119,7 +122,7 @@ def _nobody(*_: object) -> None:
     """Take no notice."""
 
 
-def _print_gates(out: Console, gates: pd.DataFrame) -> None:
+def _print_gates(out: Console, gates: "pd.DataFrame") -> None:
     for (evidence, extra), group in gates.groupby(["evidence", "extra_work"], sort=False):
         answers = ", ".join(f"{n} {what}" for what, n in group["outcome"].value_counts().items())
         seconds = group["seconds"].median()
@@ -128,6 +131,9 @@ def _print_gates(out: Console, gates: pd.DataFrame) -> None:
 
 
 def _print_machine(out: Console) -> None:
+    from harness.machine.state import inspect_machine
+    from harness.machine.tools import inspect_tools
+
     for fact in inspect_machine():
         _print_mark(out, fact.good, f"{fact.name}: {fact.state}")
         if not fact.good:
@@ -144,7 +150,7 @@ def _print_mark(out: Console, good: bool, text: str) -> None:
     out.print(Text(" ok  " if good else "  !  ", "green" if good else "yellow") + Text(text))
 
 
-def _print_coverage(out: Console, coverage: Coverage) -> None:
+def _print_coverage(out: Console, coverage: "Coverage") -> None:
     out.print(
         f"{coverage.runs} runs of the original against itself: the 95 % interval contains 1 in "
         f"{coverage.covered:.1%}; the speedup is within 0.5 % of 1 in {coverage.close:.1%}, and "
@@ -152,7 +158,7 @@ def _print_coverage(out: Console, coverage: Coverage) -> None:
     )
 
 
-def _print_comparison(out: Console, comparison: Comparison) -> None:
+def _print_comparison(out: Console, comparison: "Comparison") -> None:
     for name, speedups, seconds in (
         ("in turns", comparison.paired, comparison.paired_seconds),
         ("sequential", comparison.sequential, comparison.sequential_seconds),

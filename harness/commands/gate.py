@@ -17,6 +17,7 @@ from harness.gate.settings import Settings, read_settings
 from harness.gate.timed import Tellers
 from harness.machine.cpu import cpu_model
 from harness.native.toolchain import default_toolchain, find_toolchain
+from harness.presentation.console import console
 from harness.presentation.gate_formats import (
     to_annotations,
     to_bencher,
@@ -26,7 +27,6 @@ from harness.presentation.gate_formats import (
 )
 from harness.presentation.gate_table import gate_table
 from harness.presentation.progress import MeasurementProgress, StepProgress
-from harness.presentation.table import console
 from workloads.errors import BadInput
 from workloads.files import write_text
 from workloads.synthesis import DEFAULT_SEED
@@ -40,14 +40,12 @@ _FORMATS = {
 }
 
 
-def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add the command to the command line."""
-    parser = commands.add_parser(
-        "gate",
-        help="did a variant get slower?",
-        description="Compare variants with a stored reference, another revision, or what the "
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Say what the command takes."""
+    parser.description = (
+        "Compare variants with a stored reference, another revision, or what the "
         "project requires; without options, with the reference and the requirements. Exit status: "
-        "0 nothing got slower; 1 something did, or went astray; 2 bad input; 3 undecided.",
+        "0 nothing got slower; 1 something did, or went astray; 2 bad input; 3 undecided."
     )
     evidence = parser.add_argument_group("evidence")
     evidence.add_argument(

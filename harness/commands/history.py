@@ -3,24 +3,15 @@
 import argparse
 from pathlib import Path
 
-from rich.table import Table
-from rich.text import Text
-
-from harness.presentation.figures.history import draw_history
-from harness.presentation.figures.style import save
-from harness.presentation.table import console, format_number
-from harness.statistics.history import HISTORY, read_history
 from workloads.errors import BadInput
 from workloads.files import write_text
 
 
-def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add the command to the command line."""
-    parser = commands.add_parser(
-        "history",
-        help="plot speedups over many stored results",
-        description="Put the speedups of several results beside each other, oldest first, with "
-        "the time, commit and machine of each.",
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Say what the command takes."""
+    parser.description = (
+        "Put the speedups of several results beside each other, oldest first, with "
+        "the time, commit and machine of each."
     )
     parser.add_argument("results", nargs="+", metavar="DIR")
     parser.add_argument(
@@ -32,6 +23,15 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 def run(options: argparse.Namespace) -> int:
     """Do what ``options`` ask for."""
+    from rich.table import Table
+    from rich.text import Text
+
+    from harness.presentation.console import console
+    from harness.presentation.figures.history import draw_history
+    from harness.presentation.figures.style import save
+    from harness.presentation.table import format_number
+    from harness.statistics.history import HISTORY, read_history
+
     out = console()
     rows = read_history([Path(folder) for folder in options.results])
     if options.variant:

@@ -3,23 +3,15 @@
 import argparse
 from pathlib import Path
 
-from harness.presentation.page.page import write_page
-from harness.presentation.report import write_report
-from harness.presentation.table import console, results_table
-from harness.presentation.text import FORMATS, format_rows
-from harness.statistics.results import SPEEDUPS, read_table
 from workloads.errors import BadInput
 
 PAGE = "report.html"
+FORMATS = ("markdown", "csv", "json")
 
 
-def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add the command to the command line."""
-    parser = commands.add_parser(
-        "report",
-        help="show the results of a run, or of several beside each other",
-        description="Print the speedups of a run, and draw its plots or write its page.",
-    )
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Say what the command takes."""
+    parser.description = "Print the speedups of a run, and draw its plots or write its page."
     parser.add_argument("results", nargs="*", default=["results/latest"], metavar="DIR")
     parser.add_argument("--plots", metavar="DIR", help="draw the plots there")
     parser.add_argument(
@@ -36,6 +28,13 @@ def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 def run(options: argparse.Namespace) -> int:
     """Do what ``options`` ask for."""
+    from harness.presentation.console import console
+    from harness.presentation.page.page import write_page
+    from harness.presentation.report import write_report
+    from harness.presentation.table import results_table
+    from harness.presentation.text import format_rows
+    from harness.statistics.results import SPEEDUPS, read_table
+
     out = console()
     folders = [Path(folder) for folder in options.results]
     if options.plots and len(folders) > 1:

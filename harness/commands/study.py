@@ -22,10 +22,10 @@ from harness.measurement.run_folder import RunFolder
 from harness.native.operation import find_operation
 from harness.native.toolchain import default_toolchain, find_toolchain
 from harness.native.variant import find_variant
+from harness.presentation.console import console
 from harness.presentation.figures.instructions import draw_instructions
 from harness.presentation.figures.style import save
 from harness.presentation.progress import StepProgress
-from harness.presentation.table import console
 from harness.statistics.results import SPEEDUPS, read_table
 from harness.studies import operations
 from harness.studies.assumptions import ASSUMED
@@ -42,11 +42,8 @@ from workloads.units import parse_size
 STUDIES = {study.name: study for study in (DENSITY, SIZE, TOOLCHAINS, TICK, ASSUMED)}
 
 
-def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add the command to the command line."""
-    parser = commands.add_parser(
-        "study", help="measure over a range of maps, sizes, compilers or guests"
-    )
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Say what the command takes."""
     actions = parser.add_subparsers(required=True, metavar="STUDY")
     for study in STUDIES.values():
         action = actions.add_parser(study.name, help=study.question, description=study.question)

@@ -15,8 +15,8 @@ from harness.commands.options import (
     workload_memory,
     workload_settings,
 )
+from harness.presentation.console import console
 from harness.presentation.progress import StepProgress
-from harness.presentation.table import console
 from workloads.conditions import find_condition
 from workloads.errors import BadInput
 from workloads.guest import GuestMemory
@@ -29,9 +29,8 @@ from workloads.trace import Trace, open_trace
 from workloads.units import format_size, parse_size
 
 
-def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add the command to the command line."""
-    parser = commands.add_parser("trace", help="make traces, and look at them")
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Say what the command takes."""
     actions = parser.add_subparsers(required=True, metavar="ACTION")
 
     make = actions.add_parser("synthesize", help="make the synthetic traces of conditions")

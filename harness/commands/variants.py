@@ -8,20 +8,18 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.measurement.lineup import recommended_variants, rust_obstacle
-from harness.measurement.preparation import DEFAULT_OPERATION
 from harness.native.build import build_variant
 from harness.native.dirty_map import ARRAYS
 from harness.native.loaded_variant import load_variant
-from harness.native.operation import find_operation
+from harness.native.operation import DEFAULT_OPERATION, find_operation
 from harness.native.peers import PEERS
 from harness.native.toolchain import default_toolchain
 from harness.native.variant import built_in_variants
-from harness.presentation.table import console
+from harness.presentation.console import console
 
 
-def add_parser(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add the command to the command line."""
-    parser = commands.add_parser("variants", help="list the variants of an operation")
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Say what the command takes."""
     parser.add_argument(
         "operation", nargs="?", default=DEFAULT_OPERATION, help="default: %(default)s"
     )

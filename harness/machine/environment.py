@@ -9,15 +9,17 @@ import subprocess
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 from harness import __version__
 from harness.machine.cpu import cpu_caches, cpu_flags, cpu_model
 from harness.machine.state import Disturbance, inspect_machine
 from harness.native.toolchain import FORM, Toolchain
+from workloads.documents import decode_json
 from workloads.errors import BadInput
 from workloads.files import read_file
 
+_ROOT = Path(__file__).parents[2]
 ENVIRONMENT = "environment.json"
 """The file of a result that has it."""
 _PACKAGES = (
@@ -68,6 +70,53 @@ def describe_environment(
     }
 
 
+class _Cpu(TypedDict):
+    model: str
+    architecture: str
+    count: int | None
+    usable: int
+    flags: list[str]
+    caches: dict[str, str]
+    hypervisor: bool
+
+
+class _Toolchain(TypedDict):
+    name: str
+    version: str
+    flags: list[str]
+
+
+class _Layout(TypedDict):
+    processes: NotRequired[dict[str, int]]
+    rounds: NotRequired[int]
+    warmups: NotRequired[int]
+    precision: NotRequired[float]
+    traces: NotRequired[dict[str, str]]
+    left_out: NotRequired[list[str]]
+    failures: NotRequired[list[str]]
+
+
+class _Machine(TypedDict):
+    state: dict[str, str]
+    during: dict[str, float]
+    disturbed: list[str]
+
+
+class _Environment(TypedDict):
+    """What ``environment.json`` holds, of this version and of earlier ones."""
+
+    dirtyscan: str
+    date: NotRequired[str]
+    git_commit: str
+    cpu: _Cpu
+    kernel: str
+    python: str
+    packages: dict[str, str]
+    toolchains: list[_Toolchain]
+    layout: _Layout
+    machine: _Machine
+
+
 def read_environment(folder: Path) -> dict[str, Any]:
     """Read what :func:`describe_environment` has returned for the results in ``folder``.
 
@@ -75,20 +124,27 @@ def read_environment(folder: Path) -> dict[str, Any]:
         BadInput: it is not there or damaged.
     """
     path = folder / ENVIRONMENT
+    data = read_file(path)
     try:
-        environment = json.loads(read_file(path))
-        if {"cpu", "toolchains", "layout"} <= set(environment):
-            return dict(environment)
-        why = "fields are missing"
+        decode_json(data, _Environment)
     except ValueError as error:
-        why = str(error)
-    raise BadInput(f"{path} is damaged ({why}); measure anew, or name another folder.")
+        raise BadInput(
+            f"{path} is damaged ({error}); measure anew, or name another folder."
+        ) from None
+    return dict(json.loads(data))
 
 
 def git_commit() -> str:
-    """Return the commit that dirtyscan runs from, with ``-dirty`` if its code differs from it."""
+    """Return the commit that dirtyscan runs from, with ``-dirty`` if its code differs from it.
+
+    It is unknown where dirtyscan does not run from a clone of its own: a package that is installed
+    in somebody's repository is of no commit there.
+    """
     code = ["harness", "workloads"]
     try:
+        if Path(_git("rev-parse", "--show-toplevel")).resolve() != _ROOT.resolve():
+            return "unknown"
+        _git("ls-files", "--error-unmatch", "harness/__init__.py")
         commit = _git("rev-parse", "--short=12", "HEAD")
         changed = _git("status", "--porcelain", "--", *code)
     except (OSError, subprocess.SubprocessError):
@@ -97,9 +153,8 @@ def git_commit() -> str:
 
 
 def _git(*arguments: str) -> str:
-    root = Path(__file__).parents[2]
     done = subprocess.run(
-        ["git", *arguments], cwd=root, capture_output=True, text=True, check=True, timeout=10
+        ["git", *arguments], cwd=_ROOT, capture_output=True, text=True, check=True, timeout=10
     )
     return done.stdout.strip()
 

@@ -19,7 +19,7 @@ from harness.measurement.plan import (
     plan_traces,
 )
 from harness.native.build import build_stopwatch, build_trial
-from harness.native.operation import find_operation
+from harness.native.operation import DEFAULT_OPERATION, find_operation
 from harness.native.toolchain import Toolchain, default_toolchain, find_toolchain
 from workloads.captured import captured_trace
 from workloads.conditions import Condition
@@ -28,7 +28,6 @@ from workloads.parameters import Value
 from workloads.synthesis import Report, make_recipe, synthesize
 from workloads.trace import Trace, open_trace
 
-DEFAULT_OPERATION = "count"
 TRACES = "traces"
 
 

@@ -11,6 +11,7 @@ from workloads.errors import BadInput
 Words = NDArray[np.uint64]
 """One map as a bitmap, one bit a page; bits behind the last page are 0."""
 
+DEFAULT_OPERATION = "count"
 TICK_SENT = 26_214
 """Pages that are sent in a tick of the operation ``tick``: 100 ms at 1 GiB/s, 4 KiB each."""
 

@@ -3,12 +3,13 @@
 import math
 import time
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from harness.measurement.experiment import Progress as Measured
+if TYPE_CHECKING:
+    from harness.measurement.experiment import Progress as Measured
 
 _LINE_EVERY = 10.0  # seconds, where there is no terminal
 
@@ -21,7 +22,11 @@ class _Display:
         self._last_line = time.monotonic()
         self._bar: Progress | None = None
         if console.is_terminal:
-            columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
+            columns = (
+                TextColumn("{task.description}", markup=False),
+                BarColumn(),
+                TimeRemainingColumn(),
+            )
             self._bar = Progress(*columns, console=console, transient=True)
             self._task = self._bar.add_task("", total=None)
 
@@ -50,7 +55,7 @@ class _Display:
 class MeasurementProgress(_Display):
     """Shows how far a measurement is; call it with each progress."""
 
-    def __call__(self, progress: Measured) -> None:
+    def __call__(self, progress: "Measured") -> None:
         """Show ``progress``."""
         text = f"measuring, {progress.processes} processes"
         if progress.open_traces and math.isfinite(progress.worst):

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 import pandas as pd
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -151,11 +151,3 @@ def _noise_floor(rows: pd.DataFrame) -> Text:
     low, high = rows["speedup"].min(), rows["speedup"].max()
     original = rows["original"].iloc[0]
     return Text(f"noise floor: {original} against itself gave {low:.4f} to {high:.4f}\n")
-
-
-def console(stderr: bool = False) -> Console:
-    """Return the console for output; it honours NO_COLOR and writes plain text to a pipe."""
-    made = Console(stderr=stderr, highlight=False, soft_wrap=False)
-    if not made.is_terminal:
-        made.width = 80
-    return made

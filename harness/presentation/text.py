@@ -7,7 +7,6 @@ import pandas as pd
 
 from harness.presentation.table import format_number
 
-FORMATS = ("markdown", "csv", "json")
 _COLUMNS = (
     *("condition", "origin", "variant", "toolchain", "speedup", "speedup_low", "speedup_high"),
     *("claim_low", "claim_high", "verdict"),
@@ -15,7 +14,11 @@ _COLUMNS = (
 
 
 def format_rows(rows: pd.DataFrame, form: str) -> str:
-    """Return the rows of one ``speedups.csv`` in one of :data:`FORMATS`, noise floors left out."""
+    """Return the rows of one ``speedups.csv``, noise floors left out.
+
+    Args:
+        form: ``markdown``, ``csv`` or ``json``.
+    """
     rows = rows[~rows["noise_floor"]][list(_COLUMNS)]
     if form == "csv":
         return str(rows.to_csv(index=False))

@@ -3,10 +3,11 @@
 import dataclasses
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+import msgspec
 import numpy as np
 import pandas as pd
 import pyperf
@@ -16,9 +17,11 @@ from harness.machine.environment import ENVIRONMENT
 from harness.measurement.experiment import Outcome
 from harness.measurement.plan import Plan, PlannedTrace
 from harness.statistics.interval import Seconds, centre, snapshot_log_speedups
+from harness.statistics.tables import Positive, Whole, check_interval, read_rows
 from workloads.errors import BadInput
 from workloads.files import write_text
 from workloads.trace import Trace, open_trace
+from workloads.trace_header import Origin
 
 SPEEDUPS, SNAPSHOTS, PROCESSES = "speedups.csv", "snapshots.csv", "processes.csv"
 _PRIVATE = ("hostname", "python_executable", "python_config_args")
@@ -30,19 +33,19 @@ class Row:
     """One variant on one trace; the columns of ``speedups.csv``, in this order."""
 
     condition: str
-    origin: str
+    origin: Origin
     variant: str
     toolchain: str
-    guest_memory_bytes: int
-    snapshots: int
-    original_seconds: float
+    guest_memory_bytes: Whole
+    snapshots: Whole
+    original_seconds: Positive
     """Of one call, the mean over the snapshots of each snapshot's typical time."""
-    variant_seconds: float
-    speedup: float
-    speedup_low: float
-    speedup_high: float
-    snapshot_speedup_min: float
-    snapshot_speedup_max: float
+    variant_seconds: Positive
+    speedup: Positive
+    speedup_low: Annotated[float, msgspec.Meta(ge=0)]
+    speedup_high: Annotated[float, msgspec.Meta(gt=0)]
+    snapshot_speedup_min: Positive
+    snapshot_speedup_max: Positive
     claim_low: float | None
     claim_high: float | None
     verdict: str
@@ -50,8 +53,8 @@ class Row:
     original: str
     claim: str
     noise_floor: bool
-    processes: int
-    stopped: str
+    processes: Whole
+    stopped: Annotated[str, msgspec.Meta(pattern=r"\A(precise|budget)\Z")]
     map: str
     """The representation that the variant looks at; the original's is a byte map."""
     bound: bool
@@ -60,21 +63,24 @@ class Row:
     """Operations that bear the variant's cost in its place: its speedup says nothing then."""
     original_toolchain: str
 
+    def __post_init__(self) -> None:
+        check_interval(self)
+
 
 @dataclasses.dataclass(frozen=True)
 class SnapshotRow:
     """One variant on one snapshot; the columns of ``snapshots.csv``, in this order."""
 
     condition: str
-    origin: str
+    origin: Origin
     toolchain: str
-    guest_memory_bytes: int
-    snapshot: int
-    tick_ms: int
-    remaining_pages: int
-    dirty_runs: int
+    guest_memory_bytes: Whole
+    snapshot: Whole
+    tick_ms: Whole
+    remaining_pages: Whole
+    dirty_runs: Whole
     variant: str
-    seconds: float
+    seconds: Positive
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,7 +91,7 @@ class ProcessRow:
     """The key: the name and the origin."""
     variant: str
     toolchain: str
-    speedup: float
+    speedup: Positive
 
 
 def process_rows(plan: Plan, outcome: Outcome) -> list[ProcessRow]:
@@ -260,30 +266,35 @@ def _csv(rows: Sequence[Row] | Sequence[SnapshotRow] | Sequence[ProcessRow]) -> 
     return str(frame.to_csv(index=False, float_format="%.9g"))
 
 
+_KINDS: Mapping[str, type[Any]] = {
+    SPEEDUPS: Row,
+    SNAPSHOTS: SnapshotRow,
+    PROCESSES: ProcessRow,
+}
+
+
 def read_table(folder: Path, name: str) -> pd.DataFrame:
-    """Read ``speedups.csv`` or ``snapshots.csv`` of a run.
+    """Read ``speedups.csv``, ``snapshots.csv`` or ``processes.csv`` of a run.
 
     Raises:
-        BadInput: it is not there or cannot be read.
+        BadInput: it is not there, or is no such table.
     """
     path = folder / name
     try:
-        table = pd.read_csv(path, keep_default_na=True)
-        return _completed(table) if name == SPEEDUPS else table
+        return read_rows(path, _KINDS[name], _completed if name == SPEEDUPS else None)
     except OSError as error:
         raise BadInput(
             f"there are no results in {folder} ({path.name}: {error.strerror}); run "
             "'dirtyscan bench' first, or name another folder."
         ) from None
-    except (ValueError, pd.errors.ParserError) as error:
-        raise BadInput(f"{path} cannot be read ({error}); measure anew.") from None
 
 
 def _completed(table: pd.DataFrame) -> pd.DataFrame:
     """Return ``speedups.csv`` with the columns that results of earlier versions lack."""
-    if "map" not in table:
+    if "map" not in table and {"variant", "toolchain"} <= set(table):
         table["map"] = "byte map"
         table["bound"] = table["variant"] == "read_limit"
         table["original_toolchain"] = table["toolchain"]
-    table["paid_in"] = table["paid_in"].astype(object).fillna("") if "paid_in" in table else ""
+    if "paid_in" not in table:
+        table["paid_in"] = ""
     return table

@@ -8,8 +8,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from harness.claims.claim import find_claim
-from harness.measurement.preparation import DEFAULT_OPERATION, Request
-from harness.native.operation import OPERATIONS
+from harness.measurement.preparation import Request
+from harness.native.operation import DEFAULT_OPERATION, OPERATIONS
 from harness.presentation.figures.assumptions import draw_assumptions
 from harness.presentation.table import format_short
 from harness.studies.study import Options, Study

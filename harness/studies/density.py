@@ -8,7 +8,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from harness.measurement.lineup import recommended_variants
-from harness.measurement.preparation import DEFAULT_OPERATION, Request
+from harness.measurement.preparation import Request
+from harness.native.operation import DEFAULT_OPERATION
 from harness.presentation.figures.density import draw_density
 from harness.presentation.table import format_short
 from harness.studies.study import Options, Study

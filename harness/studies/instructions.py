@@ -8,9 +8,9 @@ import pandas as pd
 
 from harness.measurement.callgrind import Program, count_instructions, require_valgrind, total
 from harness.measurement.perf_counters import counters_obstacle, read_counters
-from harness.measurement.preparation import DEFAULT_OPERATION
 from harness.native.build import build_driver, build_stopwatch, build_variant
 from harness.native.loaded_variant import load_variant
+from harness.native.operation import DEFAULT_OPERATION
 from harness.native.stopwatch import Snapshots, make_snapshots
 from harness.native.toolchain import Toolchain
 from harness.native.variant import built_in_variants, find_variant

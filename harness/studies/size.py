@@ -10,8 +10,9 @@ import psutil
 from matplotlib.figure import Figure
 
 from harness.measurement.lineup import recommended_variants
-from harness.measurement.preparation import DEFAULT_OPERATION, Request
+from harness.measurement.preparation import Request
 from harness.native.dirty_map import map_bytes
+from harness.native.operation import DEFAULT_OPERATION
 from harness.presentation.figures.size import draw_size
 from harness.presentation.table import limit_shares
 from harness.studies.study import Options, Study

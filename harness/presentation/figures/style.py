@@ -60,6 +60,8 @@ _SETTINGS: dict[Any, Any] = {
     "figure.dpi": 100,
     "savefig.dpi": 160,
     "svg.fonttype": "none",
+    # Names are anybody's, and a dollar sign in one begins no formula.
+    "text.parse_math": False,
     # Ids in an SVG come from this and not from chance, so the same data make the same file.
     "svg.hashsalt": "dirtyscan",
 }

@@ -1,0 +1,111 @@
+"""The command line around the commands: start-up, output streams, and what nobody foresaw."""
+
+import argparse
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from harness import cli
+from harness.commands import report
+from tests.conftest import Run
+from workloads.printable import printable
+
+HEAVY = {"pandas", "scipy", "matplotlib", "pyperf", "jinja2"}
+LIGHT_ONES = [["--version"], ["--help"], *([name, "--help"] for name in cli.COMMANDS)]
+MISTAKES = [["bench", "--fast"], ["nonsense"], ["study", "density", "--fast"], ["gate", "--x"]]
+
+
+@pytest.mark.parametrize("arguments", LIGHT_ONES + MISTAKES, ids=" ".join)
+def test_what_measures_nothing_loads_nothing_heavy(arguments: list[str]) -> None:
+    """Loading these takes over a second, for which nobody waits to be told of a typing mistake."""
+    code = (
+        "import sys\n"
+        "from harness.cli import main\n"
+        "try:\n main(sys.argv[1:])\n"
+        "except SystemExit: pass\n"
+        f"print('loaded', sorted({HEAVY} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines()[-1] == "loaded []"
+
+
+def unforeseen(_: argparse.Namespace) -> int:
+    raise ZeroDivisionError("by nobody")
+
+
+def test_what_nobody_foresaw_is_one_sentence_and_a_report(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setattr(report, "run", unforeseen)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    assert cli.main(["report"]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith(
+        "dirtyscan: something went wrong that was not foreseen (ZeroDivisionError in test_cli.py, "
+    )
+    assert len(said.splitlines()) == 1
+    (kept,) = tmp_path.iterdir()
+    assert str(kept) in said
+    assert "ZeroDivisionError: by nobody" in kept.read_text(encoding="utf-8")
+
+
+def run_with_streams(redirected: str, *arguments: str, **environment: str) -> tuple[int, str]:
+    """Run the command in a shell with ``redirected``; return its status and what it said."""
+    command = f'"$0" -m harness "$@" {redirected}'
+    done = subprocess.run(
+        ["bash", "-c", command, sys.executable, *arguments],
+        capture_output=True,
+        text=True,
+        env={**os.environ, **environment},
+    )
+    return done.returncode, done.stderr
+
+
+REFERENCE = "results/amd-epyc"
+
+
+@pytest.mark.parametrize(
+    ("redirected", "arguments", "status", "says"),
+    [
+        (">&-", ["report", REFERENCE], 0, ""),
+        ("<&- >&- 2>&-", ["report", REFERENCE], 0, ""),
+        (">/dev/full", ["report", REFERENCE], 2, "the output cannot be written ("),
+        (">/dev/full", ["report", REFERENCE, "--format", "csv"], 2, "No space left on device"),
+        (">/dev/full 2>/dev/full", ["report", REFERENCE], 2, ""),
+        ("2>/dev/full", ["trace", "info", "/nope"], 2, ""),
+        ("2>&-", ["trace", "info", "/nope"], 2, ""),
+        ("2>/dev/full", ["bench", "--fast"], 2, ""),
+    ],
+)
+def test_streams_that_take_nothing_end_quietly(
+    redirected: str, arguments: list[str], status: int, says: str
+) -> None:
+    returned, said = run_with_streams(redirected, *arguments)
+    assert (returned, bool(said)) == (status, bool(says)), said
+    assert says in said
+    assert len(said.splitlines()) <= 1
+
+
+def test_a_terminal_that_lacks_characters_gets_others() -> None:
+    for environment in (
+        {"PYTHONIOENCODING": "ascii"},
+        {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"},
+    ):
+        returned, said = run_with_streams(">/dev/null", "report", REFERENCE, **environment)
+        assert (returned, said) == (0, "")
+
+
+def test_what_would_steer_a_terminal_is_written_out(dirtyscan: Run) -> None:
+    assert printable("ü ± \U0001f600\nnext") == "ü ± \U0001f600\nnext"
+    assert printable("a\x1b[31m\x07\t\x9b") == r"a\x1b[31m\x07\t\x9b"
+    assert printable("a\udce9\u202eb\u2028") == r"a\xe9\u202eb\u2028"
+    done = dirtyscan("bench", "--trace", "/nope\x1b[31m")
+    assert done.returncode == 2
+    assert done.stderr.startswith(r"dirtyscan: trace /nope\x1b[31m cannot be opened")
+    done = dirtyscan("\x1b[31m")
+    assert "\x1b" not in done.stderr
