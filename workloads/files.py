@@ -45,6 +45,17 @@ def write_text(path: Path, text: str) -> None:
         file.write(text.encode("utf-8"))
 
 
+def copy_file(source: Path, path: Path) -> None:
+    """Copy ``source`` to ``path``, which appears as a whole; see :func:`replacing`.
+
+    Raises:
+        BadInput: one cannot be read, or the other not be written.
+    """
+    data = read_file(source)
+    with replacing(path) as file:
+        file.write(data)
+
+
 def read_file(path: Path) -> bytes:
     """Return the content of ``path``.
 

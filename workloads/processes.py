@@ -3,7 +3,12 @@
 import ctypes
 import os
 import signal
+import sys
+import sysconfig
+from pathlib import Path
 
+_ROOT = Path(__file__).parents[1]
+"""The folder of this package and its neighbours."""
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
@@ -17,6 +22,36 @@ def end_with_parent(parent: int) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
+def module_command(module: str, *arguments: str) -> list[str]:
+    """Return the command that runs a module of ours in a process of its own.
+
+    Files of the folder that a user happens to be in, such as a ``random.py``, are not what it
+    imports; see also :func:`module_environment`.
+    """
+    return [sys.executable, "-P", "-m", module, *arguments]
+
+
+def module_environment(**variables: str) -> dict[str, str]:
+    """Return the environment of such a process: ours, with ``variables``.
+
+    Where our packages are not installed, they are found beside this one.
+    """
+    environment = {**os.environ, **variables}
+    installed = {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}
+    if str(_ROOT) not in installed:
+        paths = [str(_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+        environment["PYTHONPATH"] = os.pathsep.join(paths)
+    return environment
+
+
 def describe_status(status: int) -> str:
     """Say how a process ended whose return code is ``status``, negative for a signal."""
-    return f"signal {signal.Signals(-status).name}" if status < 0 else f"status {status}"
+    return f"signal {signal_name(-status)}" if status < 0 else f"status {status}"
+
+
+def signal_name(number: int) -> str:
+    """Return the name of a signal, also of one that has none in Python (a real-time signal)."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"number {number}"

@@ -2,12 +2,11 @@
 
 import dataclasses
 import platform
-import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from harness.measurement.plan import Lane
-from harness.native.build import Library, build_variant
+from harness.native.build import Library, build_variant, require_loadable
 from harness.native.loaded_variant import Description, describe_variant, load_variant
 from harness.native.peers import PEERS
 from harness.native.toolchain import (
@@ -18,6 +17,7 @@ from harness.native.toolchain import (
 )
 from harness.native.variant import RECOMMENDED, Variant, built_in_variants, find_variant
 from workloads.errors import BadInput
+from workloads.files import copy_file
 
 ALL, EVERY_PEER, BEST = "all", "peers", "recommended"
 LIBRARIES = "libraries"
@@ -90,14 +90,14 @@ def line_up(
 def keep_library(library: Library, base: Path, name: str) -> str:
     """Copy ``library`` into the run and return its path from ``base``."""
     path = base / LIBRARIES / f"{name}.so"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(library.path, path)
+    copy_file(library.path, path)
+    require_loadable(path.parent, "name a folder that allows it with --output")
     return str(path.relative_to(base))
 
 
 def recommended_variants(operation: str) -> tuple[str, ...]:
     """Return for each representation the variant to take on this machine."""
-    return tuple(_first_that_runs(names, operation) for names in RECOMMENDED[operation])
+    return tuple(_first_that_runs(names, operation) for names in RECOMMENDED.get(operation, ()))
 
 
 def _first_that_runs(names: Sequence[str], operation: str) -> str:
@@ -150,7 +150,7 @@ def describe(variant: Variant, built: Library, operation: str) -> Description:
     """
     if variant.built_in:
         return load_variant(built.path).description
-    description = describe_variant(built.path)
+    description = describe_variant(built.path, str(variant.sources[0]))
     if description.operation != operation:
         raise BadInput(
             f"variant {variant.sources[0].name} is one of operation {description.operation!r} and "

@@ -2,7 +2,6 @@
 
 import dataclasses
 import platform
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from harness.native.operation import DEFAULT_OPERATION, find_operation
 from harness.native.toolchain import Toolchain, default_toolchain, find_toolchain
 from workloads.captured import captured_trace
 from workloads.conditions import Condition
+from workloads.files import copy_file
 from workloads.guest import GuestMemory
 from workloads.parameters import Value
 from workloads.synthesis import Report, make_recipe, synthesize
@@ -141,9 +141,8 @@ def _captured(request: Request) -> list[Path]:
 
 
 def _keep_trace(trace: Trace, folder: Path) -> Trace:
-    folder.mkdir(parents=True, exist_ok=True)
     name = f"{trace.path.stem}-{trace.source.origin}"
-    number = sum(path.name.startswith(name) for path in folder.iterdir())
+    number = sum(path.name.startswith(name) for path in folder.glob("*"))
     path = folder / f"{name}{f'-{number + 1}' if number else ''}.trace"
-    shutil.copyfile(trace.path, path)
+    copy_file(trace.path, path)
     return dataclasses.replace(trace, path=path)

@@ -1,20 +1,29 @@
-"""Compiling C when the benchmark runs, and keeping the result for the next time."""
+"""Compiling C and Rust when the benchmark runs, and keeping what comes with dirtyscan.
+
+What a user brings may include whatever it likes, and a header that appears earlier on the search
+path is in no list of dependencies. A wrong guess would time yesterday's code, and a compilation
+takes a second; so only what comes with dirtyscan, of which all files are known, is kept from one
+run to the next.
+"""
 
 import dataclasses
 import hashlib
+import json
 import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import platformdirs
 
+from harness.native.compiler import HEEDED, listed_dependencies, run_compiler
 from harness.native.toolchain import FORM, Toolchain, rust_companion
 from harness.native.variant import CONTRACT, RUST, RUST_CONTRACT, VARIANTS, Variant
+from workloads.documents import decode_json
 from workloads.errors import BadInput
-from workloads.files import read_file
+from workloads.files import read_file, write_text
 
 _FOLDER = Path(__file__).parent
 STOPWATCH, OPERATIONS = _FOLDER / "stopwatch.c", _FOLDER / "operations.c"
@@ -27,24 +36,68 @@ _SHARED, _PROGRAM = ("-shared", "-pthread"), ("-ldl",)
 
 @dataclasses.dataclass(frozen=True)
 class Library:
-    """A shared object, and the hash of all that it was made from."""
+    """A shared object or a program, and the hash of all that it was made from."""
 
     path: Path
+    build_hash: str
+    """Of the compiler, its flags and environment, and every file that it read."""
+
+
+@dataclasses.dataclass(frozen=True)
+class _Job:
+    """What is to be compiled."""
+
+    name: str
+    sources: tuple[Path, ...]
+    toolchain: Toolchain
+    form: tuple[str, ...] = _SHARED
+    root: Path = VARIANTS
+    """The folder of the contract."""
+
+
+@dataclasses.dataclass(frozen=True)
+class _Kept:
+    """What the cache knows of a library: its name there, its content, and what it was made from."""
+
+    library: str
+    content: str
     build_hash: str
 
 
 def build_variant(variant: Variant, toolchain: Toolchain) -> Library:
-    """Compile ``variant``, unless the same source was compiled the same way before.
+    """Compile ``variant``; one that comes with dirtyscan only if it was not before.
 
     Raises:
-        BadInput: the compiler refuses; the sentence has its first error.
+        BadInput: the compiler refuses; the sentence has what it said.
     """
     if variant.is_binary:
         path = variant.sources[0]
         return Library(path, hashlib.sha256(read_file(path)).hexdigest())
-    name = f"{variant.operation}-{variant.sources[0].stem}"
     chosen = rust_companion(toolchain) if variant.is_rust else toolchain
-    return _build(name, variant.sources, variant.dependencies, chosen, root=variant.root)
+    name = f"{variant.operation}-{variant.name}"
+    job = _Job(name, variant.sources, chosen, root=variant.root)
+    if not variant.built_in:
+        return _compile_into(_cache(), job)
+    return _kept_or_built(job, variant.dependencies)
+
+
+def build_stopwatch(toolchain: Toolchain) -> Library:
+    """Compile the timed loop; see :func:`build_variant`."""
+    sources = (STOPWATCH, OPERATIONS)
+    headers = (OPERATIONS.with_suffix(".h"), VARIANTS / CONTRACT)
+    return _kept_or_built(_Job("stopwatch", sources, toolchain), (*sources, *headers))
+
+
+def build_trial(toolchain: Toolchain) -> Library:
+    """Compile the trial's part in C; see :func:`build_variant`."""
+    sources = (TRIAL, WRITERS)
+    return _kept_or_built(_Job("trial", sources, toolchain), (*sources, VARIANTS / CONTRACT))
+
+
+def build_driver(toolchain: Toolchain) -> Library:
+    """Compile the driver, a program; see :func:`build_variant`."""
+    depends = (DRIVER, OPERATIONS.with_suffix(".h"), VARIANTS / CONTRACT)
+    return _kept_or_built(_Job("driver", (DRIVER,), toolchain, _PROGRAM), depends)
 
 
 def machine_code(library: Library) -> bytes:
@@ -61,90 +114,133 @@ def machine_code(library: Library) -> bytes:
         return read_file(library.path if done.returncode else bare)
 
 
-def build_stopwatch(toolchain: Toolchain) -> Library:
-    """Compile the timed loop; see :func:`build_variant`."""
-    sources = (STOPWATCH, OPERATIONS)
-    headers = (OPERATIONS.with_suffix(".h"), VARIANTS / CONTRACT)
-    return _build("stopwatch", sources, (*sources, *headers), toolchain)
+def require_loadable(folder: Path, remedy: str) -> None:
+    """Check that programs in ``folder`` may be loaded.
+
+    Raises:
+        BadInput: its file system does not allow it; ``remedy`` says what to do.
+    """
+    if os.statvfs(folder).f_flag & os.ST_NOEXEC:
+        raise BadInput(f"programs in {folder} cannot be loaded (it is mounted noexec); {remedy}.")
 
 
-def build_trial(toolchain: Toolchain) -> Library:
-    """Compile the trial's part in C; see :func:`build_variant`."""
-    sources = (TRIAL, WRITERS)
-    return _build("trial", sources, (*sources, VARIANTS / CONTRACT), toolchain)
+def _cache() -> Path:
+    """Return the folder of compiled code, which is there and can be loaded from."""
+    remedy = "set XDG_CACHE_HOME to a folder"
+    try:
+        folder = platformdirs.user_cache_path("dirtyscan") / "build"
+        if not folder.is_absolute():  # what is left of "~" where nobody's home is known
+            raise RuntimeError("no home folder is known")
+        folder.mkdir(parents=True, exist_ok=True)
+    except (RuntimeError, KeyError) as error:
+        raise BadInput(f"compiled variants cannot be kept ({error}); {remedy}.") from None
+    except OSError as error:
+        raise _cannot_be_kept(error) from None
+    require_loadable(folder, f"{remedy} that allows it")
+    return folder
 
 
-def build_driver(toolchain: Toolchain) -> Library:
-    """Compile the driver, a program; see :func:`build_variant`."""
-    depends = (DRIVER, OPERATIONS.with_suffix(".h"), VARIANTS / CONTRACT)
-    return _build("driver", (DRIVER,), depends, toolchain, _PROGRAM)
+def _cannot_be_kept(error: OSError) -> BadInput:
+    where = error.filename or "the cache"
+    return BadInput(
+        f"compiled variants cannot be kept in {where} ({error.strerror or error}); make room "
+        "there, or set XDG_CACHE_HOME to a folder that can be written."
+    )
 
 
-def _build(
-    name: str,
-    sources: Sequence[Path],
-    dependencies: Sequence[Path],
-    toolchain: Toolchain,
-    form: Sequence[str] = _SHARED,
-    root: Path = VARIANTS,
-) -> Library:
-    build_hash = _build_hash(dependencies, toolchain)
-    folder = platformdirs.user_cache_path("dirtyscan") / "build"
-    suffix = ".so" if form is _SHARED else ""
-    library = folder / f"{name}-{toolchain.name}-{build_hash[:16]}{suffix}"
-    if not library.exists():
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=folder) as scratch:
-                made = _compile(name, sources, toolchain, Path(scratch), form, root)
-                made.replace(library)
-        except OSError as error:
-            raise BadInput(
-                f"compiled variants cannot be kept in {folder} ({error.strerror or error}); make "
-                "room there, or set XDG_CACHE_HOME to a folder that can be written."
-            ) from None
-    return Library(library, build_hash)
-
-
-def _build_hash(dependencies: Sequence[Path], toolchain: Toolchain) -> str:
-    digest = hashlib.sha256()
-    for part in (*toolchain.command, toolchain.version, *FORM, *toolchain.flags):
-        digest.update(part.encode() + b"\0")
-    for path in dependencies:
-        digest.update(path.name.encode() + b"\0" + read_file(path) + b"\0")
-    return digest.hexdigest()
-
-
-def _compile(
-    name: str,
-    sources: Sequence[Path],
-    toolchain: Toolchain,
-    scratch: Path,
-    form: Sequence[str],
-    root: Path,
-) -> Path:
-    """Compile every unit by itself, so that nothing is inlined across units, and link them."""
-    library = scratch / f"{name}.linked"
-    if sources[0].suffix == RUST:
-        command = [*toolchain.command, *toolchain.flags, str(sources[0]), "-o", str(library)]
-        _run(command, sources[0], toolchain, root)
-        return library
-    objects = [scratch / f"{source.stem}.o" for source in sources]
-    compiler = [*toolchain.command, *FORM, *toolchain.flags]
-    for source, made in zip(sources, objects, strict=True):
-        command = [*compiler, f"-I{root}", "-c", str(source), "-o", str(made)]
-        _run(command, source, toolchain, root)
-    linked = [*compiler, *map(str, objects), *form, "-o", str(library)]
-    _run(linked, sources[0], toolchain, root)
+def _kept_or_built(job: _Job, files: Sequence[Path]) -> Library:
+    """Return what was made of the same ``files`` in the same way before, or make it."""
+    folder = _cache()
+    key = _hash(job.toolchain, files)
+    entry = folder / f"{job.name}-{job.toolchain.name}-{key[:16]}.json"
+    if found := _find_kept(folder, entry):
+        return found
+    library = _compile_into(folder, job)
+    content = hashlib.sha256(read_file(library.path)).hexdigest()
+    kept = _Kept(library.path.name, content, library.build_hash)
+    _make_way(entry)
+    write_text(entry, json.dumps(dataclasses.asdict(kept)))
     return library
 
 
-def _run(command: Sequence[str], source: Path, toolchain: Toolchain, root: Path) -> None:
-    environment = {**os.environ, "DIRTYSCAN_RS": str(root / RUST_CONTRACT)}
-    done = subprocess.run(
-        command, capture_output=True, text=True, errors="replace", env=environment
-    )
-    if done.returncode:
-        lines = [line for line in done.stderr.splitlines() if "error" in line.lower()]
-        said = (lines or done.stderr.splitlines() or [f"exit status {done.returncode}"])[0].strip()
-        raise BadInput(f"{source.name} does not compile with {toolchain.name}: {said}")
+def _find_kept(folder: Path, entry: Path) -> Library | None:
+    """Return the library of an entry; None if there is none or it is not what was put there."""
+    try:
+        kept = decode_json(entry.read_bytes(), _Kept)
+        path = folder / kept.library
+        if hashlib.sha256(path.read_bytes()).hexdigest() == kept.content:
+            return Library(path, kept.build_hash)
+    except (OSError, ValueError):
+        pass  # damaged, or taken away: it is made anew
+    return None
+
+
+def _hash(toolchain: Toolchain, files: Iterable[Path]) -> str:
+    digest = hashlib.sha256()
+    compiler = Path(shutil.which(toolchain.command[0]) or toolchain.command[0]).resolve()
+    parts = [str(compiler), *toolchain.command, toolchain.version, *FORM, *toolchain.flags]
+    parts += [f"{name}={os.environ[name]}" for name in HEEDED if name in os.environ]
+    for part in parts:
+        digest.update(part.encode(errors="surrogateescape") + b"\0")
+    for path in files:
+        digest.update(path.name.encode(errors="surrogateescape") + b"\0")
+        digest.update(hashlib.sha256(read_file(path)).digest())
+    return digest.hexdigest()
+
+
+def _compile_into(folder: Path, job: _Job) -> Library:
+    """Compile into ``folder``, under a name that stands for the content."""
+    try:
+        with tempfile.TemporaryDirectory(prefix=f".{job.name[:40]}-", dir=folder) as scratch:
+            made, read = _compile(job, Path(scratch))
+            build_hash = _hash(job.toolchain, read)
+            content = hashlib.sha256(made.read_bytes()).hexdigest()
+            suffix = ".so" if job.form is _SHARED else ""
+            name = f"{job.name[:100]}-{job.toolchain.name}-{content[:16]}{suffix}"
+            _make_way(folder / name)
+            with made.open("rb") as file:
+                os.fsync(file.fileno())
+            made.replace(folder / name)
+    except OSError as error:
+        raise _cannot_be_kept(error) from None
+    return Library(folder / name, build_hash)
+
+
+def _make_way(path: Path) -> None:
+    """Remove a folder that has come to be where a file belongs."""
+    if path.is_dir():
+        shutil.rmtree(path)
+
+
+def _compile(job: _Job, scratch: Path) -> tuple[Path, list[Path]]:
+    """Compile every unit by itself, so that nothing is inlined across units, and link them.
+
+    Returns:
+        What was made, and every file that the compiler says it read.
+    """
+    library, toolchain = scratch / "linked", job.toolchain
+    if job.sources[0].suffix == RUST:
+        return library, _compile_rust(job, library)
+    read: list[Path] = []
+    objects = []
+    compiler = [*toolchain.command, *FORM, *toolchain.flags]
+    for number, source in enumerate(job.sources):
+        made = scratch / f"{number}.o"
+        rule = made.with_suffix(".d")
+        # An absolute path is never taken for an option.
+        unit = ["-MD", "-MF", str(rule), f"-I{job.root}", "-c", str(source.absolute())]
+        run_compiler([*compiler, *unit, "-o", str(made)], made, source, toolchain.name)
+        read += listed_dependencies(rule.read_text(errors="surrogateescape"))
+        objects.append(made)
+    linked = [*compiler, *map(str, objects), *job.form, "-o", str(library)]
+    run_compiler(linked, library, job.sources[0], toolchain.name)
+    return library, read
+
+
+def _compile_rust(job: _Job, library: Path) -> list[Path]:
+    source, rule = job.sources[0], library.with_suffix(".d")
+    emitted = f"--emit=link={library},dep-info={rule}"
+    command = [*job.toolchain.command, *job.toolchain.flags, str(source.absolute()), emitted]
+    contract = str(job.root / RUST_CONTRACT)
+    run_compiler(command, library, source, job.toolchain.name, DIRTYSCAN_RS=contract)
+    return listed_dependencies(rule.read_text(errors="surrogateescape"))

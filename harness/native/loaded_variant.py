@@ -1,21 +1,29 @@
 """A compiled variant: what it says of itself, and its function (ctypes)."""
 
+import contextlib
 import ctypes
 import dataclasses
-import json
+import os
 import platform
+import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+
+import msgspec
 
 from harness.machine.cpu import cpu_flags
 from harness.native.dirty_map import ARRAYS
 from harness.native.operation import OPERATIONS
+from workloads.documents import decode_json
 from workloads.errors import BadInput
-from workloads.processes import describe_status
+from workloads.processes import describe_status, module_command, module_environment
 
 ABI = 2
+_LIMIT = 60.0
+"""Seconds that loading a variant may take."""
 
 
 class _Struct(ctypes.Structure):
@@ -68,28 +76,32 @@ class LoadedVariant:
     """Held so that the code stays in memory."""
 
 
-def load_variant(path: Path) -> LoadedVariant:
+def load_variant(path: Path, called: str = "") -> LoadedVariant:
     """Load a compiled variant into this process.
+
+    Args:
+        called: how errors call it, if not by the name of the file ``path``.
 
     Raises:
         BadInput: the file is not one, or was made for another version of the contract.
     """
+    called = called or path.name
     try:
         library = ctypes.CDLL(str(path.resolve()))
         struct = _Struct.in_dll(library, "dirtyscan_variant")
     except (OSError, ValueError) as error:
         raise BadInput(
-            f"{path.name} is not a variant ({error}); it must define dirtyscan_variant as "
+            f"{called} is not a variant ({error}); it must define dirtyscan_variant as "
             "dirtyscan.h says."
         ) from None
     if struct.abi != ABI:
         raise BadInput(
-            f"{path.name} was made for version {struct.abi} of dirtyscan.h and this is "
+            f"{called} was made for version {struct.abi} of dirtyscan.h and this is "
             f"version {ABI}; compile it with this one."
         )
     if not (struct.operation and struct.map and struct.summary):
         raise BadInput(
-            f"{path.name} does not say its operation, map and summary; fill in dirtyscan_variant."
+            f"{called} does not say its operation, map and summary; fill in dirtyscan_variant."
         )
     description = Description(
         operation=struct.operation.decode(errors="replace"),
@@ -103,49 +115,80 @@ def load_variant(path: Path) -> LoadedVariant:
     )
     if description.operation not in OPERATIONS:
         raise BadInput(
-            f"{path.name} is for the operation {description.operation!r}, which is not known; "
+            f"{called} is for the operation {description.operation!r}, which is not known; "
             f"choose from {', '.join(OPERATIONS)}."
         )
     if description.map not in ARRAYS:
         raise BadInput(
-            f"{path.name} is for a {description.map!r}, which is no representation of a dirty map; "
+            f"{called} is for a {description.map!r}, which is no representation of a dirty map; "
             f"choose from {', '.join(ARRAYS)}."
         )
     return LoadedVariant(description, struct.run or 0, library)
 
 
-def describe_variant(path: Path) -> Description:
+class _Answer(msgspec.Struct):
+    """What the process that loads a variant for its description has to say."""
+
+    description: Description | None = None
+    refusal: str = ""
+
+
+def describe_variant(path: Path, called: str = "") -> Description:
     """Return what a compiled variant says of itself, read in a process of its own.
 
-    What somebody else has built may crash as soon as it is loaded.
+    What somebody else has built may crash as soon as it is loaded, print, or leave processes
+    behind. So the answer comes in a file, nothing that is printed is read, and all processes end.
+
+    Args:
+        called: how errors call it, if not by the name of the file ``path``.
 
     Raises:
         BadInput: see :func:`load_variant`; or it ends the process.
     """
-    command = [sys.executable, "-m", "harness.native.loaded_variant", str(path)]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
-    except subprocess.TimeoutExpired:
-        raise BadInput(f"{path.name} hangs while it is loaded; mend it or leave it out.") from None
-    if done.returncode == 2:
-        raise BadInput(done.stderr.strip())
-    if done.returncode:
-        raise BadInput(
-            f"{path.name} ends the process with {describe_status(done.returncode)} while it is "
-            "loaded; mend it or leave it out."
-        )
-    fields = json.loads(done.stdout.splitlines()[-1])
-    return Description(**{**fields, "requires": tuple(fields["requires"])})
+    called = called or path.name
+    with tempfile.TemporaryDirectory(prefix="dirtyscan-") as scratch:
+        answer = Path(scratch) / "answer"
+        command = module_command("harness.native.loaded_variant", str(path), called, str(answer))
+        status = _run(command)
+        try:
+            said = decode_json(answer.read_bytes(), _Answer)
+        except (OSError, ValueError):
+            said = _Answer()
+    if said.refusal:
+        raise BadInput(said.refusal)
+    if said.description:
+        return said.description
+    how = "hangs" if status is None else f"ends the process with {describe_status(status)}"
+    raise BadInput(f"{called} {how} while it is loaded; mend it or leave it out.")
+
+
+def _run(command: Sequence[str]) -> int | None:
+    """Return how ``command`` ended, or None if it took too long; nothing of it goes on."""
+    with subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env=module_environment(),
+        start_new_session=True,
+    ) as process:
+        try:
+            return process.wait(_LIMIT)
+        except subprocess.TimeoutExpired:
+            return None
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Print the description of the variant in the file ``arguments[0]`` as JSON."""
+    """Write what the variant ``PATH``, called ``CALLED``, says of itself to the file ``ANSWER``."""
+    path, called, answer = arguments
     try:
-        description = load_variant(Path(arguments[0])).description
+        said = _Answer(load_variant(Path(path), called).description)
     except BadInput as error:
-        print(error, file=sys.stderr)
-        return 2
-    print(json.dumps(dataclasses.asdict(description)))
+        said = _Answer(refusal=str(error))
+    Path(answer).write_bytes(msgspec.json.encode(said))
     return 0
 
 

@@ -3,12 +3,12 @@
 import dataclasses
 import functools
 import importlib.util
+import os
 import re
 import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 
 from workloads.errors import BadInput
 
@@ -119,7 +119,8 @@ def rust_companion(toolchain: Toolchain) -> Toolchain:
 
 def _rustc() -> str | None:
     # Where rustup puts it, which is not on everybody's path.
-    return shutil.which("rustc") or shutil.which("rustc", path=Path.home() / ".cargo/bin")
+    home = os.path.expanduser("~/.cargo/bin")  # noqa: PTH111 (Path fails where there is no home)
+    return shutil.which("rustc") or shutil.which("rustc", path=home)
 
 
 def default_toolchain() -> Toolchain:
@@ -140,7 +141,7 @@ def default_toolchain() -> Toolchain:
 def _compiler_command(compiler: str) -> tuple[str, ...] | None:
     if compiler == "zig":
         if importlib.util.find_spec("ziglang"):
-            return (sys.executable, "-m", "ziglang", "cc")
+            return (sys.executable, "-P", "-m", "ziglang", "cc")
         return ("zig", "cc") if shutil.which("zig") else None
     path = shutil.which(compiler)
     return (path,) if path else None

@@ -1,6 +1,7 @@
 """Variants: the files that implement an operation, by name."""
 
 import dataclasses
+import glob
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -9,6 +10,8 @@ from workloads.errors import BadInput
 VARIANTS = Path(__file__).parent.parent / "variants"
 CONTRACT, RUST_CONTRACT = "dirtyscan.h", "dirtyscan.rs"
 SOURCE, RUST, BINARY = ".c", ".rs", ".so"
+_NAME_CHARACTERS = 200
+"""What a name of a variant, with more before and behind it, leaves room for in one of a file."""
 
 RECOMMENDED: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "count": (
@@ -50,12 +53,10 @@ class Variant:
 
     @property
     def dependencies(self) -> tuple[Path, ...]:
-        """Every file that its binary depends on."""
-        # A file of the user's may include anything that lies beside it.
-        pattern = f"{self.name}.*.h" if self.built_in else "*.h"
-        headers = sorted(self.sources[0].parent.glob(pattern))
+        """Every file that its binary depends on, if it comes with dirtyscan."""
         if self.is_rust:
             return (*self.sources, self.root / RUST_CONTRACT)
+        headers = sorted(self.sources[0].parent.glob(f"{self.name}.*.h"))
         return (*self.sources, *headers, *sorted(self.root.glob("*.h")))
 
 
@@ -82,14 +83,23 @@ def find_variant(name: str, operation: str) -> Variant:
     if name in known:
         return known[name]
     path = Path(name)
+    if not (name.isprintable() and len(path.name) <= _NAME_CHARACTERS):
+        raise BadInput(
+            f"a variant cannot be called {path.name[:40]!r}; give its file a name of at most "
+            f"{_NAME_CHARACTERS} characters that can all be shown."
+        )
     if path.suffix not in (SOURCE, RUST, BINARY):
         raise BadInput(
             f"variant {name!r} of operation {operation} is not known; choose from "
             f"{', '.join(known)}, or give the path of a {SOURCE} or {RUST} file or of a shared "
             f"object ({BINARY})."
         )
-    if not path.is_file():
-        raise BadInput(f"variant {name} cannot be read (no such file); check its path.")
+    try:
+        missing = "" if path.is_file() else "no such file"
+    except OSError as error:
+        missing = error.strerror or str(error)
+    if missing:
+        raise BadInput(f"variant {name} cannot be read ({missing}); check its path.")
     called = path.name if path.suffix == BINARY or path.stem in known else path.stem
     units = (path,) if path.suffix == BINARY else _units(path)
     return Variant(called, operation, units, built_in=False)
@@ -99,4 +109,4 @@ def _units(source: Path) -> tuple[Path, ...]:
     """Return a file and, if it is C, the further translation units of its name beside it."""
     if source.suffix == RUST:
         return (source,)
-    return (source, *sorted(source.parent.glob(f"{source.stem}.*{SOURCE}")))
+    return (source, *sorted(source.parent.glob(f"{glob.escape(source.stem)}.*{SOURCE}")))

@@ -28,7 +28,35 @@ static inline void read_words(const uint8_t *bytes, uint64_t left)
 }
 
 #if defined(__x86_64__)
+#include <cpuid.h>
 #include <immintrin.h>
+
+/*
+ * The bytes of the widest load that both the CPU and the kernel know. The CPU itself is asked:
+ * __builtin_cpu_supports() of some compilers (zig's cc) says no to everything in a shared object.
+ */
+static unsigned widest_load = 8;
+
+__attribute__((constructor))
+static void find_widest_load(void)
+{
+    const unsigned ymm = 0x06, zmm = 0xe6; /* state that the kernel keeps, bits of XCR0 */
+    unsigned a, b, c, d, kept, high;
+
+    if (!__get_cpuid(1, &a, &b, &c, &d) || !(c & bit_OSXSAVE)) {
+        return;
+    }
+    __asm__ volatile("xgetbv" : "=a"(kept), "=d"(high) : "c"(0));
+    if (!__get_cpuid_count(7, 0, &a, &b, &c, &d)) {
+        return;
+    }
+    if ((kept & ymm) == ymm && (b & bit_AVX2)) {
+        widest_load = 32;
+    }
+    if ((kept & zmm) == zmm && (b & bit_AVX512F)) {
+        widest_load = 64;
+    }
+}
 
 __attribute__((target("avx2")))
 static void read_avx2(const uint8_t *bytes, uint64_t left)
@@ -56,10 +84,9 @@ static void read_avx512(const uint8_t *bytes, uint64_t left)
 
 static inline void read_all(const uint8_t *bytes, uint64_t length)
 {
-    __builtin_cpu_init();
-    if (__builtin_cpu_supports("avx512f")) {
+    if (widest_load == 64) {
         read_avx512(bytes, length);
-    } else if (__builtin_cpu_supports("avx2")) {
+    } else if (widest_load == 32) {
         read_avx2(bytes, length);
     } else {
         read_words(bytes, length);

@@ -1,0 +1,89 @@
+"""Running a compiler: within a time limit, in plain English, and with all that it says."""
+
+import os
+import re
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from workloads.errors import BadInput
+
+LIMIT = 120.0
+"""Seconds that a compiler may take for one unit."""
+_MOST_LINES = 20
+HEEDED = (
+    *("CPATH", "C_INCLUDE_PATH", "CPLUS_INCLUDE_PATH", "LIBRARY_PATH", "COMPILER_PATH"),
+    *("GCC_EXEC_PREFIX", "CCC_OVERRIDE_OPTIONS", "SDKROOT", "RUSTC_BOOTSTRAP", "RUST_TARGET_PATH"),
+)
+"""Environment variables that change what gcc, clang or rustc make of the same command."""
+
+
+def run_compiler(
+    command: Sequence[str], made: Path, source: Path, toolchain: str, **environment: str
+) -> None:
+    """Run ``command``, which makes the file ``made`` of ``source``.
+
+    Raises:
+        BadInput: it refuses, takes too long, or makes nothing; the sentence has what it said.
+    """
+    status, said = _run(command, {**os.environ, **environment, "LC_ALL": "C"})
+    if status is None:
+        raise BadInput(
+            f"{source} does not compile with {toolchain}: {command[0]} did not end within "
+            f"{LIMIT:.0f} s; mend the compiler, or leave the variant out."
+        )
+    if status:
+        raise BadInput(f"{source} does not compile with {toolchain}:{_shorten(said, status)}")
+    if not made.is_file():
+        raise BadInput(
+            f"{source} does not compile with {toolchain}: {command[0]} ended well and made "
+            "nothing; mend or remove that compiler."
+        )
+
+
+def _run(command: Sequence[str], environment: Mapping[str, str]) -> tuple[int | None, str]:
+    """Return the exit status, None if it took too long, and what was said."""
+    with subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
+        env=environment,
+        start_new_session=True,  # a compiler is several processes, which end together
+    ) as process:
+        try:
+            _, said = process.communicate(timeout=LIMIT)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            return None, ""
+        except BaseException:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
+    return process.returncode, said
+
+
+def _shorten(said: str, status: int) -> str:
+    """Return the compiler's own lines, indented behind the sentence where there are several."""
+    lines = [line.rstrip() for line in said.splitlines() if line.strip()]
+    if len(lines) < 2:
+        return f" {lines[0]}" if lines else f" exit status {status}"
+    shown = lines[:_MOST_LINES]
+    if len(lines) > _MOST_LINES:
+        shown.append(f"... and {len(lines) - _MOST_LINES} lines more")
+    return "".join(f"\n    {line}" for line in shown)
+
+
+def listed_dependencies(rule: str) -> list[Path]:
+    """Return the files that a rule for make names behind its colon, as compilers write it.
+
+    Such rules go on behind a backslash at the end of a line, and put one before a space in a name.
+    rustc writes further rules and comments, of which the first rule is enough.
+    """
+    joined = rule.replace("\\\n", " ")
+    first = next((line for line in joined.splitlines() if re.search(r":(\s|$)", line)), "")
+    _, _, behind = first.partition(": ")
+    words = re.findall(r"(?:\\.|[^\s\\])+", behind)
+    return [Path(re.sub(r"\\(.)", r"\1", word).replace("$$", "$")) for word in words]
