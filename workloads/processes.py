@@ -44,9 +44,32 @@ def module_environment(**variables: str) -> dict[str, str]:
     return environment
 
 
+def has_children() -> bool:
+    """Return whether this process has started others that nobody has waited for."""
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return False
+    return True
+
+
 def describe_status(status: int) -> str:
     """Say how a process ended whose return code is ``status``, negative for a signal."""
     return f"signal {signal_name(-status)}" if status < 0 else f"status {status}"
+
+
+_OWN_FAULTS = (
+    *(signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGFPE, signal.SIGABRT),
+    *(signal.SIGTRAP, signal.SIGSYS),
+)
+
+
+def was_ended_from_outside(status: int) -> bool:
+    """Return whether a return code may be the doing of somebody else, or of too little memory.
+
+    Signals that the kernel sends for what a process itself has done are its own.
+    """
+    return status < 0 and -status not in _OWN_FAULTS
 
 
 def signal_name(number: int) -> str:

@@ -1,9 +1,6 @@
 """The experiment: measuring processes, one after the other, until the ratios are precise enough."""
 
 import dataclasses
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Mapping
 
@@ -11,23 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.measurement.plan import Plan
+from harness.measurement.processes import Processes
 from harness.measurement.run_folder import RunFolder
-from harness.measurement.samples import Samples, failures_path, place_path, read_samples
-from harness.measurement.worker import BAD_INPUT, FAILED
-from harness.native.operation import find_operation
-from harness.native.stopwatch import read_place
+from harness.measurement.samples import Samples, failures_path, read_samples
 from harness.statistics.interval import Interval, confidence_interval, process_log_speedup
-from harness.trial.failure import Failure, add_failures, read_failures
+from harness.trial.failure import Failure, read_failures
 from workloads.errors import BadInput
-from workloads.processes import describe_status
-
-# How long a measuring process may take before a variant in it is said to hang.
-LIMIT, LIMIT_BUDGETS = 60.0, 3.0
-# glibc takes large blocks from the kernel until some have been freed, and afterwards from memory
-# that it kept; which of the two a variant that allocates meets would depend on what was called
-# before it. At a fixed threshold each call gets fresh memory, as in a hypervisor, which allocates
-# once in a round, and as at any size above glibc's largest threshold of 32 MiB.
-ALLOCATOR = {"MALLOC_MMAP_THRESHOLD_": str(128 * 1024)}
 
 Pair = tuple[str, int]
 """A comparison: the key of a trace, and the lane of a variant (or of the noise floor)."""
@@ -82,6 +68,7 @@ class Experiment:
         self._folder = folder
         self._budget = budget
         self._report = report
+        self._processes = Processes(plan, folder, budget)
         self._failures = failures_path(folder.samples)
         self._samples: list[Samples] = []
         self._logs: dict[Pair, list[float]] = {
@@ -92,14 +79,16 @@ class Experiment:
         """Measure until every trace is precise enough or the budget is spent.
 
         Raises:
-            BadInput: a variant counts wrong or dies, or the budget is too short for one process.
+            BadInput: an original counts wrong or dies, the budget is too short for one process, or
+                there is nothing to compare.
         """
+        self._check_compares()
         start = time.monotonic()
         done = self._folder.finished_processes()
         for index in done:
             self._take(read_samples(self._folder.sample_path(index)))
         if not done:
-            self._take(self._process(0, []))
+            self._take(self._processes.measure(0, []))
         self._drop_failed()
         index = max(done, default=0) + 1
         longest = 0.0
@@ -108,7 +97,7 @@ class Experiment:
             if elapsed + longest > self._budget and self._measured() >= 2:
                 break
             began = time.monotonic()
-            self._take(self._process(index, open_traces))
+            self._take(self._processes.measure(index, open_traces))
             self._drop_failed()
             longest = max(longest, time.monotonic() - began)
             if longest > self._budget:
@@ -120,72 +109,16 @@ class Experiment:
             index += 1
         return self._outcome()
 
-    def _process(self, index: int, keys: list[str]) -> Samples:
-        """Run one measuring process and read what it found.
-
-        One that a variant ends is run again without that variant.
-        """
-        while True:
-            known = len(read_failures(self._failures))
-            status, errors = self._run_worker(index, keys)
-            if status == 0:
-                return read_samples(self._folder.sample_path(index))
-            if status == BAD_INPUT:
-                raise BadInput(errors.strip().splitlines()[-1])
-            if status != FAILED or len(read_failures(self._failures)) == known:
-                self._blame(index, status, errors)
-
-    def _run_worker(self, index: int, keys: list[str]) -> tuple[int | None, str]:
-        """Return the worker's exit status, None if it took too long, and what it said."""
-        places = [str(self._folder.plan), str(self._folder.samples)]
-        arguments = [str(os.getpid()), *places, str(index), *keys]
-        command = [sys.executable, "-m", "harness.measurement.worker", *arguments]
-        place_path(self._folder.samples).unlink(missing_ok=True)
-        allocates = find_operation(self._plan.operation).allocates
-        # A session of its own, so that Ctrl-C reaches this process alone, which then ends that one.
-        with subprocess.Popen(
-            command,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-            env={**os.environ, **(ALLOCATOR if allocates else {})},
-            start_new_session=True,
-        ) as worker:
-            try:
-                # The trial has a limit of its own for each call.
-                limit = None if index == 0 else LIMIT + LIMIT_BUDGETS * self._budget
-                _, errors = worker.communicate(timeout=limit)
-            except subprocess.TimeoutExpired:
-                worker.kill()
-                return None, ""
-            except BaseException:
-                worker.kill()
-                raise
-        return worker.returncode, errors
-
-    def _blame(self, index: int, status: int | None, errors: str) -> None:
-        """Add the variant that was being timed when a process ended to the failures.
-
-        Raises:
-            BadInput: no variant was being timed.
-        """
-        how = "took too long" if status is None else f"ended with {describe_status(status)}"
-        path = place_path(self._folder.samples)
-        # A Python error is the harness's own.
-        if not path.exists() or (status or 0) > 0:
-            last = (errors.strip().splitlines() or ["it said nothing"])[-1]
-            raise BadInput(f"measuring process {index} {how}: {last}")
-        place = read_place(path)
-        sound = self._plan.sound_lanes(read_failures(self._failures))
-        native = [number for number in sound if not self._plan.lanes[number].peer]
-        # While the number of calls is sought, variants are called alone.
-        number = place.alone - 1 if place.alone else native[place.variant]
-        lane = self._plan.lanes[number]
-        what = "hangs when timed" if status is None else f"crashes when timed (the process {how})"
-        key = self._plan.traces[place.trace].key
-        failure = Failure(number, lane.variant, lane.toolchain, key, place.snapshot, what)
-        add_failures(self._failures, [failure])
-        self._plan.sound_lanes([failure])
+    def _check_compares(self) -> None:
+        """Check that some lane has a speedup of its own."""
+        paid = {lane.variant: lane.paid_in for lane in self._plan.lanes if lane.paid_in}
+        pairs = [self._plan.lanes[variant] for _, variant in self._plan.pairs()]
+        if pairs and all(lane.paid_in for lane in pairs):
+            name, where = next(iter(paid.items()))
+            raise BadInput(
+                f"the cost of variant {name} is paid in {where}, so its speedup says nothing; name "
+                "another variant beside it."
+            )
 
     def _drop_failed(self) -> None:
         """Leave out of all that follows what is said of variants that have failed."""
@@ -247,7 +180,10 @@ class Experiment:
             {pair: tuple(logs) for pair, logs in self._logs.items()},
             processes,
             {
-                pair: "precise" if interval.half_width <= self._plan.precision else "budget"
+                pair: "precise"
+                if interval.half_width <= self._plan.precision
+                and len(self._logs[pair]) >= self._plan.processes
+                else "budget"
                 for pair, interval in speedups.items()
             },
             read_failures(self._failures),

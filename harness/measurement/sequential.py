@@ -24,7 +24,7 @@ def main() -> int:
         command.extend(["--plan", options.plan])
 
     runner = pyperf.Runner(
-        program_args=("-m", "harness.measurement.sequential"), add_cmdline_args=pass_on
+        program_args=("-P", "-m", "harness.measurement.sequential"), add_cmdline_args=pass_on
     )
     runner.argparser.add_argument("--plan", required=True)
     path = Path(runner.parse_args().plan)

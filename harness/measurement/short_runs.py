@@ -5,7 +5,6 @@ import dataclasses
 import shutil
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -21,6 +20,7 @@ from harness.statistics.interval import Interval
 from workloads.conditions import find_condition
 from workloads.errors import BadInput
 from workloads.guest import GuestMemory
+from workloads.processes import module_command, module_environment
 from workloads.synthesis import Report
 
 _CONDITION = "cond1"
@@ -143,11 +143,13 @@ def _measure_sequentially(folder: RunFolder, seconds: float) -> float:
     output.unlink(missing_ok=True)
     # Two benchmarks; beside its measuring processes each has one that calibrates.
     processes = max(2, round(seconds / 2 / _PYPERF_PROCESS_SECONDS) - 1)
-    command = [sys.executable, "-m", "harness.measurement.sequential", "--plan", str(folder.plan)]
+    command = module_command("harness.measurement.sequential", "--plan", str(folder.plan))
     # As many values a process as there are rounds, each at least about as long as a round's share.
     layout = ["--processes", str(processes), "--values", str(ROUNDS), "--min-time", "0.004"]
-    options = [*layout, "--quiet", "--output", str(output)]
-    done = subprocess.run([*command, *options], capture_output=True, text=True)
+    options = [*layout, "--quiet", "--output", str(output), "--inherit-environ", "PYTHONPATH"]
+    done = subprocess.run(
+        [*command, *options], capture_output=True, text=True, env=module_environment()
+    )
     if done.returncode:
         raise BadInput(f"pyperf's runner failed: {(done.stderr.splitlines() or ['?'])[-1]}")
     original, variant = pyperf.BenchmarkSuite.load(str(output)).get_benchmarks()

@@ -36,6 +36,7 @@ import numpy as np
 import pyperf
 from numpy.typing import NDArray
 
+from harness.measurement.ending import Ending, Kind, ending_path, write_ending
 from harness.measurement.plan import Lane, Plan, PlannedTrace
 from harness.measurement.rounds import Callee, Rounds, time_pass
 from harness.measurement.samples import (
@@ -49,17 +50,22 @@ from harness.measurement.samples import (
 from harness.native.loaded_variant import load_variant
 from harness.native.operation import Operation, find_operation
 from harness.native.peers import PEERS
-from harness.native.stopwatch import Place, Snapshots, Stopwatch, make_snapshots, shared_place
+from harness.native.stopwatch import (
+    Place,
+    Snapshots,
+    StartsProcess,
+    Stopwatch,
+    make_snapshots,
+    shared_place,
+)
 from harness.trial.failure import Failure, add_failures, read_failures
-from harness.trial.trial import Trial
+from harness.trial.trial import Trial, TrialBroken
 from workloads.errors import BadInput
 from workloads.guest import GuestMemory
-from workloads.processes import end_with_parent
+from workloads.processes import end_with_parent, has_children
 from workloads.trace import open_trace
 
 CLOCK_SHARE = 0.01  # of a timed interval that reading the clock may take
-BAD_INPUT, FAILED = 2, 3
-"""Exit statuses: a sentence on stderr; variants were added to the failures."""
 
 
 class VariantFailed(Exception):
@@ -102,6 +108,7 @@ class Worker:
                     return float(elapsed.sum()) * 1e-9
 
                 self._benchmark(planned, self._plan.lanes[number], time_calls)
+        self._place.alone = 0
         return self._samples({})
 
     def measure(self, calls: dict[str, int], keys: Sequence[str]) -> Samples:
@@ -145,6 +152,9 @@ class Worker:
         for number in self._numbers:
             lane = self._plan.lanes[number]
             callee = PEERS[lane.variant] if lane.peer else load_variant(self._base / lane.library)
+            if has_children():
+                self._fail(number, self._plan.traces[0], 0, "starts a process when loaded")
+                raise VariantFailed
             self._callees.append(callee)
 
     def _load(self, planned: PlannedTrace) -> tuple[Stopwatch, Snapshots]:
@@ -166,7 +176,10 @@ class Worker:
                 lane = plan.lanes[number]
                 if lane.peer or lane.noise_floor:
                     continue
-                found = trial.find_fault(self._base / lane.library, lane.map, lane.bound)
+                try:
+                    found = trial.find_fault(self._base / lane.library, lane.map, lane.bound)
+                except TrialBroken as error:
+                    raise TrialBroken(f"{error}; on trial was {lane.variant}") from None
                 if found:
                     self._fail(number, planned, found.snapshot, found.what)
 
@@ -174,6 +187,14 @@ class Worker:
         lane = self._plan.lanes[number]
         failure = Failure(number, lane.variant, lane.toolchain, planned.key, snapshot, what)
         add_failures(self._failures, [failure])
+
+    def blame_for_process(self) -> None:
+        """Add the variant that has started a process when it was timed to the failures."""
+        place = self._place
+        native = [number for number in self._numbers if not self._plan.lanes[number].peer]
+        number = place.alone - 1 if place.alone else native[place.forked - 1]
+        what = "starts a process when timed"
+        self._fail(number, self._plan.traces[place.trace], place.snapshot, what)
 
     def _check_results(
         self,
@@ -241,26 +262,45 @@ def calibrated_calls(samples: Samples) -> dict[str, int]:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run one process: ``PARENT PLAN FOLDER INDEX [TRACE...]``; index 0 checks and calibrates."""
+    """Run one process: ``PARENT PLAN FOLDER INDEX [TRACE...]``; index 0 checks and calibrates.
+
+    Paths are absolute, as a variant may change the folder.
+    """
     parent, plan_path, name, index, *keys = arguments
-    folder = Path(name)
+    folder, process = Path(name), os.getpid()
     end_with_parent(int(parent))
     try:
-        plan = Plan.from_json(Path(plan_path).read_text(encoding="utf-8"))
-        with shared_place(place_path(folder)) as place:
-            worker = Worker(plan, Path(plan_path).parent, int(index), failures_path(folder), place)
-            if int(index) == 0:
+        _measure(Path(plan_path), folder, int(index), keys)
+        ending = Ending(Kind.DONE)
+    except BadInput as error:
+        ending = Ending(Kind.REFUSED, str(error))
+    except VariantFailed:
+        ending = Ending(Kind.FAILED)
+    except Exception as error:
+        ending = Ending(Kind.BROKEN, f"{type(error).__name__}: {error}")
+    if os.getpid() != process:
+        os._exit(0)  # a process that a variant has started speaks for nobody
+    write_ending(ending_path(folder), ending)
+    return 0
+
+
+def _measure(plan_path: Path, folder: Path, index: int, keys: Sequence[str]) -> None:
+    """Do what the plan says for process ``index``, and write its samples."""
+    plan = Plan.from_json(plan_path.read_text(encoding="utf-8"))
+    process = os.getpid()
+    with shared_place(place_path(folder)) as place:
+        worker = Worker(plan, plan_path.parent, index, failures_path(folder), place)
+        try:
+            if index == 0:
                 samples = worker.check_and_calibrate()
             else:
                 calls = calibrated_calls(read_samples(samples_path(folder, 0)))
                 samples = worker.measure(calls, keys)
-        write_samples(samples_path(folder, int(index)), samples)
-    except BadInput as error:
-        print(error, file=sys.stderr)
-        return BAD_INPUT
-    except VariantFailed:
-        return FAILED
-    return 0
+        except StartsProcess:
+            worker.blame_for_process()
+            raise VariantFailed from None
+    if os.getpid() == process:
+        write_samples(samples_path(folder, index), samples)
 
 
 if __name__ == "__main__":

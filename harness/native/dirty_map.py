@@ -1,13 +1,13 @@
 """The dirty map as C sees it: its representations, and memory that holds them (ctypes)."""
 
 import ctypes
-import mmap
 from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.native.memory import make_region
 from workloads.guest import GuestMemory
 
 BYTE_MAP, BITMAP, TWO_LEVEL, COUNTED = "byte map", "bitmap", "two-level bitmap", "counted bitmap"
@@ -55,8 +55,8 @@ class Arrays(Protocol):
 
 
 def allocate(length: int) -> NDArray[np.uint8]:
-    """Return ``length`` bytes of zeros, aligned to the machine's pages."""
-    return np.frombuffer(mmap.mmap(-1, length), dtype=np.uint8)
+    """Return ``length`` bytes of zeros, from the start of a page, between guards."""
+    return make_region(length).view(length)
 
 
 class PlainArrays:

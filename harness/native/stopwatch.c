@@ -9,8 +9,11 @@
  * so, to merge the dirty log, when it counts. So what a variant finds in the caches is what a walk
  * has left there, and not what the variant before it has.
  */
+#define _GNU_SOURCE
 #include <string.h>
+#include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "operations.h"
 
@@ -28,7 +31,24 @@ struct stopwatch_lane {
 struct stopwatch_place {
     volatile uint64_t snapshot; /* its number in the trace */
     volatile uint64_t lane;
+    volatile uint64_t active; /* whether a variant has been called and has not returned */
+    volatile uint64_t forked; /* 1 + the lane that has started a process; 0 if none has */
+    uint64_t process;         /* that measures, or 0 if it does not matter */
 };
+
+/*
+ * Ends a process that a variant has started and that came back from the call, before it measures
+ * as well; and says whether this one has such a child.
+ */
+static int has_forked(const struct stopwatch_place *place)
+{
+    siginfo_t ended;
+
+    if (place->process && (uint64_t)getpid() != place->process) {
+        _exit(0);
+    }
+    return place->process && waitid(P_ALL, 0, &ended, WEXITED | WNOHANG | WNOWAIT) == 0;
+}
 
 static uint64_t now(void)
 {
@@ -165,12 +185,18 @@ void stopwatch_pass(const char *name, struct dirtyscan_map *whole, struct operat
 
             place->lane = lane;
             operation_restore(operation, map, work, lanes[lane].counted != 0);
+            place->active = 1;
             stopwatch_walk(map);
             start = now();
             for (call = 0; call < calls; call++) {
                 result = operation->call(function, map, work);
             }
             end = now();
+            if (has_forked(place)) {
+                place->forked = lane + 1;
+                return;
+            }
+            place->active = 0;
             elapsed[at] = end - start;
             results[at] = operation->settle ? operation->settle(map, work) : result;
         }

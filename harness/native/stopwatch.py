@@ -4,6 +4,7 @@ import contextlib
 import ctypes
 import dataclasses
 import mmap
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from harness.native.dirty_map import (
     needed_arrays,
 )
 from harness.native.loaded_variant import LoadedVariant
+from harness.native.memory import make_region
 from harness.native.operation import OPERATIONS, TICK_SENT, Operation
 from workloads.guest import GuestMemory
 
@@ -67,6 +69,9 @@ class Place(ctypes.Structure):
     _fields_ = (
         ("snapshot", ctypes.c_uint64),
         ("variant", ctypes.c_uint64),  # in the order given to time_pass()
+        ("active", ctypes.c_uint64),  # whether it has been called and has not returned
+        ("forked", ctypes.c_uint64),  # 1 + the variant that has started a process
+        ("process", ctypes.c_uint64),  # that measures; 0 if it does not matter
         # For the caller's own use.
         ("trace", ctypes.c_uint64),
         ("alone", ctypes.c_uint64),
@@ -76,14 +81,21 @@ class Place(ctypes.Structure):
 @contextlib.contextmanager
 def shared_place(path: Path) -> Iterator[Place]:
     """Yield a place that is kept in a file, where it outlives this process."""
+    region = make_region(mmap.PAGESIZE)
     with path.open("w+b") as file:
         file.truncate(mmap.PAGESIZE)
-        yield Place.from_buffer(mmap.mmap(file.fileno(), mmap.PAGESIZE))
+        region.replace_by(file.fileno())
+    place = Place.from_buffer(region.memory, mmap.PAGESIZE)
+    place.process = os.getpid()
+    yield place
 
 
-def read_place(path: Path) -> Place:
-    """Read what :func:`shared_place` has left."""
-    return Place.from_buffer_copy(path.read_bytes())
+def read_place(path: Path) -> Place | None:
+    """Read what :func:`shared_place` has left; None if nobody has come so far."""
+    try:
+        return Place.from_buffer_copy(path.read_bytes())
+    except (OSError, ValueError):
+        return None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -150,6 +162,10 @@ class WorkArrays:
             setattr(self.struct, name, array.ctypes.data)
 
 
+class StartsProcess(Exception):
+    """A variant has started a process while it was timed; ``forked`` of the place says which."""
+
+
 class Stopwatch:
     """Times calls of variants on one map, snapshot by snapshot; see ``stopwatch.c``."""
 
@@ -197,6 +213,9 @@ class Stopwatch:
         Returns:
             Nanoseconds of all the calls together, and what the last of them returned, both
             (variants, snapshots).
+
+        Raises:
+            StartsProcess: see there.
         """
         shape = (len(variants), len(snapshots))
         if order.shape != shape[::-1] or order.dtype != np.uint8:
@@ -226,6 +245,8 @@ class Stopwatch:
             ctypes.c_void_p(results.ctypes.data),
             ctypes.byref(self._place),
         )
+        if self._place.forked:
+            raise StartsProcess
         return elapsed, results
 
     def _lane(self, variant: LoadedVariant, calls: int) -> _Lane:

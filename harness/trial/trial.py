@@ -13,6 +13,7 @@ import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 from harness.native.dirty_map import ARRAYS, COUNTED, DirtyMap
 from harness.native.loaded_variant import load_variant
@@ -21,9 +22,9 @@ from harness.native.stopwatch import Snapshots, fill_map
 from harness.trial.checker import Checker
 from harness.trial.guarded import GuardedArrays
 from workloads.guest import GuestMemory
-from workloads.processes import end_with_parent
+from workloads.processes import end_with_parent, has_children, signal_name, was_ended_from_outside
 
-_RUNNING, _PASSED, _WRONG, _ALTERED, _ASTRAY = 0, 1, 2, 3, 4
+_RUNNING, _PASSED, _WRONG, _ALTERED, _ASTRAY, _BROKEN = 0, 1, 2, 3, 4, 5
 _POLL = 0.002
 _LARGE = 2**22  # pages
 HANG_SECONDS = 10.0
@@ -51,6 +52,10 @@ class _Report(ctypes.Structure):
         ("result", ctypes.c_uint64),
         ("sentence", ctypes.c_char * 256),
     )
+
+
+class TrialBroken(Exception):
+    """The trial itself has failed, which says nothing about the variant on it."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,15 +86,23 @@ class Trial:
         self._patience = HANG_SECONDS + memory.pages * _SECONDS_PER_PAGE
 
     def find_fault(self, library: Path, representation: str, bound: bool) -> Finding | None:
-        """Try the variant in ``library`` and return the first thing it does wrong, if any."""
+        """Try the variant in ``library`` and return the first thing it does wrong, if any.
+
+        Raises:
+            TrialBroken: it could not be tried.
+        """
         arrays = GuardedArrays(ARRAYS[representation], self._memory.pages)
         shared = mmap.mmap(-1, mmap.PAGESIZE)
         report = _Report.from_buffer(shared)
         parent = os.getpid()
-        child = os.fork()
-        if child == 0:
-            _end_after(lambda: self._call(parent, library, representation, bound, arrays, report))
-        status = self._wait(child, report)
+
+        def call() -> None:
+            self._call(parent, library, representation, bound, arrays, report)
+
+        status = self._run(call, report)
+        if status is not None and was_ended_from_outside(os.waitstatus_to_exitcode(status)):
+            report.state = _RUNNING
+            status = self._run(call, report)  # twice is no accident
         place, arrays.at_end = self._turns()[report.turn]
         number = int(self._snapshots.numbers[place])
         if report.state == _PASSED:
@@ -98,7 +111,9 @@ class Trial:
             right = int(self._snapshots.right[place])
             return Finding(number, self._operation.wrong(report.result, right))
         if report.state == _ASTRAY:
-            return Finding(number, bytes(report.sentence).decode())
+            return Finding(number, bytes(report.sentence).decode(errors="replace"))
+        if report.state == _BROKEN:
+            raise TrialBroken(bytes(report.sentence).decode(errors="replace"))
         if report.state == _ALTERED:
             return Finding(number, "changes the map (its structure)")
         return Finding(number, self._explain(status, report.fault, arrays))
@@ -113,13 +128,20 @@ class Trial:
             return f"hangs (no result after {self._patience:.0f} s)"
         if not fault.signal:
             how = os.waitstatus_to_exitcode(status)
-            return f"ends the process ({signal.Signals(-how).name if how < 0 else how})"
+            return f"ends the process ({signal_name(-how) if how < 0 else how})"
         if fault.signal in (signal.SIGSEGV, signal.SIGBUS):
             known = arrays.explain(fault.address, bool(fault.write))
             if known:
                 return known
             return f"crashes (a fault at address {fault.address:#x})"
-        return f"crashes ({signal.Signals(fault.signal).name})"
+        return f"crashes ({signal_name(fault.signal)})"
+
+    def _run(self, call: Callable[[], None], report: _Report) -> int | None:
+        """Call in a process of its own and return how that ended; see :meth:`_wait`."""
+        child = os.fork()
+        if child == 0:
+            _end_after(call, report)
+        return self._wait(child, report)
 
     def _wait(self, child: int, report: _Report) -> int | None:
         """Return how ``child`` ended, or None if it made no progress for too long."""
@@ -147,9 +169,12 @@ class Trial:
     ) -> None:
         """Call the variant on every snapshot; runs in the child."""
         end_with_parent(parent)
+        own = os.getpid()
         if self._library.trial_watch(ctypes.byref(report.fault)):
             raise OSError("signals cannot be watched")
         address = load_variant(library).address
+        if _has_multiplied(own, report):
+            return
         checker = Checker(self._stopwatch, self._library, self._operation, self._memory.pages)
         for turn, (place, at_end) in enumerate(self._turns()):
             report.turn = turn
@@ -164,6 +189,8 @@ class Trial:
             arrays.allow_writing(self._operation.changes_map)
             before = bytes(view)
             report.result = checker.call(address, view)
+            if _has_multiplied(own, report):
+                return
             if report.result != int(self._snapshots.right[place]) and not bound:
                 report.state = _WRONG
                 return
@@ -174,15 +201,32 @@ class Trial:
             looked_at = turn == 0 or self._memory.pages <= _LARGE
             fault = checker.fault(address, view, bitmap, log) if looked_at and not bound else ""
             if fault:
-                report.sentence = fault.encode()[:255]
-                report.state = _ASTRAY
+                _astray(report, fault)
                 return
         report.state = _PASSED
 
 
-def _end_after(call: Callable[[], None]) -> None:
-    """Call and end this process, whatever happens."""
+def _has_multiplied(own: int, report: _Report) -> bool:
+    """Say whether the variant has started a process; end that one if it came back to us."""
+    if os.getpid() != own:
+        os._exit(0)
+    if has_children():
+        _astray(report, "starts a process")
+        return True
+    return False
+
+
+def _astray(report: _Report, what: str) -> None:
+    report.sentence = what.encode()[:255]
+    report.state = _ASTRAY
+
+
+def _end_after(call: Callable[[], None], report: _Report) -> NoReturn:
+    """Call and end this process, whatever happens; an exception is the trial's own."""
     try:
         call()
+    except BaseException as error:
+        report.sentence = f"{type(error).__name__}: {error}".encode(errors="replace")[:255]
+        report.state = _BROKEN
     finally:
         os._exit(0)

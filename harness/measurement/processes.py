@@ -1,0 +1,148 @@
+"""Measuring processes: each is started, waited for, and asked what became of it."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import tempfile
+from collections.abc import Sequence
+
+from harness.measurement.ending import Kind, ending_path, read_ending
+from harness.measurement.plan import Plan
+from harness.measurement.run_folder import RunFolder
+from harness.measurement.samples import Samples, failures_path, place_path, read_samples
+from harness.native.operation import find_operation
+from harness.native.stopwatch import Place, read_place
+from harness.trial.failure import Failure, add_failures, read_failures
+from workloads.errors import BadInput
+from workloads.processes import (
+    describe_status,
+    module_command,
+    module_environment,
+    was_ended_from_outside,
+)
+
+# How long a measuring process may take before a variant in it is said to hang.
+LIMIT, LIMIT_BUDGETS = 60.0, 3.0
+# glibc takes large blocks from the kernel until some have been freed, and afterwards from memory
+# that it kept; which of the two a variant that allocates meets would depend on what was called
+# before it. At a fixed threshold each call gets fresh memory, as in a hypervisor, which allocates
+# once in a round, and as at any size above glibc's largest threshold of 32 MiB.
+ALLOCATOR = {"MALLOC_MMAP_THRESHOLD_": str(128 * 1024)}
+
+# The harness computes little; and a process with threads cannot be forked from safely.
+ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+_LAST_BYTES = 4096  # of what a measuring process says that are looked at
+_LONGEST = 1e6  # seconds, more than any clock of the system calls is asked to wait
+
+
+class Processes:
+    """The measuring processes of a run in a folder."""
+
+    def __init__(self, plan: Plan, folder: RunFolder, budget: float) -> None:
+        self._plan = plan
+        self._folder = folder
+        self._limit = min(LIMIT + LIMIT_BUDGETS * budget, _LONGEST)
+        self._failures = failures_path(folder.samples)
+        self._ending = ending_path(folder.samples)
+
+    def measure(self, index: int, keys: list[str]) -> Samples:
+        """Run one measuring process and read what it found.
+
+        One that a variant ends is run again without that variant. One that may have been ended by
+        somebody else (an operator, or the kernel for want of memory) is run again as it was, once.
+
+        Raises:
+            BadInput: it cannot measure, or nothing can be compared any more.
+        """
+        accidents = 0
+        while True:
+            status, errors = self._run_worker(index, keys)
+            ending = read_ending(self._ending)
+            if ending is None:
+                accidents += 1
+                if accidents > 1 or status is None or not was_ended_from_outside(status):
+                    self._blame(index, status, errors)
+                    accidents = 0
+            elif ending.kind is Kind.DONE:
+                return read_samples(self._folder.sample_path(index))
+            elif ending.kind is Kind.REFUSED:
+                raise BadInput(ending.said)
+            elif ending.kind is Kind.BROKEN:
+                raise self._broken(index, f"failed ({ending.said})")
+
+    def _run_worker(self, index: int, keys: list[str]) -> tuple[int | None, str]:
+        """Return the worker's exit status, None if it took too long, and the last that it said."""
+        # A variant may change the folder.
+        places = [str(path.absolute()) for path in (self._folder.plan, self._folder.samples)]
+        arguments = [str(os.getpid()), *places, str(index), *keys]
+        for path in (place_path(self._folder.samples), self._ending):
+            path.unlink(missing_ok=True)
+        allocates = find_operation(self._plan.operation).allocates
+        # A session of its own, so that Ctrl-C reaches this process alone, which then ends that one
+        # and all that a variant may have started in it. A file takes what it says: a pipe would be
+        # open for as long as any of them.
+        with (
+            tempfile.TemporaryFile() as said,
+            subprocess.Popen(
+                module_command("harness.measurement.worker", *arguments),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=said,
+                env=module_environment(**ONE_THREAD, **(ALLOCATOR if allocates else {})),
+                start_new_session=True,
+            ) as worker,
+        ):
+            try:
+                # The trial has a limit of its own for each call.
+                limit = None if index == 0 else self._limit
+                status: int | None = worker.wait(limit)
+            except subprocess.TimeoutExpired:
+                status = None
+            finally:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(worker.pid, signal.SIGKILL)
+            said.seek(max(0, said.seek(0, os.SEEK_END) - _LAST_BYTES))
+            lines = said.read().decode(errors="replace").strip().splitlines()
+        return status, lines[-1] if lines else "it said nothing"
+
+    def _blame(self, index: int, status: int | None, errors: str) -> None:
+        """Add the variant that was being timed when a process ended to the failures.
+
+        Raises:
+            BadInput: no variant was being timed; or it was an original, of which nothing is
+                written down, so that the run can be gone on with.
+        """
+        how = "took too long" if status is None else f"ended with {describe_status(status)}"
+        place = read_place(place_path(self._folder.samples))
+        sound = self._plan.sound_lanes(read_failures(self._failures))
+        number = _lane_at(place, self._plan, sound)
+        if place is None or number is None:
+            raise self._broken(index, f"{how} ({errors})")
+        if self._plan.lanes[number].noise_floor:
+            number = self._plan.lanes[number].original  # it is the same code
+        lane = self._plan.lanes[number]
+        what = "hangs when timed" if status is None else f"crashes when timed (the process {how})"
+        key = self._plan.traces[place.trace].key
+        failure = Failure(number, lane.variant, lane.toolchain, key, place.snapshot, what)
+        self._plan.sound_lanes([failure])
+        add_failures(self._failures, [failure])
+
+    def _broken(self, index: int, what: str) -> BadInput:
+        """Return the error for a process that failed and of which no variant can be blamed."""
+        kept = "; the samples before it are kept, go on with --resume" if index else ""
+        return BadInput(f"measuring process {index} {what}{kept}.")
+
+
+def _lane_at(place: Place | None, plan: Plan, sound: Sequence[int]) -> int | None:
+    """Return the lane that was being called at ``place``; None if none was, or it is no place.
+
+    A variant can write anywhere, so what it has left there is not believed unseen.
+    """
+    if place is None or not place.active or place.trace >= len(plan.traces):
+        return None
+    native = [number for number in sound if not plan.lanes[number].peer]
+    # While the number of calls is sought, variants are called alone.
+    if place.alone:
+        return place.alone - 1 if place.alone - 1 in sound else None
+    return native[place.variant] if place.variant < len(native) else None

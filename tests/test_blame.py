@@ -1,0 +1,246 @@
+"""Who is blamed: variants that end, leave or multiply the process, and who only stands beside."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from harness.commands.measure import measure, print_end
+from harness.measurement import processes
+from harness.measurement.preparation import Request, prepare
+from harness.measurement.run_folder import RunFolder
+from harness.presentation.console import console
+from harness.trial import trial
+from tests.conftest import store
+from workloads.errors import BadInput
+from workloads.guest import GuestMemory
+from workloads.processes import describe_status, has_children
+
+SOURCE = """
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+#include "dirtyscan.h"
+#define LATER if (++calls > 40) /* of which the trial sees fewer */
+static unsigned long calls;
+%(before)s
+static uint64_t count(const struct dirtyscan_map *map)
+{
+    uint64_t page, dirty = 0;
+    (void)calls;
+    %(body)s
+    for (page = 0; page < map->pages; page++)
+        dirty += (map->bytes[page] & DIRTYSCAN_MIGRATION_FLAG) != 0;
+    return dirty;
+}
+const struct dirtyscan_variant dirtyscan_variant = {
+    .abi = DIRTYSCAN_ABI, .year = 2026, .operation = "count", .map = "byte map",
+    .summary = "one byte after the other", .run.count = count,
+};
+"""
+Bench = Callable[..., int]
+
+
+@pytest.fixture
+def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
+    """Measure a variant whose body is given, beside multi_page, as ``dirtyscan bench`` does.
+
+    In two processes at least, however long they take.
+    """
+    monkeypatch.chdir(tmp_path)
+    dirty = np.zeros((12, 4096), np.bool_)
+    for number, snapshot in enumerate(dirty):
+        snapshot[1 : 600 - 20 * number] = True
+    store(tmp_path / "small.trace", list(dirty))
+
+    def run(
+        body: str,
+        before: str = "",
+        processes: int = 2,
+        budget: float = 600,
+        resume: bool = False,
+        **asked: Any,
+    ) -> int:
+        Path("x.c").write_text(SOURCE % {"body": body, "before": before}, encoding="utf-8")
+        request = Request(
+            conditions=(), origins=(), traces=(Path("small.trace"),), toolchains=(),
+            memory=GuestMemory(), settings={}, seed=1, quick=True, precision=1e9,
+            **{"variants": ("x.c", "multi_page"), "processes": processes, **asked},
+        )  # fmt: skip
+        out, log = console(), console(stderr=True)
+        with RunFolder(Path("o")) as folder:
+            done = measure(folder, lambda base, tell: prepare(request, base, tell), budget, resume,
+                           log)  # fmt: skip
+        return print_end(done, out, log)
+
+    return run
+
+
+def measured() -> set[str]:
+    rows = pd.read_csv("o/speedups.csv")
+    return set(rows.loc[~rows["noise_floor"], "variant"])
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        ("LATER exit(0);", "crashes when timed (the process ended with status 0)"),
+        ("LATER _exit(0);", "crashes when timed (the process ended with status 0)"),
+        ("LATER _exit(2);", "crashes when timed (the process ended with status 2)"),
+        ("LATER raise(SIGSEGV);", "crashes when timed (the process ended with signal SIGSEGV)"),
+        ("LATER raise(SIGKILL);", "crashes when timed (the process ended with signal SIGKILL)"),
+        ("LATER raise(40);", "crashes when timed (the process ended with signal number 40)"),
+        ("LATER fork();", "starts a process when timed"),
+        ("LATER memset(map->bytes + map->pages, 0x5a, 100000);", "ended with signal SIGSEGV)"),
+        ("exit(0);", "ends the process (0)"),
+        ("_exit(5);", "ends the process (5)"),
+        ("raise(40);", "ends the process (number 40)"),
+        ("raise(SIGKILL);", "ends the process (SIGKILL)"),
+        ("static int done; if (!done) { done = 1; fork(); }", "starts a process"),
+    ],
+)
+def test_who_ends_or_multiplies_the_process_is_named(
+    body: str, says: str, bench: Bench, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert bench(body) == 1
+    said = capsys.readouterr().err
+    (failed,) = [line for line in said.splitlines() if line.startswith("failed: ")]
+    assert failed.startswith("failed: variant x (cc-era) ")
+    assert says in failed
+    assert measured() == {"multi_page"}
+
+
+@pytest.mark.parametrize(
+    ("body", "before"),
+    [
+        ('LATER chdir("/");', ""),
+        (r'LATER fprintf(stderr, "\xff\xfe");', ""),
+        (r'LATER { puts("{\"a\": 1}"); fflush(stdout); }', ""),
+        ("", r'__attribute__((constructor)) static void hello(void) { puts("\xff{}"); }'),
+        ("", '__attribute__((destructor)) static void bye(void) { write(1, "x\\n", 2); }'),
+    ],
+    ids=["chdir", "stderr", "stdout", "constructor", "destructor"],
+)
+def test_what_does_no_harm_is_measured(body: str, before: str, bench: Bench) -> None:
+    assert bench(body, before=before) == 0
+    assert measured() == {"x", "multi_page"}
+
+
+def test_who_leaves_a_process_behind_is_named_at_once(
+    bench: Bench, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Every load waited for it; and it would be measured beside the others."""
+    start = "__attribute__((constructor)) static void start(void)"
+    assert bench("", before=f"{start} {{ if (!fork()) for (;;) sleep(1); }}") == 1
+    assert "failed: variant x (cc-era) starts a process" in capsys.readouterr().err
+    assert measured() == {"multi_page"}
+    assert not has_children()
+
+
+@pytest.mark.parametrize(
+    ("statement", "says"),
+    [
+        ("_exit(0);", "x.c ends the process with status 0 while it is loaded"),
+        ("_exit(2);", "x.c ends the process with status 2 while it is loaded"),
+        (r'puts("{\"a\": 1}"); fflush(stdout); _exit(0);', "x.c ends the process with status 0"),
+        ("raise(40);", "x.c ends the process with signal number 40 while it is loaded"),
+    ],
+)
+def test_who_ends_the_process_when_loaded_is_a_sentence(
+    statement: str, says: str, bench: Bench
+) -> None:
+    before = f"__attribute__((constructor)) static void start(void) {{ {statement} }}"
+    with pytest.raises(BadInput, match=re.escape(says)):
+        bench("", before=before)
+
+
+ENDED_ONCE = 'LATER if (open("%s", O_CREAT | O_EXCL, 0600) >= 0) raise(%s);'
+
+
+@pytest.mark.parametrize("signal", ["SIGKILL", "SIGTERM"])
+def test_an_accident_is_nobodys_fault(
+    signal: str, bench: Bench, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Out of memory, an operator: what ended a process once from outside is no verdict."""
+    assert bench(ENDED_ONCE % (tmp_path / "ended", signal)) == 0
+    assert (tmp_path / "ended").exists()
+    assert "failed" not in capsys.readouterr().err
+    assert measured() == {"x", "multi_page"}
+
+
+def test_an_accident_on_trial_is_nobodys_fault(bench: Bench, tmp_path: Path) -> None:
+    once = ENDED_ONCE.removeprefix("LATER ") % (tmp_path / "ended", "SIGKILL")
+    assert bench(once) == 0
+    assert (tmp_path / "ended").exists()
+    assert measured() == {"x", "multi_page"}
+
+
+def test_an_original_that_was_ended_leaves_the_run_as_it_was(bench: Bench) -> None:
+    """Its samples can be gone on with: nothing is written down of an original by signal alone."""
+    asked = {"original": "x.c", "variants": ("word_sum",)}
+    with pytest.raises(BadInput, match=r"variant x \(cc-era\) crashes when timed .*; nothing can"):
+        bench('LATER if (access("spared", F_OK)) raise(SIGKILL);', **asked)
+    Path("spared").touch()
+    assert bench('LATER if (access("spared", F_OK)) raise(SIGKILL);', resume=True, **asked) == 0
+    assert measured() == {"word_sum"}
+
+
+def test_a_failure_of_the_trial_is_its_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It was said of the variant that it 'ends the process (0)'."""
+
+    class Report:
+        state = 0
+        sentence = b""
+
+    def fail() -> None:
+        raise MemoryError("of the harness")
+
+    monkeypatch.setattr(trial.os, "_exit", lambda status: (_ for _ in ()).throw(SystemExit(status)))
+    report = Report()
+    with pytest.raises(SystemExit):
+        trial._end_after(fail, report)  # type: ignore[arg-type]
+    assert report.sentence == b"MemoryError: of the harness"
+    assert report.state == trial._BROKEN
+
+
+def test_a_failure_of_the_harness_is_no_variants(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(processes.ONE_THREAD, "PYTHONHASHSEED", "no number")
+    with pytest.raises(BadInput, match=r"measuring process 0 ended with status 1 \("):
+        bench("")
+
+
+def test_what_is_paid_for_elsewhere_alone_says_nothing(bench: Bench) -> None:
+    with pytest.raises(BadInput, match="the cost of variant counter is paid in"):
+        bench("", variants=("counter",), noise_floor=False)
+
+
+@pytest.mark.parametrize("number", [*range(1, 65)])
+def test_every_signal_can_be_named(number: int) -> None:
+    assert describe_status(-number).startswith("signal ")
+
+
+def test_what_lies_in_the_folder_is_not_imported(bench: Bench) -> None:
+    """Code of the folder that somebody is in would run inside measurements."""
+    Path("random.py").write_text("raise SystemExit('imported')", encoding="utf-8")
+    Path("harness").mkdir()
+    Path("harness/__init__.py").write_text("raise SystemExit('imported')", encoding="utf-8")
+    assert bench("") == 0
+    assert measured() == {"x", "multi_page"}
+
+
+@pytest.mark.parametrize("budget", [1e308, float("inf"), 1e10])
+def test_a_budget_without_end_is_one(budget: float, bench: Bench) -> None:
+    assert bench("", budget=budget) == 0
