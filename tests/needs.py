@@ -17,9 +17,11 @@ PROMISES = {
     "qemu-system-x86_64": "captures of real guests",
     "kernel in /boot": "captures of real guests",
     "valgrind": "counted instructions",
+    "shellcheck": "scripts of CI",
     "rustc": "variants and commands in Rust",
     "clang": "what clang makes of the variants",
     "gcc": "what gcc makes of the variants",
+    "mounts": "how CI hides tools",
     "git": "revisions of a repository",
 }
 OTHER_CPU = re.compile(r"is not for \S+|needs .*, which this CPU lacks")
