@@ -22,7 +22,7 @@ PROMISES = {
     "clang": "what clang makes of the variants",
     "gcc": "what gcc makes of the variants",
     "mounts": "how CI hides tools",
-    "git": "revisions of a repository",
+    "repository of git": "source distributions",
 }
 OTHER_CPU = re.compile(r"is not for \S+|needs .*, which this CPU lacks")
 
