@@ -24,7 +24,7 @@ DOCUMENTS = [*GUIDES, ROOT / "CHANGELOG.md"]
 SHORT = {
     "bench": "--quick --budget 20 --precision 50% --condition cond1",
     "bench --trace": "--quick --budget 20 --precision 50%",
-    "bench --variant all": "--quick --budget 60 --precision 50% --condition cond1",
+    "bench --variant all": "--quick --budget 60 --precision 50% --trace traces/pages.trace",
     "study density": "--budget 20 --precision 50% --guest-memory 4MiB",
     "study size": "--budget 20 --precision 50% --guest-memory 4MiB --guest-memory 16MiB",
     "study instructions": "--variant multi_page",
@@ -124,12 +124,13 @@ def make_short(command: str) -> str:
 
 def commands_to_run() -> dict[str, str]:
     """Return each command of the guides, made short, and the first guide that has it."""
-    found: dict[str, str] = {}
+    found: dict[frozenset[str], tuple[str, str]] = {}  # commands of the same words are the same
     for document in GUIDES:
         for command in commands_of(document):
             if not command.startswith(ELSEWHERE) and not WHOLE_STUDY.fullmatch(command):
-                found.setdefault(make_short(command), document.name)
-    return found
+                short = make_short(command)
+                found.setdefault(frozenset(short.split()), (short, document.name))
+    return dict(found.values())
 
 
 COMMANDS = commands_to_run()
