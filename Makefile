@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: bench capture reference studies claims quick gate test lint types lock clean
+.PHONY: bench capture reference studies claims quick gate test fuzz lint types lock clean
 
 bench: $(READY)
 	$(BIN)/dirtyscan bench --plots plots
@@ -43,6 +43,10 @@ gate: $(READY)
 
 test: $(READY)
 	$(BIN)/python -m pytest --numprocesses auto --dist worksteal
+
+# The tests that throw random input at dirtyscan, with 20,000 of each; make test tries 300.
+fuzz: $(READY)
+	HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest --numprocesses auto --dist worksteal -m fuzz
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,12 +12,26 @@ from numpy.typing import NDArray
 
 from harness.native.build import build_stopwatch
 from harness.native.toolchain import default_toolchain
+from tests import fuzz as fuzz  # sets how all property tests are run
+from tests import needs
 from workloads.guest import GuestMemory
 from workloads.precopy import Snapshot
 from workloads.trace import Source, Trace
 from workloads.trace_writer import write_trace
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
+LONGEST = 600  # seconds; a guard against hanging, far beyond what anything takes on a busy machine
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say which promises were not tested, which a number of skipped tests does not."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    if skipped:
+        terminalreporter.section(f"not tested here, {len(skipped)}")
+    # A report of a skip has its file, its line and "Skipped: " with its reason.
+    reasons = [report.longrepr[2].removeprefix("Skipped: ") for report in skipped]
+    for promise, count in needs.count_promises(reasons):
+        terminalreporter.write_line(f"{count:6}  {promise}")
 
 
 @pytest.fixture(scope="session")
@@ -31,10 +46,18 @@ def dirtyscan(tmp_path: Path) -> Run:
     def run(*arguments: str, **options: object) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "harness", *arguments]
         return subprocess.run(
-            command, cwd=tmp_path, capture_output=True, text=True, timeout=120, **options
+            command, cwd=tmp_path, capture_output=True, text=True, timeout=LONGEST, **options
         )
 
     return run
+
+
+def wait_until(holds: Callable[[], object]) -> None:
+    """Wait until ``holds()``; what never comes true fails the test rather than to hang it."""
+    end = time.monotonic() + LONGEST
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.02)
 
 
 def store(

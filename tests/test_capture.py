@@ -1,31 +1,29 @@
 """Captures of a real guest. They are skipped where QEMU or a kernel is missing."""
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tests.conftest import Run
+from harness.cli import main
+from tests.conftest import LONGEST, Run, wait_until
+from tests.needs import needs
 from workloads.capture.disk import CLUSTER, make_disk
+from workloads.capture.equipment import find_equipment
 from workloads.capture.kernel import modules_in_order, newest_kernel
-from workloads.capture.qemu import PROGRAM
 from workloads.errors import BadInput
 from workloads.trace import open_trace
 
 
 def missing() -> str:
-    if shutil.which(PROGRAM) is None:
-        return f"{PROGRAM} is not installed"
     try:
-        newest_kernel()
+        find_equipment()
     except BadInput as error:
         return str(error)
     return ""
@@ -52,7 +50,7 @@ def qemus_in(folder: Path) -> list[str]:
             line = path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
         except OSError:
             continue
-        if PROGRAM in line and str(folder) in line:
+        if "qemu-system" in line and str(folder) in line:
             lines.append(line)
     return lines
 
@@ -119,18 +117,14 @@ def test_nothing_is_left_of_a_capture_that_is_ended(
         cwd=tmp_path, env={**os.environ, "TMPDIR": str(scratch)}, text=True,
         stderr=subprocess.PIPE,
     )  # fmt: skip
-    deadline = time.monotonic() + 60
-    while not list(scratch.glob("*/migration")):
-        assert time.monotonic() < deadline
-        assert run.poll() is None
-        time.sleep(0.05)
+    wait_until(lambda: list(scratch.glob("*/migration")) or run.poll() is not None)
+    assert run.poll() is None
     folder = next(scratch.iterdir())
     assert folder.stat().st_mode & 0o777 == 0o700
     assert len(qemus_in(scratch)) == 1
     run.send_signal(how)
-    _, errors = run.communicate(timeout=30)
-    time.sleep(0.2)
-    assert qemus_in(scratch) == []
+    _, errors = run.communicate(timeout=LONGEST)
+    wait_until(lambda: qemus_in(scratch) == [])
     if how == signal.SIGINT:
         assert run.returncode == 130
         assert "Traceback" not in errors
@@ -142,6 +136,7 @@ def test_nothing_is_left_of_a_capture_that_is_ended(
 def test_a_guest_that_does_not_boot(dirtyscan: Run, tmp_path: Path) -> None:
     """A kernel that is none: QEMU ends, and one sentence says so."""
     kernel = newest_kernel()
+    assert kernel
     broken = tmp_path / kernel.name
     broken.write_bytes(b"not a kernel" * 1000)
     done = dirtyscan(*CAPTURE, "cond1", "--kernel", str(broken))
@@ -159,15 +154,31 @@ def test_a_guest_that_fails_says_why(dirtyscan: Run, tmp_path: Path) -> None:
     assert "FAILED: starting the command" in done.stderr
 
 
-def test_without_qemu_the_package_is_named(dirtyscan: Run, tmp_path: Path) -> None:
-    kernel = tmp_path / "vmlinuz-none"
-    kernel.write_text("")
-    (tmp_path / "bin").mkdir()
-    done = dirtyscan("trace", "capture", "cond9")
-    assert "'cond9' cannot be captured; give one of cond1" in done.stderr
-    done = dirtyscan("trace", "capture", "cond1", env={**os.environ, "PATH": str(tmp_path / "bin")})
-    assert done.returncode == 2
-    assert "apt-get install qemu-system-x86 linux-image-cloud-amd64" in done.stderr
+def test_what_cannot_be_captured_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["trace", "capture", "cond9"]) == 2
+    assert "'cond9' cannot be captured; give one of cond1" in capsys.readouterr().err
+
+
+def test_all_that_a_capture_lacks_is_named_at_once(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr("workloads.capture.kernel.BOOT", tmp_path)
+    assert main(["trace", "capture", "cond1"]) == 2
+    assert capsys.readouterr().err == (
+        "dirtyscan: a capture needs qemu-system-x86_64 and a C compiler and a kernel in /boot that "
+        "can be read, which this machine lacks; run 'apt-get install qemu-system-x86 gcc libc6-dev "
+        "linux-image-cloud-amd64' (or name a kernel elsewhere with --kernel).\n"
+    )
+    # What is here is not named, and a kernel that was named is not looked for.
+    for program in ("qemu-system-x86_64", "cc"):
+        (tmp_path / program).touch(0o755)
+    with pytest.raises(BadInput, match=r"^a capture needs a kernel in /boot that can be read, "):
+        find_equipment()
+    assert find_equipment(tmp_path / "mine").kernel == tmp_path / "mine"
+    for version in ("6.9.1", "6.10.0"):
+        (tmp_path / f"vmlinuz-{version}-amd64").touch()
+    assert find_equipment().kernel.name == "vmlinuz-6.10.0-amd64"
 
 
 def test_modules_come_after_what_they_need(tmp_path: Path) -> None:
@@ -179,7 +190,7 @@ def test_modules_come_after_what_they_need(tmp_path: Path) -> None:
     assert [path.name for path in found] == ["ring.ko", "virtio.ko", "virtio-pci.ko.xz"]
 
 
-@pytest.mark.skipif(shutil.which("qemu-img") is None, reason="qemu-img is not installed")
+@needs("qemu-img")
 def test_the_disk_is_of_its_size_and_has_data_everywhere(tmp_path: Path) -> None:
     size = 40 * 2**20 + CLUSTER
     make_disk(tmp_path / "disk", size)

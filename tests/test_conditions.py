@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -82,7 +82,7 @@ def test_cond2_writes_every_other_page_of_that_region() -> None:
     period=st.integers(1, 5000), rate=st.integers(2**20, 2**34), stride=st.integers(1, 9),
     tick=st.integers(1, 300),
 )  # fmt: skip
-@settings(max_examples=100, deadline=None)
+@example(period=100, rate=2**24, stride=1, tick=34)  # a pass that is done within a tick, but begun
 def test_no_page_of_the_region_is_written_twice_or_left_out(
     period: int, rate: int, stride: int, tick: int
 ) -> None:
@@ -102,8 +102,7 @@ def test_no_page_of_the_region_is_written_twice_or_left_out(
     assert not counts[:64].any()
     assert not counts[192:].any()
     if needs_ms <= period - 1 and tick <= period:
-        assert set(region[::stride]) == {3} or tick > needs_ms
-        assert region[::stride].min() >= 1
+        assert set(region[::stride]) == {3}
     assert region.sum() == region[::stride].sum()
 
 

@@ -6,9 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from matplotlib.figure import Figure
 
-from harness.presentation.figures.comparison import draw_comparison
 from harness.presentation.figures.memory import dirty_shares, draw_memory
 from harness.presentation.figures.runtime import draw_runtime
 from harness.presentation.figures.speedups import draw_speedups
@@ -48,13 +46,7 @@ def test_a_profile_counts_runs_and_their_lengths(tmp_path: Path) -> None:
     assert profile.mean_run == pytest.approx(39 / 5)
 
 
-def check_axes(figure: Figure) -> None:
-    for axes in figure.axes:
-        if axes.get_visible():
-            assert axes.has_data() or axes.get_ylabel()
-
-
-def test_the_reference_can_be_drawn_again(trace: Trace, tmp_path: Path) -> None:
+def test_the_reference_can_be_drawn_again() -> None:
     rows = pd.read_csv(REFERENCE / "speedups.csv")
     snapshots = pd.read_csv(REFERENCE / "snapshots.csv")
     speedups = draw_speedups(rows)
@@ -74,11 +66,6 @@ def test_the_reference_can_be_drawn_again(trace: Trace, tmp_path: Path) -> None:
         "Cond1, synthetic",
         "Cond1, captured",
     ]
-    for number, figure in enumerate((speedups, runtime, draw_memory([trace], ["t"]))):
-        check_axes(figure)
-        paths = save(figure, tmp_path, str(number))
-        assert [path.suffix for path in paths] == [".png", ".svg"]
-    check_axes(draw_comparison([("t", [profile_trace(trace)])]))
 
 
 def test_the_same_data_make_the_same_picture(trace: Trace, tmp_path: Path) -> None:
@@ -88,3 +75,4 @@ def test_the_same_data_make_the_same_picture(trace: Trace, tmp_path: Path) -> No
         for path in save(draw_memory([trace], ["t"]), tmp_path / folder, "p")
     ]
     assert files[:2] == files[2:]
+    assert {path.suffix for path in (tmp_path / "a").iterdir()} == {".png", ".svg"}

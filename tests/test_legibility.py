@@ -104,6 +104,7 @@ def check(figure: Figure, monkeypatch: pytest.MonkeyPatch) -> None:
     assert in_each_others_way(texts) == []
     for axes in figure.axes:
         if axes.get_visible() and axes.get_label() != "<colorbar>":
+            assert axes.has_data()
             assert is_named(axes, "x")
             assert is_named(axes, "y")
 
@@ -283,3 +284,13 @@ def test_what_overlaps_or_is_outside_is_found(monkeypatch: pytest.MonkeyPatch) -
         figure.text(0.9, 0.1, "text that leaves it")
         with pytest.raises(AssertionError, match="leaves"):
             check(figure, monkeypatch)
+
+
+def test_an_empty_picture_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The oracle itself."""
+    axes = Figure(figsize=(3, 3), layout="constrained").add_subplot()
+    axes.set(xlabel="time", ylabel="share")
+    with pytest.raises(AssertionError, match="has_data"):
+        check(axes.figure, monkeypatch)
+    axes.plot([0, 1])
+    check(axes.figure, monkeypatch)

@@ -11,14 +11,15 @@ from typing import Any
 import pytest
 
 from harness.presentation.page.page import write_page
+from tests.conftest import LONGEST
 from workloads.captured import captured_trace
 from workloads.conditions import DEFAULT_CONDITIONS, find_condition
 from workloads.guest import GuestMemory
 from workloads.synthesis import make_recipe, synthesize
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not here")
+sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not here")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs chromium")
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "results"
@@ -27,6 +28,7 @@ QUIET = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
     "--disable-background-networking", "--disable-component-update",
 )  # fmt: skip
+LONGEST_MS = LONGEST * 1000  # playwright's own 30 s are reached on a busy machine
 SIZES = {"desktop": {"width": 1280, "height": 900}, "phone": {"width": 390, "height": 844}}
 SECTIONS = [
     "speedups", "runtime", "traces", "variants", "toolchains", "density", "size", "tick",
@@ -55,7 +57,9 @@ def page_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     with sync_api.sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=CHROMIUM, args=list(QUIET))
+        started = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=list(QUIET), timeout=LONGEST_MS
+        )
         yield started
         started.close()
 
@@ -63,6 +67,7 @@ def browser() -> Iterator[Any]:
 def opened(browser: Any, path: Path, size: str = "desktop", scheme: str = "light") -> Any:
     """Open the page; whatever it says to the console or asks of the network is kept."""
     page = browser.new_context(viewport=SIZES[size], color_scheme=scheme).new_page()
+    page.set_default_timeout(LONGEST_MS)
     page.said, page.asked = [], []
     page.on("console", lambda message: page.said.append(message.text))
     page.on("pageerror", lambda error: page.said.append(str(error)))

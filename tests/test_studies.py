@@ -1,7 +1,7 @@
 """The studies: maps as they were asked for, tables from rows, and the commands on small guests."""
 
 import math
-import shutil
+import os
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.measurement.callgrind import Program, count_instructions
+from harness.measurement.callgrind import Program, count_instructions, require_valgrind
 from harness.native.build import build_driver, build_stopwatch, build_variant
 from harness.native.stopwatch import make_snapshots
 from harness.native.toolchain import default_toolchain
@@ -19,6 +19,7 @@ from harness.studies.density import grid
 from harness.studies.size import SIZE, reach
 from harness.studies.study import Options
 from tests.conftest import Run
+from tests.needs import needs
 from workloads.errors import BadInput
 from workloads.guest import GuestMemory
 from workloads.random_runs import RandomRuns, draw_map, is_possible
@@ -73,10 +74,9 @@ def test_where_a_share_of_a_tick_is_reached() -> None:
     assert reach(sizes, shares, 0.0001).bytes == pytest.approx(0.1)
 
 
+@needs("valgrind")
 def test_instructions_are_those_of_the_loop() -> None:
     """A loop over a known number of pages takes a whole number of instructions a page."""
-    if shutil.which("valgrind") is None:
-        pytest.skip("valgrind is not installed")
     toolchain = default_toolchain()
     library = build_variant(find_variant("bitmap_test_bit", "count"), toolchain).path
     program = Program(build_driver(toolchain).path, build_stopwatch(toolchain).path, library)
@@ -96,15 +96,23 @@ def test_instructions_are_those_of_the_loop() -> None:
     assert count(8192) == small
 
 
-def test_what_valgrind_cannot_run_is_said() -> None:
-    if shutil.which("valgrind") is None:
-        pytest.skip("valgrind is not installed")
-    toolchain = default_toolchain()
-    library = build_variant(find_variant("avx512", "count"), toolchain).path
-    program = Program(build_driver(toolchain).path, build_stopwatch(toolchain).path, library)
+@pytest.mark.parametrize(
+    ("ending", "sentence"),
+    [
+        ("kill -ILL $$", "valgrind does not know its instructions"),
+        ("exit 3", "valgrind ended with status 3"),
+    ],
+)
+def test_what_valgrind_cannot_run_is_said(
+    ending: str, sentence: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    program = tmp_path / "valgrind"
+    program.write_text(f"#!/bin/sh\n{ending}\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     snapshots = make_snapshots([np.zeros(1024, np.uint8)], [0])
-    found = count_instructions(program, GuestMemory(8192 * 4096), snapshots)
-    assert not isinstance(found, str) or "instructions" in found
+    driven = Program(tmp_path / "driver", tmp_path / "stopwatch", tmp_path / "variant")
+    assert count_instructions(driven, GuestMemory(8192 * 4096), snapshots) == sentence
 
 
 @pytest.mark.parametrize("study", ["density", "size", "toolchains", "tick", "assumptions"])
@@ -116,7 +124,8 @@ def test_a_study_makes_its_table_and_picture(study: str, dirtyscan: Run, tmp_pat
         "tick": ["--guest-memory", "1MiB", "--guest-memory", "4MiB"],
         "assumptions": ["--guest-memory", "64MiB"],
     }[study]
-    options = [*small, "--budget", "5", "--precision", "50%", "--output", "out"]
+    # A process takes 2 s, and several times as long on a busy machine.
+    options = [*small, "--budget", "20", "--precision", "50%", "--output", "out"]
     done = dirtyscan("study", study, *options)
     assert done.returncode == 0, done.stderr
     assert max(map(len, done.stdout.splitlines())) <= 80
@@ -145,12 +154,16 @@ def test_a_study_makes_its_table_and_picture(study: str, dirtyscan: Run, tmp_pat
     assert (tmp_path / f"plots/{study}.png").stat().st_size > 5000
 
 
+def test_without_valgrind_its_package_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(BadInput, match="apt-get install valgrind"):
+        require_valgrind()
+
+
+@needs("valgrind")
 def test_the_study_of_instructions(dirtyscan: Run, tmp_path: Path) -> None:
-    if shutil.which("valgrind") is None:
-        done = dirtyscan("study", "instructions")
-        assert done.returncode == 2
-        assert "apt-get install valgrind" in done.stderr
-        return
     done = dirtyscan("study", "instructions", "--variant", "page_by_page", "--variant", "counter")
     assert done.returncode == 0, done.stderr
     assert "left out: variant counter: its cost is paid in merge and mark" in done.stderr

@@ -119,7 +119,7 @@ def run_synthesize(options: argparse.Namespace) -> int:
 def run_capture(options: argparse.Namespace) -> int:
     """Capture a trace."""
     from workloads.capture.capture import CaptureRequest, capture
-    from workloads.capture.kernel import newest_kernel
+    from workloads.capture.equipment import find_equipment
     from workloads.capture.migration import Limits
     from workloads.capture.workload import choose_workload
 
@@ -128,7 +128,7 @@ def run_capture(options: argparse.Namespace) -> int:
     request = CaptureRequest(
         workload,
         memory,
-        Path(options.kernel) if options.kernel else newest_kernel(),
+        find_equipment(Path(options.kernel) if options.kernel else None),
         options.accelerator,
         Limits(parse_size(options.bandwidth), options.max_downtime, options.seconds),
     )

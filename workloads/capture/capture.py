@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workloads.capture.disk import make_disk
+from workloads.capture.equipment import Equipment
 from workloads.capture.initramfs import make_initramfs
 from workloads.capture.migration import Limits, Migration, migrate_away
-from workloads.capture.qemu import Machine, Qemu, can_use_kvm, find_program, private_folder, running
+from workloads.capture.qemu import Machine, Qemu, can_use_kvm, private_folder, running
 from workloads.capture.rounds import Poll, Round, check_counters, find_rounds, snapshots
 from workloads.capture.stream import PAGE_SIZE, RamBlock
 from workloads.capture.workload import Workload
@@ -39,7 +40,7 @@ class CaptureRequest:
 
     workload: Workload
     memory: GuestMemory
-    kernel: Path
+    equipment: Equipment
     accelerator: str
     """``kvm``, ``tcg``, or ``auto``: the first if a guest boots with it."""
     limits: Limits
@@ -49,10 +50,9 @@ def capture(request: CaptureRequest, path: Path, report: _Report) -> Trace:
     """Capture a trace and write it to ``path``.
 
     Raises:
-        BadInput: something that is needed is not here, the guest does not boot, the migration
-            fails, or what was captured does not agree with QEMU's own counters.
+        BadInput: the guest does not boot, the migration fails, or what was captured does not agree
+            with QEMU's own counters.
     """
-    find_program()  # before all that would be for nothing without it
     with private_folder() as folder:
         machine = _prepare(request, folder)
         accelerators = ["kvm", "tcg"] if request.accelerator == "auto" else [request.accelerator]
@@ -79,7 +79,7 @@ def _prepare(request: CaptureRequest, folder: Path) -> Machine:
     initramfs = folder / "initramfs"
     devices: list[str] = []
     try:
-        make_initramfs(initramfs, request.kernel, workload.command, folder)
+        make_initramfs(initramfs, request.equipment, workload.command, folder)
         if workload.disks:
             size = request.memory.size * 6
             make_disk(folder / "disk", size)
@@ -95,9 +95,10 @@ def _prepare(request: CaptureRequest, folder: Path) -> Machine:
         ) from None
     options = {f"dirtyscan.{name}": value for name, value in workload.options.items()}
     return Machine(
+        program=request.equipment.qemu,
         accelerator="tcg",
         memory=request.memory.size,
-        kernel=request.kernel,
+        kernel=request.equipment.kernel,
         initramfs=initramfs,
         kernel_options=" ".join(f"{name}={value}" for name, value in options.items()),
         devices=devices,
@@ -212,7 +213,7 @@ def _plain_parameters(
 ) -> dict[str, Any]:
     values: dict[str, tuple[Any, str]] = {
         "qemu": (facts["qemu"], ""),
-        "kernel": (request.kernel.name.removeprefix("vmlinuz-"), ""),
+        "kernel": (request.equipment.kernel.name.removeprefix("vmlinuz-"), ""),
         "accelerator": (accelerator, ""),
         "host": (f"{platform.system()} {platform.machine()}", ""),
         "bandwidth": (request.limits.bandwidth, "B/s"),

@@ -1,11 +1,11 @@
 """The initramfs of a captured guest, made without root: a compiled init and some modules."""
 
 import gzip
-import shutil
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
+from workloads.capture.equipment import Equipment
 from workloads.capture.kernel import module_folder, modules_in_order, read_module
 from workloads.errors import BadInput
 from workloads.files import read_file
@@ -16,35 +16,30 @@ _MODULES = ("virtio_pci", "virtio_blk")
 _FILE, _EXECUTABLE, _FOLDER, _DEVICE = 0o100644, 0o100755, 0o040755, 0o020600
 
 
-def make_initramfs(target: Path, kernel: Path, command: Path | None, scratch: Path) -> None:
-    """Write the initramfs for ``kernel`` to ``target``.
+def make_initramfs(target: Path, equipment: Equipment, command: Path | None, scratch: Path) -> None:
+    """Write the initramfs for the kernel of ``equipment`` to ``target``.
 
     Args:
         command: a user's static program that the guest runs, if any.
         scratch: a folder for what is compiled on the way.
 
     Raises:
-        BadInput: there is no compiler, or a module or the command cannot be read.
+        BadInput: the init does not compile, or a module or the command cannot be read.
     """
     init = scratch / "init"
-    _compile(init)
+    _compile(equipment.compiler, init)
     files = [("init", _EXECUTABLE, read_file(init))]
+    modules = module_folder(equipment.kernel)
     files += [
         (f"modules/{number:02}.ko", _FILE, read_module(path))
-        for number, path in enumerate(modules_in_order(module_folder(kernel), _MODULES))
+        for number, path in enumerate(modules_in_order(modules, _MODULES))
     ]
     if command is not None:
         files.append(("command", _EXECUTABLE, read_file(command)))
     target.write_bytes(gzip.compress(_archive(files), compresslevel=1))
 
 
-def _compile(target: Path) -> None:
-    compiler = shutil.which("cc")
-    if compiler is None:
-        raise BadInput(
-            "capturing needs a C compiler for the guest's init; install one ('apt-get install gcc "
-            "libc6-dev')."
-        )
+def _compile(compiler: str, target: Path) -> None:
     command = [compiler, "-O2", "-static", "-o", str(target), str(GUEST)]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:

@@ -9,26 +9,23 @@ from pathlib import Path
 from workloads.errors import BadInput
 from workloads.files import read_file
 
+BOOT = Path("/boot")
 
-def newest_kernel() -> Path:
-    """Return the newest kernel in /boot that can be read.
 
-    Raises:
-        BadInput: there is none.
-    """
+def newest_kernel() -> Path | None:
+    """Return the newest kernel in /boot that can be read, if there is one."""
     kernels = []
-    for path in Path("/boot").glob("vmlinuz-*"):
+    for path in BOOT.glob("vmlinuz-*"):
         try:
             with path.open("rb"):
                 kernels.append(path)
         except OSError:
             continue
-    if not kernels:
-        raise BadInput(
-            "capturing needs a kernel, and there is none in /boot that can be read; install one "
-            "('apt-get install linux-image-cloud-amd64') or name one with --kernel."
-        )
-    return max(kernels, key=lambda path: [int(n) for n in re.findall(r"\d+", path.name)])
+    return max(kernels, key=_numbers, default=None)
+
+
+def _numbers(kernel: Path) -> list[int]:
+    return [int(number) for number in re.findall(r"\d+", kernel.name)]
 
 
 def modules_in_order(folder: Path, wanted: Sequence[str]) -> list[Path]:

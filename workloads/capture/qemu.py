@@ -5,7 +5,6 @@ import contextlib
 import dataclasses
 import functools
 import os
-import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
@@ -16,8 +15,6 @@ from qemu.qmp import ConnectError, ExecuteError, QMPClient, QMPError
 from workloads.errors import BadInput
 from workloads.processes import describe_status, end_with_parent
 
-PROGRAM = "qemu-system-x86_64"
-PACKAGES = "apt-get install qemu-system-x86 linux-image-cloud-amd64"
 _MARK = b"dirtyscan: "
 _LONGEST_FOLDER = 90  # a socket's whole path has room for 107 bytes
 
@@ -26,6 +23,8 @@ _LONGEST_FOLDER = 90  # a socket's whole path has room for 107 bytes
 class Machine:
     """What is started."""
 
+    program: str
+    """The path of QEMU."""
     accelerator: str
     """``kvm`` or ``tcg``."""
     memory: int
@@ -117,28 +116,16 @@ class Qemu:
         self._console.cancel()
 
 
-def find_program() -> str:
-    """Return the path of QEMU.
-
-    Raises:
-        BadInput: it is not here.
-    """
-    program = shutil.which(PROGRAM)
-    if program is None:
-        raise BadInput(f"capturing needs {PROGRAM}, which is not here; install it ('{PACKAGES}').")
-    return program
-
-
 @contextlib.asynccontextmanager
 async def running(machine: Machine, folder: Path) -> AsyncIterator[Qemu]:
     """Start ``machine``, with its sockets in ``folder``; it ends with the block.
 
     Raises:
-        BadInput: QEMU is not here or does not start.
+        BadInput: QEMU does not start.
     """
     socket = folder / "qmp"
     process = await asyncio.create_subprocess_exec(
-        find_program(),
+        machine.program,
         *_options(machine, socket),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
