@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 from pathlib import Path
 
 import pandas as pd
@@ -9,9 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.claims.claim import Claim, find_claim, read_claims, verdict
+from harness.claims.claim import Claim, find_claim, read_claims
 from harness.claims.settlement import group_claims
+from harness.claims.verdict import verdict
 from harness.native.variant import built_in_variants
+from harness.presentation.answer import answer
 from tests.conftest import Run
 from workloads.conditions import CONDITIONS
 
@@ -30,10 +33,69 @@ SLOWER = dataclasses.replace(FASTER, low=0.25, high=1 / 3)
         (0.9, 1.1, "weaker"),
         (1, 1.2, "weaker"),
         (0.8, 0.99, "contradicted"),
+        (8, 16, "reproduced"),
+        (7, 10.9, "reproduced"),
+        (7, 11, "undecided"),
+        (15, 24, "undecided"),
+        (7.9, 16.1, "undecided"),
+        (0.5, 100, "undecided"),
+        (0, math.inf, "undecided"),
+        (0, 7.9, "weaker"),
+        (16.1, math.inf, "stronger"),
     ],
 )
 def test_verdicts_on_a_speedup(low: float, high: float, expected: str) -> None:
     assert verdict(low, high, FASTER) == expected
+
+
+def test_an_interval_that_tells_nothing_reproduces_nothing() -> None:
+    """0.40 within a factor of 9 was said to reproduce a claim of 1."""
+    same = dataclasses.replace(FASTER, low=0.8, high=1.25)
+    above = dataclasses.replace(FASTER, low=1.0, high=math.inf)
+    just = dataclasses.replace(FASTER, low=2.0, high=2.0)
+    assert verdict(0.4 / 9.11, 0.4 * 9.11, same) == "undecided"
+    assert verdict(0.4 / 9.11, 0.4 * 9.11, above) == "undecided"
+    assert verdict(0.99, 1.01, above) == "reproduced"
+    assert verdict(1.5, 400, above) == "reproduced"
+    assert verdict(1.96, 2.04, just) == "reproduced"
+    assert verdict(1.9, 2.1, just) == "undecided"
+
+
+RATIOS = st.sampled_from((1.0, 1.01, 1.05, 1.1, 1.25, 1.5625, 2.0, 8.0, 1e3, math.inf))
+
+
+@given(
+    low=st.floats(0.01, 100), width=RATIOS, claimed=st.floats(0.01, 100), breadth=RATIOS,
+    share=st.floats(0, 1),
+)  # fmt: skip
+def test_a_verdict_is_that_of_every_point_of_the_interval(
+    low: float, width: float, claimed: float, breadth: float, share: float
+) -> None:
+    """Each point by itself is in the range, beyond it, short of it, or across 1."""
+    claim = dataclasses.replace(FASTER, low=claimed, high=claimed * breadth)
+
+    def place(point: float) -> str:
+        if claim.low <= point <= claim.high:
+            return "in"
+        faster = claim.high > 1
+        seen, end = (point, claim.high) if faster else (1 / point, 1 / claim.low)
+        return "beyond" if seen > end else "across" if seen < 1 else "short"
+
+    high = low * width
+    between = low * min(width, 1e6) ** share
+    points = [low, high, *(p for p in (claim.low, claim.high, 1, between) if low <= p <= high)]
+    places = {place(point) for point in points}
+    if places == {"in"}:
+        expected = {"reproduced"}
+    elif "in" in places:
+        widest = min(max(breadth, 1.05), 1.5625)
+        expected = {"reproduced"} if width < widest else {"undecided"}
+        if math.isclose(width, widest):  # then rounding may say either
+            expected = {"reproduced", "undecided"}
+    else:
+        word = {"beyond": "stronger", "across": "contradicted"}
+        expected = {word[places.pop()] if len(places) == 1 and "short" not in places else "weaker"}
+    assert verdict(low, high, claim) in expected
 
 
 @given(st.floats(0.01, 100), st.floats(1, 3))
@@ -41,6 +103,27 @@ def test_a_slowdown_is_judged_as_its_reciprocal(low: float, width: float) -> Non
     mirrored = dataclasses.replace(FASTER, low=1 / FASTER.high, high=1 / FASTER.low)
     high = low * width
     assert verdict(1 / high, 1 / low, mirrored) == verdict(low, high, FASTER)
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "said"),
+    [
+        (["weaker", "undecided"], "Undecided: of the letter's two figures none holds as a whole; "
+         "Cond1 is weaker; Cond2 is undecided."),
+        (["reproduced", "undecided"], "In part: of the letter's two figures one holds (Cond1); "
+         "Cond2 is undecided."),
+        (["weaker", "weaker"], "No: of the letter's two figures none holds as a whole; "
+         "Cond1 and Cond2 are weaker."),
+    ],
+)  # fmt: skip
+def test_an_answer_does_not_decide_what_is_undecided(verdicts: list[str], said: str) -> None:
+    rows = pd.DataFrame({"condition": ["cond1", "cond2"], "verdict": verdicts})
+    rows = rows.assign(
+        variant="multi_page", original="page_by_page", toolchain="cc", claim_low=1.0, speedup=2.0
+    )
+    found = answer(rows)
+    assert found is not None
+    assert found.sentence.startswith(said)
 
 
 def test_the_letters_claims_are_the_letters() -> None:

@@ -150,22 +150,3 @@ def find_claim(operation: str, original: str, variant: str, condition: str | Non
         if pair == (operation, original, variant) and condition in claim.conditions:
             return claim
     return None
-
-
-def verdict(low: float, high: float, claim: Claim) -> str:
-    """Judge the interval [low, high] of a speedup against a claimed range.
-
-    Returns:
-        ``reproduced`` if they overlap; ``contradicted`` if all of the interval lies on the other
-        side of 1 than the claim; ``stronger`` if it lies beyond the claim, away from 1; otherwise
-        ``weaker``: between the claim and 1, or reaching across 1.
-    """
-    if low <= claim.high and high >= claim.low:
-        return "reproduced"
-    # Seen from a claim of a slowdown, the axis is turned round.
-    faster = claim.high > 1
-    beyond = low > claim.high if faster else high < claim.low
-    if beyond:
-        return "stronger"
-    opposite = high < 1 if faster else low > 1
-    return "contradicted" if opposite else "weaker"

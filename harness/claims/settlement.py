@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from harness.claims.claim import Claim, verdict
+from harness.claims.claim import Claim
+from harness.claims.verdict import verdict
 from harness.measurement.preparation import Request
 from workloads.conditions import DEFAULT_CONDITIONS, find_condition
 from workloads.guest import GuestMemory

@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 import pyperf
 
-from harness.claims.claim import find_claim, verdict
+from harness.claims.claim import find_claim
+from harness.claims.verdict import verdict
 from harness.machine.environment import ENVIRONMENT
 from harness.measurement.experiment import Outcome
 from harness.measurement.plan import Plan, PlannedTrace
