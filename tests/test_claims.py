@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from harness.claims.claim import Claim, find_claim, read_claims
 from harness.claims.settlement import group_claims
 from harness.claims.verdict import verdict
+from harness.cli import main
 from harness.native.variant import built_in_variants
 from harness.presentation.answer import answer
 from tests.conftest import Run
@@ -160,6 +161,7 @@ guest_memory = "64MiB"
 figure = 2.0
 note = ""
 """
+ABOUT_CONDITIONS = ENTRY.replace('density = 0.1\nguest_memory = "64MiB"', 'conditions = ["cond1"]')
 BAD = {
     "no TOML": ("[[claim]]\nname = \n", "claims mine.toml are no TOML: Invalid value (at line 2"),
     "no tables": ('claim = "x"', "claims mine.toml have no [[claim]] tables"),
@@ -170,22 +172,61 @@ BAD = {
     "other operation": (ENTRY.replace("skip_clean", "per_word"), "variant 'per_word' of operation"),
     "two workloads": (ENTRY + 'conditions = ["cond1"]', "is about conditions and density"),
     "no workload": (ENTRY.replace("density = 0.1", ""), "is about nothing; give one workload"),
-    "condition": (ENTRY.replace("density = 0.1", 'conditions = ["cond9"]'), "'cond9' is not known"),
-    "density": (ENTRY.replace("density = 0.1", "density = 1.5"), "a density of 1.5"),
-    "figure": (ENTRY.replace("figure = 2.0", 'figure = "twice"'), "cannot be read"),
-    "no figure": (ENTRY.replace("figure = 2.0", ""), "cannot be read (KeyError('low')"),
+    "condition": (ABOUT_CONDITIONS.replace("cond1", "cond9"), "'cond9' is not known"),
+    "density": (ENTRY.replace("= 0.1", "= 1.5"), "Expected float <= 1.0 in density"),
+    "no number": (ENTRY.replace("= 0.1", "= nan"), "Expected float >= 0.0 in density"),
+    "map": (ENTRY.replace("= 0.1", "= 0.9\nmean_run = 2.0"), "give a mean run of at least 9"),
+    "figure": (ENTRY.replace("= 2.0", '= "twice"'), "Expected float, got str in figure"),
+    "no figure": (ENTRY.replace("figure = 2.0", ""), "needs either a figure, or a range from low"),
+    "both": (ENTRY + "low = 1.0", "needs either a figure, or a range from low"),
+    "range": (ENTRY.replace("figure = 2.0", "low = 2\nhigh = 1"), "its high is below its low"),
+    "only high": (ENTRY + "high = 3.0", "its high is below its low, or without one"),
     "size": (ENTRY.replace('"64MiB"', '"big"'), "'big' is not a size"),
+    "no size": (ENTRY.replace('guest_memory = "64MiB"', ""), "its density needs a guest_memory"),
+    "small": (ENTRY.replace('"64MiB"', '"8KiB"'), "guest memory of 8KiB is 2 pages"),
+    "scale": (ENTRY + 'scaled_to = "1GiB"', "is scaled to more than its guest_memory"),
+    "runs": (ENTRY + "run = 2\nmean_run = 2", "it has both mean_run and run; give one"),
+    "run": (ENTRY.replace("density = 0.1", 'run = 2\ntrace = "t"'), "its run goes with a density"),
+    "no conditions": (ABOUT_CONDITIONS.replace('"cond1"', ""), "of length >= 1 in conditions"),
+    "no claims": ("claim = []", "claims mine.toml have no [[claim]] tables; see"),
+    "nothing": ("", "claims mine.toml have no [[claim]] tables; see"),
+    "other tables": (ENTRY.replace("[[claim]]", "[[claims]]"), "no [[claim]] tables but 'claims'"),
+    "twice": (ENTRY + ENTRY, "claims mine.toml have 2 claims called 'mine'"),
+    "itself": (ENTRY.replace("skip_clean", "fetch_and_all"), "compares fetch_and_all with itself"),
+    "no name": (ENTRY.replace('"mine"', '""'), "Expected str of length >= 1 in name"),
+    "long name": (ENTRY.replace('"mine"', f'"{"x" * 9999}"'), "Expected str of length <= 200"),
+    "number for a name": (ENTRY.replace('"mine"', f"0x{'f' * 5000}"), "Expected str, got int in"),
+    "control": (ENTRY.replace('"mine"', r'"\u001b[2J"'), "its name has a control character"),
+    "NUL": (ENTRY.replace("density = 0.1", r'trace = "a\u0000b"'), "its trace has a control char"),
+    "long path": (ENTRY.replace('"skip_clean"', f'"{"x" * 4000}.c"'), "(File name too long)"),
+    "digits": (ENTRY.replace("2.0", "2" * 5000), "have a number with too many digits"),
+    "deep": ("x = " + "[" * 100_000, "mine.toml are nested too deeply"),
 }
 
 
 @pytest.mark.parametrize("what", BAD)
-def test_claims_that_cannot_be_read(what: str, dirtyscan: Run, tmp_path: Path) -> None:
+def test_claims_that_cannot_be_read(
+    what: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     text, sentence = BAD[what]
     (tmp_path / "mine.toml").write_text(text)
-    done = dirtyscan("claims", "list", "--claims", "mine.toml")
-    assert done.returncode == 2
-    assert sentence in done.stderr
-    assert len(done.stderr.splitlines()) == 1
+    for action in ("list", "run"):
+        assert main(["claims", action, "--claims", str(tmp_path / "mine.toml")]) == 2
+        said = capsys.readouterr()
+        assert sentence in said.err
+        assert len(said.err.splitlines()) == 1
+        assert not said.out
+
+
+def test_names_are_not_markup_and_texts_may_have_lines(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    entry = ENTRY.replace('"mine"', '"[/b]"').replace('note = ""', 'note = """a\n [bold]b"""')
+    (tmp_path / "mine.toml").write_text(entry.replace('"2026"', "2026-11-25"))
+    assert main(["claims", "list", "--claims", str(tmp_path / "mine.toml")]) == 0
+    (line,) = capsys.readouterr().out.splitlines()[1:]
+    assert line.startswith("[/b]  2026-11-25 ")
+    assert line.rstrip().endswith("a [bold]b")
 
 
 def test_a_claim_that_is_not_known(dirtyscan: Run) -> None:

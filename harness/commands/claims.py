@@ -136,7 +136,7 @@ def _print_claims(claims: tuple[Claim, ...]) -> None:
     table = _table("claim", "date", "pair", "claimed", "note")
     for claim in claims:
         pair = f"{claim.operation}: {claim.original} to {claim.variant}"
-        table.add_row(claim.name, claim.date, Text(pair), claim.claimed, Text(claim.note))
+        table.add_row(*map(Text, (claim.name, claim.date, pair, claim.claimed, claim.note)))
     console().print(table)
 
 
