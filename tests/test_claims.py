@@ -3,20 +3,27 @@
 import dataclasses
 import json
 import math
+import platform
+import shutil
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.claims.claim import Claim, find_claim, read_claims
-from harness.claims.settlement import group_claims
+from harness.claims.settlement import group_claims, obstacle
 from harness.claims.verdict import verdict
 from harness.cli import main
-from harness.native.variant import built_in_variants
+from harness.measurement.lineup import lane_names
+from harness.native.build import build_variant
+from harness.native.toolchain import default_toolchain
+from harness.native.variant import built_in_variants, find_variant
 from harness.presentation.answer import answer
-from tests.conftest import Run
+from harness.presentation.page.tables import claims_table
+from tests.conftest import Run, store
 from workloads.conditions import CONDITIONS
 
 FASTER = Claim("f", "", "", "count", "o", "v", 8.0, 16.0, "", ("c",))
@@ -263,6 +270,144 @@ def test_a_claim_of_ones_own_is_settled_without_code(dirtyscan: Run, tmp_path: P
     assert environment["toolchains"]
 
 
+CRASH = """
+#include "dirtyscan.h"
+static uint64_t count(const struct dirtyscan_map *map) { return *(volatile uint64_t *)8; }
+const struct dirtyscan_variant dirtyscan_variant = {
+    .abi = DIRTYSCAN_ABI, .year = 2026, .operation = "count", .map = "byte map",
+    .summary = "a test", .run.count = count,
+};
+"""
+ABOUT_TRACE = """
+[[claim]]
+name = "{name}"
+source = ""
+date = ""
+operation = "count"
+original = "{original}"
+variant = "{variant}"
+trace = "{trace}"
+low = 0.001
+note = ""
+"""
+
+
+def test_every_claim_that_was_announced_is_reported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Measured, and each by the rows of its own file and trace; or with the reason why not."""
+    monkeypatch.chdir(tmp_path)
+    word_sum = find_variant("word_sum", "count")
+    shutil.copy(build_variant(word_sum, default_toolchain()).path, "mine.so")
+    shutil.copy(word_sum.sources[0], "word_sum.c")  # called like the one that is built in
+    for folder in ("a", "b"):
+        Path(folder).mkdir()
+        shutil.copy(word_sum.sources[0], f"{folder}/mine.c")
+    Path("crash.c").write_text(CRASH)
+    for name, pages in (("small.trace", 3000), ("large.trace", 5000)):
+        store(Path(name), [np.arange(pages) % 7 == tick for tick in range(3)])
+    elsewhere = "neon" if platform.machine() == "x86_64" else "avx2"
+    measured = {
+        "binary": ("page_by_page", "mine.so", "small.trace"),
+        "named-alike": ("page_by_page", "word_sum.c", "large.trace"),
+        "built-in": ("page_by_page", "word_sum", "small.trace"),
+        "first": ("page_by_page", "a/mine.c", "large.trace"),
+        "second": ("page_by_page", "b/mine.c", "small.trace"),
+        "old-and-new": ("a/mine.c", "b/mine.c", "large.trace"),
+    }
+    missing = {
+        "paid": ("page_by_page", "counter", "small.trace"),
+        "elsewhere": ("page_by_page", elsewhere, "small.trace"),
+        "crashing": ("page_by_page", "crash.c", "small.trace"),
+        "no-trace": ("page_by_page", "word_sum", "none.trace"),
+        "not-compiled": ("page_by_page", "small.trace.c", "small.trace"),
+    }
+    Path("small.trace.c").write_text("int x = ;")
+    Path("mine.toml").write_text(
+        "".join(
+            ABOUT_TRACE.format(name=name, original=original, variant=variant, trace=trace)
+            for name, (original, variant, trace) in (measured | missing).items()
+        )
+    )
+    options = ["--claims", "mine.toml", "--precision", "50%", "--budget", "8"]
+    assert main(["claims", "run", *options]) == 1  # since one crashed
+    out = capsys.readouterr().out
+    rows = pd.read_csv("results/claims/claims.csv").set_index("claim")
+    assert sorted(rows.index) == sorted([*measured, *missing])
+    for name, (_, variant, trace) in measured.items():
+        row = rows.loc[name]
+        assert row["verdict"] == "reproduced", name
+        assert row["variant"] == variant
+        assert row["guest_memory_bytes"] == 4096 * (3000 if trace == "small.trace" else 5000)
+        assert row["speedup"] > 0
+        assert row[["reason"]].isna().all()
+    speedups = pd.read_csv("results/claims/count-page_by_page/speedups.csv")
+    assert set(speedups["variant"]) == {"mine.so", "word_sum", "word_sum.c", "mine", "b/mine.c"}
+    assert (rows.loc[[*missing], "verdict"] == "not measured").all()
+    assert rows.loc[[*missing], ["speedup", "speedup_low", "variant_seconds"]].isna().all(axis=None)
+    said = rows["reason"]
+    assert "the cost of variant counter is paid in merge and mark" in said["paid"]
+    assert f"variant {elsewhere} is not for" in said["elsewhere"]
+    assert "variant crash (cc-era) crashes" in said["crashing"]
+    assert "trace none.trace cannot be opened" in said["no-trace"]
+    assert "does not compile" in said["not-compiled"]
+    for name, reason in said[[*missing]].items():
+        assert f"not measured: {name} ({reason})" in out
+    page = {cells[0]: cells[1:] for cells in claims_table(rows.reset_index())}
+    assert page["paid"] == ("small.trace", "0.00 or more", "", "", "not measured")
+    assert Path("plots/claims.png").stat().st_size > 5000
+
+
+def test_where_nothing_can_be_measured_that_is_no_success(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("harness.native.toolchain._rustc", lambda: None)
+    assert main(["claims", "run", "ch-8899-100", "rust-vmm-130-1"]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err == (
+        "dirtyscan: nothing was measured: ch-8899-100 (variant trailing_zeros needs rustc, which "
+        "is not here (install it from rustup.rs)); rust-vmm-130-1 (variant per_page needs rustc, "
+        "which is not here (install it from rustup.rs)).\n"
+    )
+    assert not list(tmp_path.iterdir())
+
+
+def test_one_claim_that_cannot_be_measured_does_not_take_others_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of one original in C, only the claims on variants in Rust need rustc."""
+    monkeypatch.setattr("harness.native.toolchain._rustc", lambda: None)
+    (tmp_path / "mine.rs").write_text("")
+    entry = ENTRY.replace('"fetch_and_all"', '"read_limit"')
+    both = entry.replace("skip_clean", "skip_lines_vector") + entry.replace(
+        '"mine"', '"rust"'
+    ).replace("skip_clean", str(tmp_path / "mine.rs"))
+    (tmp_path / "mine.toml").write_text(both)
+    in_c, in_rust = read_claims(tmp_path / "mine.toml")
+    assert group_claims([in_c, in_rust])[0].claims == (in_c, in_rust)
+    assert "needs rustc" in obstacle(in_rust)
+    assert "rustc" not in obstacle(in_c)
+
+
+def test_files_of_one_name_are_told_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for folder in ("a", "b", "c"):
+        Path(folder).mkdir()
+        for name in ("x.c", "y.so"):
+            (Path(folder) / name).touch()
+    (tmp_path / "y.so").touch()
+    names = ["a/x.c", "b/x.c", "c/x.c", "c/x.c", "y.so", "a/y.so", "word_sum"]
+    assert lane_names(names, "count", "b/x.c") == {
+        "a/x.c": "a/x.c", "b/x.c": "x", "c/x.c": "c/x.c", "y.so": "y.so", "a/y.so": "a/y.so",
+        "word_sum": "word_sum",
+    }  # fmt: skip
+    assert lane_names(["y.so", "c/y.so"], "count", "a/y.so") == {
+        "y.so": str(tmp_path / "y.so"), "c/y.so": "c/y.so",
+    }  # fmt: skip
+
+
 def test_a_claim_about_a_larger_guest_is_scaled_and_says_so() -> None:
     (claim,) = (claim for claim in read_claims() if claim.name == "ch-7468-1")
     assert claim.guest_memory == 12 * 2**40
@@ -273,8 +418,10 @@ def test_a_claim_about_a_larger_guest_is_scaled_and_says_so() -> None:
 
 
 def test_claims_of_one_original_are_measured_together() -> None:
-    groups = group_claims(read_claims())
-    assert sum(len(group.claims) for group in groups) == len(read_claims())
+    alike = ("a/page_by_page-3.c", "b/page_by_page.c", "c/page_by_page.c")
+    others = [dataclasses.replace(read_claims()[0], original=path) for path in alike]
+    groups = group_claims([*read_claims(), *others])
+    assert sum(len(group.claims) for group in groups) == len(read_claims()) + 3
     assert len({group.name for group in groups}) == len(groups)
     for group in groups:
         assert {(c.operation, c.original) for c in group.claims} == {
