@@ -358,6 +358,28 @@ def test_every_claim_that_was_announced_is_reported(
     assert Path("plots/claims.png").stat().st_size > 5000
 
 
+def test_where_every_variant_goes_astray_that_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An original that does takes its claims with it, and not those of another."""
+    monkeypatch.chdir(tmp_path)
+    Path("crash.c").write_text(CRASH)
+    store(Path("small.trace"), [np.arange(3000) % 7 == tick for tick in range(3)])
+    fields = {"trace": "small.trace"}
+    original = ABOUT_TRACE.format(name="a", original="crash.c", variant="word_sum", **fields)
+    variant = ABOUT_TRACE.format(name="b", original="page_by_page", variant="crash.c", **fields)
+    Path("mine.toml").write_text(original + variant)
+    options = ["--claims", "mine.toml", "--budget", "5"]
+    assert main(["claims", "run", "a", *options]) == 2
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert said.startswith("dirtyscan: nothing was measured: a (variant crash (cc-era) crashes")
+    assert main(["claims", "run", *options]) == 1
+    rows = pd.read_csv("results/claims/claims.csv")
+    assert rows["verdict"].to_list() == ["not measured", "not measured"]
+    assert rows["reason"].str.startswith("variant crash (cc-era) crashes").all()
+    assert not Path("plots").exists()
+
+
 def test_where_nothing_can_be_measured_that_is_no_success(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -105,6 +105,8 @@ def make_rows(plan: Plan, base: Path, outcome: Outcome) -> tuple[list[Row], list
     for planned in plan.traces:
         trace = open_trace(base / planned.path)
         elapsed = outcome.elapsed(planned.key)
+        if not elapsed:  # every variant had gone astray before it was measured
+            continue
         rows += [
             _row(planned, trace, outcome, plan, number, elapsed)
             for _, number in plan.pairs()
