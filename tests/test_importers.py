@@ -234,6 +234,14 @@ def test_a_file_name_that_is_not_text(tmp_path: Path, capfd: pytest.CaptureFixtu
         assert "--name" in capfd.readouterr().err
 
 
+def test_names_are_not_markup(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pages = tmp_path / "pages"
+    pages.write_text("1 2\n")
+    options = ["--guest-memory", "1MiB", "--name", "[b]vm", "--output", str(tmp_path / "a[/b]")]
+    assert main(["trace", "import", "page-list", str(pages), *options]) == 0
+    assert f"{tmp_path}/a[/b]/[b]vm.trace" in capsys.readouterr().out
+
+
 def test_progress_is_told(tmp_path: Path) -> None:
     told: list[tuple[str, int, int]] = []
     saved = tmp_path / "saved"

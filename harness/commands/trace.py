@@ -157,7 +157,7 @@ def run_import(options: argparse.Namespace) -> int:
                 trace = import_kvm_log(paths, target, name, memory, options.interval, steps)
             else:
                 trace = import_page_list(paths[0], target, name, memory, options.interval, steps)
-    console().print(f"{trace.path}: {_summary(trace)}", soft_wrap=True)
+    console().print(f"{trace.path}: {_summary(trace)}", soft_wrap=True, markup=False)
     return 0
 
 
