@@ -123,7 +123,7 @@ def find_claims(names: Sequence[str], path: Path = CLAIMS) -> tuple[Claim, ...]:
     for name in names:
         if name not in known:
             raise BadInput(f"claim {name!r} is not known; choose from {', '.join(known)}.")
-    return tuple(known[name] for name in names or known)
+    return tuple(known[name] for name in dict.fromkeys(names) or known)
 
 
 def find_claim(operation: str, original: str, variant: str, condition: str | None) -> Claim | None:
