@@ -318,7 +318,6 @@ def test_every_claim_that_was_announced_is_reported(
         "built-in": ("page_by_page", "word_sum", "small.trace"),
         "first": ("page_by_page", "a/mine.c", "large.trace"),
         "second": ("page_by_page", "b/mine.c", "small.trace"),
-        "old-and-new": ("a/mine.c", "b/mine.c", "large.trace"),
     }
     missing = {
         "paid": ("page_by_page", "counter", "small.trace"),
