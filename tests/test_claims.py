@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.claims.claim import Claim, find_claim, find_claims, read_claims
-from harness.claims.settlement import group_claims, obstacle
+from harness.claims.settlement import group_claims, obstacle, settle
 from harness.claims.verdict import verdict
 from harness.cli import main
 from harness.measurement.lineup import lane_names
@@ -23,6 +23,7 @@ from harness.native.toolchain import default_toolchain
 from harness.native.variant import built_in_variants, find_variant
 from harness.presentation.answer import answer
 from harness.presentation.page.tables import claims_table
+from harness.trial.failure import Failure
 from tests.conftest import Run, store
 from workloads.conditions import CONDITIONS
 
@@ -360,6 +361,29 @@ def test_every_claim_that_was_announced_is_reported(
     page = {cells[0]: cells[1:] for cells in claims_table(rows.reset_index())}
     assert page["paid"] == ("small.trace", "0.00 or more", "", "", "not measured")
     assert Path("plots/claims.png").stat().st_size > 5000
+
+
+def test_a_variant_that_went_astray_settles_nothing() -> None:
+    """Whatever rows it has from before; and rows are never taken for those of other traces."""
+    claim = dataclasses.replace(read_claims()[0], variant="word_sum")
+    (group,) = group_claims([claim])
+    rows = pd.DataFrame(
+        {
+            "variant": "word_sum", "condition": ["cond1", "cond2"], "origin": "captured",
+            "guest_memory_bytes": 2**29, "speedup": [9.0, 2.0], "speedup_low": [8.5, 2.0],
+            "speedup_high": [9.5, 2.0], "original_seconds": 1.0, "variant_seconds": 1.0,
+            "toolchain": "cc",
+        }
+    )  # fmt: skip
+    (found,) = settle(group, rows, 2, [])
+    assert (found.verdict, found.speedup) == ("reproduced", 9.0)
+    failure = Failure(1, "word_sum", "cc", "cond2-captured", 3, "crashes")
+    for traces, failures, reason in (
+        (2, [failure], "variant word_sum (cc) crashes, in snapshot 3 of cond2-captured"),
+        (3, [], "its run has 2 rows of it, not 3"),
+    ):
+        (found,) = settle(group, rows, traces, failures)
+        assert (found.verdict, found.speedup, found.reason) == ("not measured", None, reason)
 
 
 def test_where_every_variant_goes_astray_that_is_said(

@@ -123,11 +123,14 @@ def request_group(group: Group, folder: Path, precision: float, report: Report) 
     )
 
 
-def settle(group: Group, rows: pd.DataFrame | None, failures: Sequence[Failure]) -> list[Settled]:
+def settle(
+    group: Group, rows: pd.DataFrame, traces: int, failures: Sequence[Failure]
+) -> list[Settled]:
     """Judge every claim of ``group`` by its run.
 
     Args:
-        rows: of ``speedups.csv``; None if every variant failed.
+        rows: of ``speedups.csv``.
+        traces: how many there were, on each of which a sound variant has a row.
         failures: those of the run.
     """
     lanes = lane_names(group.variants, group.operation, group.original)
@@ -135,15 +138,17 @@ def settle(group: Group, rows: pd.DataFrame | None, failures: Sequence[Failure])
     settled = []
     for claim in group.claims:
         lane = lanes[claim.variant]
-        found = _find(claim, group, rows[rows["variant"] == lane]) if rows is not None else []
-        settled += found or [not_measured(claim, failed.get(lane, "its run has no row of it"))]
+        of_lane = rows[rows["variant"] == lane]
+        if lane in failed or len(of_lane) != traces:
+            reason = failed.get(lane, f"its run has {len(of_lane)} rows of it, not {traces}")
+            settled.append(not_measured(claim, reason))
+        else:
+            settled += _find(claim, group, of_lane)
     return settled
 
 
 def _find(claim: Claim, group: Group, rows: pd.DataFrame) -> list[Settled]:
     """Judge ``claim`` by the rows of its variant: one for each trace, in the order of the run."""
-    if rows.empty:
-        return []
     of_conditions = rows.head(len(rows) - len(group.given))
     captured = of_conditions[
         (of_conditions["origin"] == "captured")

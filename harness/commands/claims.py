@@ -121,8 +121,9 @@ def _measure(
             run = measure(folder, make_plan, options.budget, resume=False, log=log)
     except BadInput as error:
         return [not_measured(claim, str(error).removesuffix(".")) for claim in group.claims], None
-    rows = read_table(folder.path, SPEEDUPS) if run.outcome.speedups else None
-    return settle(group, rows, run.outcome.failures), run
+    some = bool(run.outcome.speedups)
+    rows = read_table(folder.path, SPEEDUPS) if some else pd.DataFrame(columns=["variant"])
+    return settle(group, rows, len(run.outcome.processes), run.outcome.failures), run
 
 
 def _joined(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
