@@ -2,17 +2,29 @@
 
 import dataclasses
 import json
+import math
+import platform
+import shutil
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.claims.claim import Claim, find_claim, read_claims, verdict
-from harness.claims.settlement import group_claims
-from harness.native.variant import built_in_variants
-from tests.conftest import Run
+from harness.claims.claim import Claim, find_claim, find_claims, read_claims
+from harness.claims.settlement import group_claims, obstacle, settle
+from harness.claims.verdict import verdict
+from harness.cli import main
+from harness.measurement.lineup import lane_names
+from harness.native.build import build_variant
+from harness.native.toolchain import default_toolchain
+from harness.native.variant import built_in_variants, find_variant
+from harness.presentation.answer import answer
+from harness.presentation.page.tables import claims_table
+from harness.trial.failure import Failure
+from tests.conftest import Run, store
 from workloads.conditions import CONDITIONS
 
 FASTER = Claim("f", "", "", "count", "o", "v", 8.0, 16.0, "", ("c",))
@@ -30,10 +42,69 @@ SLOWER = dataclasses.replace(FASTER, low=0.25, high=1 / 3)
         (0.9, 1.1, "weaker"),
         (1, 1.2, "weaker"),
         (0.8, 0.99, "contradicted"),
+        (8, 16, "reproduced"),
+        (7, 10.9, "reproduced"),
+        (7, 11, "undecided"),
+        (15, 24, "undecided"),
+        (7.9, 16.1, "undecided"),
+        (0.5, 100, "undecided"),
+        (0, math.inf, "undecided"),
+        (0, 7.9, "weaker"),
+        (16.1, math.inf, "stronger"),
     ],
 )
 def test_verdicts_on_a_speedup(low: float, high: float, expected: str) -> None:
     assert verdict(low, high, FASTER) == expected
+
+
+def test_an_interval_that_tells_nothing_reproduces_nothing() -> None:
+    """0.40 within a factor of 9 was said to reproduce a claim of 1."""
+    same = dataclasses.replace(FASTER, low=0.8, high=1.25)
+    above = dataclasses.replace(FASTER, low=1.0, high=math.inf)
+    just = dataclasses.replace(FASTER, low=2.0, high=2.0)
+    assert verdict(0.4 / 9.11, 0.4 * 9.11, same) == "undecided"
+    assert verdict(0.4 / 9.11, 0.4 * 9.11, above) == "undecided"
+    assert verdict(0.99, 1.01, above) == "reproduced"
+    assert verdict(1.5, 400, above) == "reproduced"
+    assert verdict(1.96, 2.04, just) == "reproduced"
+    assert verdict(1.9, 2.1, just) == "undecided"
+
+
+RATIOS = st.sampled_from((1.0, 1.01, 1.05, 1.1, 1.25, 1.5625, 2.0, 8.0, 1e3, math.inf))
+
+
+@given(
+    low=st.floats(0.01, 100), width=RATIOS, claimed=st.floats(0.01, 100), breadth=RATIOS,
+    share=st.floats(0, 1),
+)  # fmt: skip
+def test_a_verdict_is_that_of_every_point_of_the_interval(
+    low: float, width: float, claimed: float, breadth: float, share: float
+) -> None:
+    """Each point by itself is in the range, beyond it, short of it, or across 1."""
+    claim = dataclasses.replace(FASTER, low=claimed, high=claimed * breadth)
+
+    def place(point: float) -> str:
+        if claim.low <= point <= claim.high:
+            return "in"
+        faster = claim.high > 1
+        seen, end = (point, claim.high) if faster else (1 / point, 1 / claim.low)
+        return "beyond" if seen > end else "across" if seen < 1 else "short"
+
+    high = low * width
+    between = low * min(width, 1e6) ** share
+    points = [low, high, *(p for p in (claim.low, claim.high, 1, between) if low <= p <= high)]
+    places = {place(point) for point in points}
+    if places == {"in"}:
+        expected = {"reproduced"}
+    elif "in" in places:
+        widest = min(max(breadth, 1.05), 1.5625)
+        expected = {"reproduced"} if width < widest else {"undecided"}
+        if math.isclose(width, widest):  # then rounding may say either
+            expected = {"reproduced", "undecided"}
+    else:
+        word = {"beyond": "stronger", "across": "contradicted"}
+        expected = {word[places.pop()] if len(places) == 1 and "short" not in places else "weaker"}
+    assert verdict(low, high, claim) in expected
 
 
 @given(st.floats(0.01, 100), st.floats(1, 3))
@@ -41,6 +112,27 @@ def test_a_slowdown_is_judged_as_its_reciprocal(low: float, width: float) -> Non
     mirrored = dataclasses.replace(FASTER, low=1 / FASTER.high, high=1 / FASTER.low)
     high = low * width
     assert verdict(1 / high, 1 / low, mirrored) == verdict(low, high, FASTER)
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "said"),
+    [
+        (["weaker", "undecided"], "Undecided: of the letter's two figures none holds as a whole; "
+         "Cond1 is weaker; Cond2 is undecided."),
+        (["reproduced", "undecided"], "In part: of the letter's two figures one holds (Cond1); "
+         "Cond2 is undecided."),
+        (["weaker", "weaker"], "No: of the letter's two figures none holds as a whole; "
+         "Cond1 and Cond2 are weaker."),
+    ],
+)  # fmt: skip
+def test_an_answer_does_not_decide_what_is_undecided(verdicts: list[str], said: str) -> None:
+    rows = pd.DataFrame({"condition": ["cond1", "cond2"], "verdict": verdicts})
+    rows = rows.assign(
+        variant="multi_page", original="page_by_page", toolchain="cc", claim_low=1.0, speedup=2.0
+    )
+    found = answer(rows)
+    assert found is not None
+    assert found.sentence.startswith(said)
 
 
 def test_the_letters_claims_are_the_letters() -> None:
@@ -77,6 +169,7 @@ guest_memory = "64MiB"
 figure = 2.0
 note = ""
 """
+ABOUT_CONDITIONS = ENTRY.replace('density = 0.1\nguest_memory = "64MiB"', 'conditions = ["cond1"]')
 BAD = {
     "no TOML": ("[[claim]]\nname = \n", "claims mine.toml are no TOML: Invalid value (at line 2"),
     "no tables": ('claim = "x"', "claims mine.toml have no [[claim]] tables"),
@@ -87,28 +180,72 @@ BAD = {
     "other operation": (ENTRY.replace("skip_clean", "per_word"), "variant 'per_word' of operation"),
     "two workloads": (ENTRY + 'conditions = ["cond1"]', "is about conditions and density"),
     "no workload": (ENTRY.replace("density = 0.1", ""), "is about nothing; give one workload"),
-    "condition": (ENTRY.replace("density = 0.1", 'conditions = ["cond9"]'), "'cond9' is not known"),
-    "density": (ENTRY.replace("density = 0.1", "density = 1.5"), "a density of 1.5"),
-    "figure": (ENTRY.replace("figure = 2.0", 'figure = "twice"'), "cannot be read"),
-    "no figure": (ENTRY.replace("figure = 2.0", ""), "cannot be read (KeyError('low')"),
+    "condition": (ABOUT_CONDITIONS.replace("cond1", "cond9"), "'cond9' is not known"),
+    "density": (ENTRY.replace("= 0.1", "= 1.5"), "Expected float <= 1.0 in density"),
+    "no number": (ENTRY.replace("= 0.1", "= nan"), "Expected float >= 0.0 in density"),
+    "map": (ENTRY.replace("= 0.1", "= 0.9\nmean_run = 2.0"), "give a mean run of at least 9"),
+    "figure": (ENTRY.replace("= 2.0", '= "twice"'), "Expected float, got str in figure"),
+    "no figure": (ENTRY.replace("figure = 2.0", ""), "needs either a figure, or a range from low"),
+    "both": (ENTRY + "low = 1.0", "needs either a figure, or a range from low"),
+    "range": (ENTRY.replace("figure = 2.0", "low = 2\nhigh = 1"), "its high is below its low"),
+    "only high": (ENTRY + "high = 3.0", "its high is below its low, or without one"),
     "size": (ENTRY.replace('"64MiB"', '"big"'), "'big' is not a size"),
+    "no size": (ENTRY.replace('guest_memory = "64MiB"', ""), "its density needs a guest_memory"),
+    "small": (ENTRY.replace('"64MiB"', '"8KiB"'), "guest memory of 8KiB is 2 pages"),
+    "scale": (ENTRY + 'scaled_to = "1GiB"', "is scaled to more than its guest_memory"),
+    "runs": (ENTRY + "run = 2\nmean_run = 2", "it has both mean_run and run; give one"),
+    "run": (ENTRY.replace("density = 0.1", 'run = 2\ntrace = "t"'), "its run goes with a density"),
+    "no conditions": (ABOUT_CONDITIONS.replace('"cond1"', ""), "of length >= 1 in conditions"),
+    "no claims": ("claim = []", "claims mine.toml have no [[claim]] tables; see"),
+    "nothing": ("", "claims mine.toml have no [[claim]] tables; see"),
+    "other tables": (ENTRY.replace("[[claim]]", "[[claims]]"), "no [[claim]] tables but 'claims'"),
+    "twice": (ENTRY + ENTRY, "claims mine.toml have 2 claims called 'mine'"),
+    "itself": (ENTRY.replace("skip_clean", "fetch_and_all"), "compares fetch_and_all with itself"),
+    "no name": (ENTRY.replace('"mine"', '""'), "Expected str of length >= 1 in name"),
+    "long name": (ENTRY.replace('"mine"', f'"{"x" * 9999}"'), "Expected str of length <= 200"),
+    "number for a name": (ENTRY.replace('"mine"', f"0x{'f' * 5000}"), "Expected str, got int in"),
+    "control": (ENTRY.replace('"mine"', r'"\u001b[2J"'), "its name has a control character"),
+    "NUL": (ENTRY.replace("density = 0.1", r'trace = "a\u0000b"'), "its trace has a control char"),
+    "long path": (ENTRY.replace('"skip_clean"', f'"{"x" * 4000}.c"'), "(File name too long)"),
+    "digits": (ENTRY.replace("2.0", "2" * 5000), "have a number with too many digits"),
+    "deep": ("x = " + "[" * 100_000, "mine.toml are nested too deeply"),
 }
 
 
 @pytest.mark.parametrize("what", BAD)
-def test_claims_that_cannot_be_read(what: str, dirtyscan: Run, tmp_path: Path) -> None:
+def test_claims_that_cannot_be_read(
+    what: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     text, sentence = BAD[what]
     (tmp_path / "mine.toml").write_text(text)
-    done = dirtyscan("claims", "list", "--claims", "mine.toml")
-    assert done.returncode == 2
-    assert sentence in done.stderr
-    assert len(done.stderr.splitlines()) == 1
+    for action in ("list", "run"):
+        assert main(["claims", action, "--claims", str(tmp_path / "mine.toml")]) == 2
+        said = capsys.readouterr()
+        assert sentence in said.err
+        assert len(said.err.splitlines()) == 1
+        assert not said.out
+
+
+def test_names_are_not_markup_and_texts_may_have_lines(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    entry = ENTRY.replace('"mine"', '"[/b]"').replace('note = ""', 'note = """a\n [bold]b"""')
+    (tmp_path / "mine.toml").write_text(entry.replace('"2026"', "2026-11-25"))
+    assert main(["claims", "list", "--claims", str(tmp_path / "mine.toml")]) == 0
+    (line,) = capsys.readouterr().out.splitlines()[1:]
+    assert line.startswith("[/b]  2026-11-25 ")
+    assert line.rstrip().endswith("a [bold]b")
 
 
 def test_a_claim_that_is_not_known(dirtyscan: Run) -> None:
     done = dirtyscan("claims", "run", "letter-cond9")
     assert done.returncode == 2
     assert "claim 'letter-cond9' is not known; choose from letter-cond1" in done.stderr
+
+
+def test_a_claim_is_found_once_however_often_it_is_named() -> None:
+    found = find_claims(["letter-cond2", "letter-cond1", "letter-cond2"])
+    assert [claim.name for claim in found] == ["letter-cond2", "letter-cond1"]
 
 
 def test_claims_are_listed(dirtyscan: Run) -> None:
@@ -124,7 +261,7 @@ def test_a_claim_of_ones_own_is_settled_without_code(dirtyscan: Run, tmp_path: P
     source = built_in_variants("drain")["skip_lines_vector"].sources[0]
     (tmp_path / "mine.c").write_text(source.read_text(encoding="utf-8"))
     (tmp_path / "mine.toml").write_text(entry)
-    options = ["--claims", "mine.toml", "--precision", "50%", "--budget", "5"]
+    options = ["--claims", "mine.toml", "--precision", "50%", "--budget", "60"]
     done = dirtyscan("claims", "run", "mine", *options)
     if "which this CPU lacks" in done.stderr:
         pytest.skip(done.stderr)
@@ -139,6 +276,189 @@ def test_a_claim_of_ones_own_is_settled_without_code(dirtyscan: Run, tmp_path: P
     assert environment["toolchains"]
 
 
+CRASH = """
+#include "dirtyscan.h"
+static uint64_t count(const struct dirtyscan_map *map) { return *(volatile uint64_t *)8; }
+const struct dirtyscan_variant dirtyscan_variant = {
+    .abi = DIRTYSCAN_ABI, .year = 2026, .operation = "count", .map = "byte map",
+    .summary = "a test", .run.count = count,
+};
+"""
+ABOUT_TRACE = """
+[[claim]]
+name = "{name}"
+source = ""
+date = ""
+operation = "count"
+original = "{original}"
+variant = "{variant}"
+trace = "{trace}"
+low = 0.001
+note = ""
+"""
+
+
+def test_every_claim_that_was_announced_is_reported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Measured, and each by the rows of its own file and trace; or with the reason why not."""
+    monkeypatch.chdir(tmp_path)
+    word_sum = find_variant("word_sum", "count")
+    shutil.copy(build_variant(word_sum, default_toolchain()).path, "mine.so")
+    shutil.copy(word_sum.sources[0], "word_sum.c")  # called like the one that is built in
+    for folder in ("a", "b"):
+        Path(folder).mkdir()
+        shutil.copy(word_sum.sources[0], f"{folder}/mine.c")
+    Path("crash.c").write_text(CRASH)
+    for name, pages in (("small.trace", 3000), ("large.trace", 5000)):
+        store(Path(name), [np.arange(pages) % 7 == tick for tick in range(3)])
+    elsewhere = "neon" if platform.machine() == "x86_64" else "avx2"
+    measured = {
+        "binary": ("page_by_page", "mine.so", "small.trace"),
+        "named-alike": ("page_by_page", "word_sum.c", "large.trace"),
+        "built-in": ("page_by_page", "word_sum", "small.trace"),
+        "first": ("page_by_page", "a/mine.c", "large.trace"),
+        "second": ("page_by_page", "b/mine.c", "small.trace"),
+    }
+    missing = {
+        "paid": ("page_by_page", "counter", "small.trace"),
+        "elsewhere": ("page_by_page", elsewhere, "small.trace"),
+        "crashing": ("page_by_page", "crash.c", "small.trace"),
+        "no-trace": ("page_by_page", "word_sum", "none.trace"),
+        "not-compiled": ("page_by_page", "small.trace.c", "small.trace"),
+    }
+    Path("small.trace.c").write_text("int x = ;")
+    Path("mine.toml").write_text(
+        "".join(
+            ABOUT_TRACE.format(name=name, original=original, variant=variant, trace=trace)
+            for name, (original, variant, trace) in (measured | missing).items()
+        )
+    )
+    options = ["--claims", "mine.toml", "--precision", "50%", "--budget", "60"]
+    assert main(["claims", "run", *options]) == 1  # since one crashed
+    out = capsys.readouterr().out
+    rows = pd.read_csv("results/claims/claims.csv").set_index("claim")
+    assert sorted(rows.index) == sorted([*measured, *missing])
+    for name, (_, variant, trace) in measured.items():
+        row = rows.loc[name]
+        assert row["verdict"] == "reproduced", name
+        assert row["variant"] == variant
+        assert row["guest_memory_bytes"] == 4096 * (3000 if trace == "small.trace" else 5000)
+        assert row["speedup"] > 0
+        assert row[["reason"]].isna().all()
+    speedups = pd.read_csv("results/claims/count-page_by_page/speedups.csv")
+    assert set(speedups["variant"]) == {"mine.so", "word_sum", "word_sum.c", "mine", "b/mine.c"}
+    assert (rows.loc[[*missing], "verdict"] == "not measured").all()
+    assert rows.loc[[*missing], ["speedup", "speedup_low", "variant_seconds"]].isna().all(axis=None)
+    said = rows["reason"]
+    assert "the cost of variant counter is paid in merge and mark" in said["paid"]
+    assert f"variant {elsewhere} is not for" in said["elsewhere"]
+    assert f"variant crash ({default_toolchain().name}) crashes" in said["crashing"]
+    assert "trace none.trace cannot be opened" in said["no-trace"]
+    assert "does not compile" in said["not-compiled"]
+    for name, reason in said[[*missing]].items():
+        assert f"not measured: {name} ({reason})" in out
+    page = {cells[0]: cells[1:] for cells in claims_table(rows.reset_index())}
+    assert page["paid"] == ("small.trace", "0.00 or more", "", "", "not measured")
+    assert Path("plots/claims.png").stat().st_size > 5000
+
+
+def test_a_variant_that_went_astray_settles_nothing() -> None:
+    """Whatever rows it has from before; and rows are never taken for those of other traces."""
+    claim = dataclasses.replace(read_claims()[0], variant="word_sum")
+    (group,) = group_claims([claim])
+    rows = pd.DataFrame(
+        {
+            "variant": "word_sum", "condition": ["cond1", "cond2"], "origin": "captured",
+            "guest_memory_bytes": 2**29, "speedup": [9.0, 2.0], "speedup_low": [8.5, 2.0],
+            "speedup_high": [9.5, 2.0], "original_seconds": 1.0, "variant_seconds": 1.0,
+            "toolchain": "cc",
+        }
+    )  # fmt: skip
+    (found,) = settle(group, rows, 2, [])
+    assert (found.verdict, found.speedup) == ("reproduced", 9.0)
+    failure = Failure(1, "word_sum", "cc", "cond2-captured", 3, "crashes")
+    for traces, failures, reason in (
+        (2, [failure], "variant word_sum (cc) crashes, in snapshot 3 of cond2-captured"),
+        (3, [], "its run has 2 rows of it, not 3"),
+    ):
+        (found,) = settle(group, rows, traces, failures)
+        assert (found.verdict, found.speedup, found.reason) == ("not measured", None, reason)
+
+
+def test_where_every_variant_goes_astray_that_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An original that does takes its claims with it, and not those of another."""
+    monkeypatch.chdir(tmp_path)
+    Path("crash.c").write_text(CRASH)
+    store(Path("small.trace"), [np.arange(3000) % 7 == tick for tick in range(3)])
+    fields = {"trace": "small.trace"}
+    original = ABOUT_TRACE.format(name="a", original="crash.c", variant="word_sum", **fields)
+    variant = ABOUT_TRACE.format(name="b", original="page_by_page", variant="crash.c", **fields)
+    Path("mine.toml").write_text(original + variant)
+    options = ["--claims", "mine.toml", "--budget", "60"]
+    assert main(["claims", "run", "a", *options]) == 2
+    said = capsys.readouterr().err.splitlines()[-1]
+    crashes = f"variant crash ({default_toolchain().name}) crashes"
+    assert said.startswith(f"dirtyscan: nothing was measured: a ({crashes}")
+    assert main(["claims", "run", *options]) == 1
+    rows = pd.read_csv("results/claims/claims.csv")
+    assert rows["verdict"].to_list() == ["not measured", "not measured"]
+    assert rows["reason"].str.startswith(crashes).all()
+    assert not Path("plots").exists()
+
+
+def test_where_nothing_can_be_measured_that_is_no_success(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("harness.native.toolchain._rustc", lambda: None)
+    assert main(["claims", "run", "ch-8899-100", "rust-vmm-130-1"]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err == (
+        "dirtyscan: nothing was measured: ch-8899-100 (variant trailing_zeros needs rustc, which "
+        "is not here (install it from rustup.rs)); rust-vmm-130-1 (variant per_page needs rustc, "
+        "which is not here (install it from rustup.rs)).\n"
+    )
+    assert not list(tmp_path.iterdir())
+
+
+def test_one_claim_that_cannot_be_measured_does_not_take_others_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of one original in C, only the claims on variants in Rust need rustc."""
+    monkeypatch.setattr("harness.native.toolchain._rustc", lambda: None)
+    (tmp_path / "mine.rs").write_text("")
+    entry = ENTRY.replace('"fetch_and_all"', '"read_limit"')
+    both = entry.replace("skip_clean", "skip_lines_vector") + entry.replace(
+        '"mine"', '"rust"'
+    ).replace("skip_clean", str(tmp_path / "mine.rs"))
+    (tmp_path / "mine.toml").write_text(both)
+    in_c, in_rust = read_claims(tmp_path / "mine.toml")
+    assert group_claims([in_c, in_rust])[0].claims == (in_c, in_rust)
+    assert "needs rustc" in obstacle(in_rust)
+    assert "rustc" not in obstacle(in_c)
+
+
+def test_files_of_one_name_are_told_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for folder in ("a", "b", "c"):
+        Path(folder).mkdir()
+        for name in ("x.c", "y.so"):
+            (Path(folder) / name).touch()
+    (tmp_path / "y.so").touch()
+    names = ["a/x.c", "b/x.c", "c/x.c", "c/x.c", "y.so", "a/y.so", "word_sum"]
+    assert lane_names(names, "count", "b/x.c") == {
+        "a/x.c": "a/x.c", "b/x.c": "x", "c/x.c": "c/x.c", "y.so": "y.so", "a/y.so": "a/y.so",
+        "word_sum": "word_sum",
+    }  # fmt: skip
+    assert lane_names(["y.so", "c/y.so"], "count", "a/y.so") == {
+        "y.so": str(tmp_path / "y.so"), "c/y.so": "c/y.so",
+    }  # fmt: skip
+
+
 def test_a_claim_about_a_larger_guest_is_scaled_and_says_so() -> None:
     (claim,) = (claim for claim in read_claims() if claim.name == "ch-7468-1")
     assert claim.guest_memory == 12 * 2**40
@@ -149,8 +469,10 @@ def test_a_claim_about_a_larger_guest_is_scaled_and_says_so() -> None:
 
 
 def test_claims_of_one_original_are_measured_together() -> None:
-    groups = group_claims(read_claims())
-    assert sum(len(group.claims) for group in groups) == len(read_claims())
+    alike = ("a/page_by_page-3.c", "b/page_by_page.c", "c/page_by_page.c")
+    others = [dataclasses.replace(read_claims()[0], original=path) for path in alike]
+    groups = group_claims([*read_claims(), *others])
+    assert sum(len(group.claims) for group in groups) == len(read_claims()) + 3
     assert len({group.name for group in groups}) == len(groups)
     for group in groups:
         assert {(c.operation, c.original) for c in group.claims} == {

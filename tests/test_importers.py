@@ -1,16 +1,22 @@
 """Imported traces, from files whose maps are known."""
 
+import errno
+import os
+import struct
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import pytest
 
+from harness.cli import main
 from tests.conftest import Run
-from tests.test_stream import page, part, stream
+from tests.test_stream import CONFIGURATION, HEADER, MEM_SIZE, name, page, part, start, stream, word
 from workloads.errors import BadInput
 from workloads.guest import GuestMemory
 from workloads.importers import import_kvm_log, import_page_list, import_stream
-from workloads.trace import Trace
+from workloads.inputs import trace_name
+from workloads.trace import Trace, open_trace
 
 MEMORY = GuestMemory(100 * 4096)
 
@@ -77,8 +83,17 @@ def test_a_page_list(tmp_path: Path) -> None:
     [
         ("1 two", "line 2: 'two' is not a page number"),
         ("100", "line 2: '100' is not in a guest of 100 pages"),
-        ("8-5", "line 2: '8-5' is not in a guest"),
+        ("8-5", "line 2: '8-5' is a range from its end to its start; turn it round"),
         ("-1", "line 2: '-1' is not a page number"),
+        ("01" * 2500, r"line 2: '0101[01]+\.\.\.' is not a page number"),
+        ("0x" + "f" * 5000, r"line 2: '0xff[f]+\.\.\.' is not a page number"),
+        ("٣", "line 2: '٣' is not a page number"),
+        (
+            "0x12000",
+            "give the right --guest-memory, or, if these are addresses, divide them by 4096",
+        ),
+        ("0x12000-0x13fff", "if these are addresses, divide them by 4096"),
+        ("73729", "give the right --guest-memory\\.$"),
     ],
 )
 def test_a_page_list_that_is_wrong_is_refused(line: str, says: str, tmp_path: Path) -> None:
@@ -86,6 +101,153 @@ def test_a_page_list_that_is_wrong_is_refused(line: str, says: str, tmp_path: Pa
     text.write_text(f"1\n{line}\n")
     with pytest.raises(BadInput, match=says):
         import_page_list(text, tmp_path / "t", "a", MEMORY, 100)
+
+
+SHORT = page(0, "pc.ram") + b"".join(page(n) for n in range(1, 40))
+
+
+def test_a_bandwidth_that_no_migration_has_is_refused(tmp_path: Path) -> None:
+    """Below a page a tick there would be a tick a byte; and Python refuses to write the largest."""
+    saved = tmp_path / "saved"
+    saved.write_bytes(stream(part(SHORT, kind=3)))
+    says = "--bandwidth must be from 41040B, a page a tick, to 1TiB a second"
+    for bandwidth in (-1, 0, 1, 41039, 2**40 + 1, 10**4400):
+        with pytest.raises(BadInput, match=says):
+            import_stream(saved, tmp_path / "t", "a", bandwidth)
+    for at_least in (41040, 2**40):
+        trace = import_stream(saved, tmp_path / "t", "a", at_least)
+    assert maps(trace) == [[]]
+
+
+def test_a_stream_without_memory_is_refused(tmp_path: Path) -> None:
+    saved = tmp_path / "saved"
+    saved.write_bytes(HEADER + CONFIGURATION + start(b"") + part(b"", kind=3))
+    with pytest.raises(BadInput, match="no RAM block was announced"):
+        import_stream(saved, tmp_path / "t", "a", 2**25)
+    one = word(4096, MEM_SIZE) + name("tiny") + struct.pack(">Q", 4096)
+    saved.write_bytes(HEADER + CONFIGURATION + start(one) + part(b"", kind=3))
+    with pytest.raises(
+        BadInput, match=f"{saved}, RAM block 'tiny': guest memory of 4KiB is 1 pages"
+    ):
+        import_stream(saved, tmp_path / "t", "a", 2**25)
+
+
+def test_rounds_are_not_compared_with_all_that_follow(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A round of an imported stream has sent all of its pages, so the next need not be searched."""
+    saved = tmp_path / "saved"
+    saved.write_bytes(
+        stream(part(page(63, "pc.ram") + b"".join(map(page, reversed(range(63)))), kind=3))
+    )
+    expected = maps(import_stream(saved, tmp_path / "t", "a", 20 * 41040))
+    assert expected == [[43], [23], [3], []]  # each page is a round, in which only it is dirty
+    monkeypatch.setattr("workloads.capture.rounds.np.isin", None)
+    assert maps(import_stream(saved, tmp_path / "t", "a", 20 * 41040)) == expected
+
+
+def test_what_cannot_be_read_is_not_called_an_output(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    gone = tmp_path / "gone"
+    log = tmp_path / "log"
+    log.write_bytes(bytes(16))
+    for path, why in ((pipe, "it is a pipe"), (folder, "Is a directory"), (gone, "No such file")):
+        says = rf"{path} cannot be read \({why}"
+        with pytest.raises(BadInput, match=says):
+            import_kvm_log([log, path], tmp_path / "t", "a", MEMORY, 100)
+        if path is not pipe:
+            with pytest.raises(BadInput, match=says):
+                import_stream(path, tmp_path / "t", "a", 2**25)
+            with pytest.raises(BadInput, match=says):
+                import_page_list(path, tmp_path / "t", "a", MEMORY, 100)
+
+
+def test_an_input_that_breaks_while_it_is_read_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The output is open then, and is not to blame; nor does it appear."""
+    log = tmp_path / "log"
+    log.write_bytes(bytes(32))
+    opened = Path.open
+
+    def break_off(path: Path, *arguments: str) -> BinaryIO:
+        if path == log:
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return opened(path, *arguments)
+
+    monkeypatch.setattr(Path, "open", break_off)
+    with pytest.raises(BadInput, match=rf"{log} cannot be read \(Permission denied\)"):
+        import_kvm_log([log], tmp_path / "t", "a", MEMORY, 100)
+    monkeypatch.undo()
+    monkeypatch.setattr("workloads.importers.file_size", lambda _: 48)
+    log.write_bytes(bytes(40))
+    with pytest.raises(BadInput, match=f"{log} became shorter while it was read"):
+        import_kvm_log([log], tmp_path / "t", "a", MEMORY, 100)
+    assert [path.name for path in tmp_path.iterdir()] == ["log"]
+
+
+def test_an_interval_that_nobody_waited_is_refused(tmp_path: Path) -> None:
+    pages = tmp_path / "pages"
+    pages.write_text("1\n")
+    for interval in (0, -1, 86_400_001, 10**4400):
+        with pytest.raises(BadInput, match="--interval must be from 1 to 86400000 ms"):
+            import_page_list(pages, tmp_path / "t", "a", MEMORY, interval)
+
+
+@pytest.mark.parametrize("wanted", ["", "x" * 201, "a\nb", "\x1b[31m", "caf\udce9", "a/b", "\0"])
+def test_a_name_that_cannot_be_shown_is_refused(wanted: str, tmp_path: Path) -> None:
+    with pytest.raises(
+        BadInput, match=r"--name .* cannot be used; give 1 to 200 characters"
+    ) as found:
+        trace_name(wanted, tmp_path)
+    assert str(found.value).isprintable()
+
+
+@pytest.mark.parametrize(
+    ("path", "called"),
+    [
+        ("a/log.bin", "log"),
+        ("caf\udce9.txt", "caf\ufffd"),
+        ("a\x1b[1m.txt", "a\ufffd[1m"),
+        ("x" * 250, "x" * 200),
+        ("/", "imported"),
+    ],
+)
+def test_a_trace_is_called_as_its_file_as_far_as_that_can_be_shown(path: str, called: str) -> None:
+    assert trace_name(None, Path(path)) == called
+    assert trace_name("vm[prod] ü", Path(path)) == "vm[prod] ü"
+
+
+def test_a_file_name_that_is_not_text(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    pages = Path(os.fsdecode(bytes(tmp_path) + b"/caf\xe9.txt"))
+    pages.write_text("1 2\n")
+    output = ["--output", str(tmp_path), "--guest-memory", "1MiB"]
+    assert main(["trace", "import", "page-list", str(pages), *output]) == 0
+    trace = open_trace(tmp_path / "caf\ufffd.trace")
+    assert trace.source.name == "caf\ufffd"
+    assert trace.source.parameters["file"]["value"] == "caf\ufffd.txt"
+    for wanted in ("", "x" * 100_000):
+        assert main(["trace", "import", "page-list", str(pages), "--name", wanted, *output]) == 2
+        assert "--name" in capfd.readouterr().err
+
+
+def test_names_are_not_markup(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pages = tmp_path / "pages"
+    pages.write_text("1 2\n")
+    options = ["--guest-memory", "1MiB", "--name", "[b]vm", "--output", str(tmp_path / "a[/b]")]
+    assert main(["trace", "import", "page-list", str(pages), *options]) == 0
+    assert f"{tmp_path}/a[/b]/[b]vm.trace" in capsys.readouterr().out
+
+
+def test_progress_is_told(tmp_path: Path) -> None:
+    told: list[tuple[str, int, int]] = []
+    saved = tmp_path / "saved"
+    saved.write_bytes(stream(part(SHORT, kind=3)))
+    import_stream(saved, tmp_path / "t", "a", 41040, lambda *step: told.append(step))
+    assert told == [("reading", 1, 1), *(("ticks", tick, 40) for tick in range(1, 41))]
 
 
 def test_the_command(dirtyscan: Run, tmp_path: Path) -> None:

@@ -115,6 +115,13 @@ def test_every_place_to_end_too_early() -> None:
     [
         (b"\x05" + name("configuration/target-page-bits") + struct.pack(">II", 1, 12), True),
         (b"\x05" + name("configuration/target-page-bits") + struct.pack(">II", 1, 14), False),
+        *(
+            (
+                b"\x05" + name("configuration/target-page-bits") + struct.pack(">II", 1, bits),
+                False,
+            )
+            for bits in (0, 20_000, 2**32 - 1)
+        ),
         (b"\x05" + name("configuration/uuid") + struct.pack(">I", 1) + bytes(16), True),
         (
             b"\x05" + name("configuration/capabilities") + struct.pack(">II", 1, 1)

@@ -10,11 +10,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from harness.cli import main
 from harness.measurement.callgrind import Program, count_instructions, require_valgrind
 from harness.native.build import build_driver, build_stopwatch, build_variant
+from harness.native.loaded_variant import Description
 from harness.native.stopwatch import make_snapshots
 from harness.native.toolchain import default_toolchain
 from harness.native.variant import find_variant
+from harness.studies import operations
 from harness.studies.density import grid
 from harness.studies.size import SIZE, reach
 from harness.studies.study import Options
@@ -195,3 +198,55 @@ def test_the_study_of_operations(dirtyscan: Run, tmp_path: Path) -> None:
     best = table.groupby(["trace", "origin"])["share_of_best"].max()
     assert best.to_numpy() == pytest.approx(1)
     assert (table["share_of_best"] > 0).all()
+
+
+def test_without_rustc_what_cannot_be_compared_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And that nothing was measured by the exit status."""
+    monkeypatch.setattr("harness.native.toolchain._rustc", lambda: None)
+    monkeypatch.chdir(tmp_path)
+    assert operations.original_here("merge") == "per_bit"
+    assert main(["study", "operations", "--operation", "mark"]) == 2
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert said == (
+        "dirtyscan: nothing was measured: mark (variant per_page needs rustc, which is not here "
+        "(install it from rustup.rs); of the others only store_whole can be measured)."
+    )
+    assert not list(tmp_path.iterdir())
+
+
+def test_without_rustc_variants_in_c_are_compared_with_each_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whichever it is that they are compared with, the shares of the best are the same."""
+
+    def describe(name: str, operation: str) -> Description:
+        variant = find_variant(name, operation)
+        if variant.is_rust:
+            raise BadInput(f"variant {name} needs rustc.")
+        return Description(
+            operation=operation, map="bitmap", year=2026, summary="", requires=(), paid_in="",
+            bound="limit" in name, for_this_architecture=True,
+        )  # fmt: skip
+
+    monkeypatch.setattr(operations, "describe_here", describe)
+    assert operations.original_here("ranges") == "edges"
+    row = {
+        "condition": "cond1", "origin": "captured", "toolchain": "cc", "map": "bitmap",
+        "noise_floor": False, "bound": False, "paid_in": "",
+    }  # fmt: skip
+    seconds = {"a": 4.0, "b": 2.0, "c": 1.0}
+    for original in seconds:
+        rows = pd.DataFrame(
+            {
+                **row, "variant": variant, "original": original,
+                "variant_seconds": seconds[variant], "original_seconds": seconds[original],
+                "speedup": seconds[original] / seconds[variant],
+            }
+            for variant in seconds if variant != original
+        )  # fmt: skip
+        found = operations.shares_of_best("ranges", rows).set_index("variant")
+        assert dict(found["share_of_best"]) == {"a": 0.25, "b": 0.5, "c": 1.0}
+        assert dict(found["seconds"]) == seconds
+        assert set(found["original"]) == {original}

@@ -11,39 +11,68 @@ from workloads.capture.rounds import Round, snapshots
 from workloads.capture.stream import PAGE_SIZE, RamBlock, StreamDecoder
 from workloads.errors import BadInput
 from workloads.guest import GuestMemory
+from workloads.inputs import file_size, pieces, shortened, shown, unreadable
 from workloads.precopy import PreCopyParameters, Snapshot
+from workloads.synthesis import Report
 from workloads.trace import Source, Trace
 from workloads.trace_writer import write_trace
+from workloads.units import format_size
 
 _CHUNK = 2**20
-_PAGES = re.compile(r"(0[xX][0-9a-fA-F]+|\d+)(?:-(0[xX][0-9a-fA-F]+|\d+))?")
+_NUMBER = r"(0[xX][0-9a-fA-F]{1,16}|[0-9]{1,20})"  # more digits than the page of any guest has
+_PAGES = re.compile(f"{_NUMBER}(?:-{_NUMBER})?")
+_MOST_BANDWIDTH = 2**40  # bytes a second, of which no link is near
+_LONGEST_INTERVAL = 24 * 3600 * 1000  # ms
 
 
-def import_stream(path: Path, output: Path, name: str, bandwidth: int) -> Trace:
+def import_stream(
+    path: Path, output: Path, name: str, bandwidth: int, report: Report = lambda *_: None
+) -> Trace:
     """Import a migration stream that QEMU saved (``migrate "exec:cat > FILE"`` or ``file:``).
 
     A saved stream has no times and no syncs. So a round begins where the addresses start again from
     below, and ticks are those of a migration at ``bandwidth`` bytes a second.
 
+    Args:
+        report: follows it; see :func:`workloads.synthesis.synthesize`.
+
     Raises:
-        BadInput: the file cannot be read, or is not such a stream.
+        BadInput: the file cannot be read, or is not such a stream; or the bandwidth is one that no
+            migration has.
     """
+    share = _tick_bytes(bandwidth)
     decoder = StreamDecoder()
-    try:
-        with path.open("rb") as file:
-            while data := file.read(_CHUNK):
-                decoder.feed(data)
-    except OSError as error:
-        raise _unreadable(path, error) from None
+    for data in pieces(path, _CHUNK, report):
+        decoder.feed(data)
     decoder.finish()
     block = max(decoder.blocks, key=lambda block: block.pages)
-    memory = GuestMemory(block.pages * PAGE_SIZE, PAGE_SIZE)
+    try:
+        memory = GuestMemory(block.pages * PAGE_SIZE, PAGE_SIZE)
+    except BadInput as error:
+        raise BadInput(f"{path}, RAM block {block.name!r}: {error}") from None
     sent = np.array(decoder.sent, dtype=np.int64)
     pages, zero = sent >> 1, (sent & 1).astype(np.bool_)
     rounds = rounds_by_address(pages)
-    positions = _positions(zero, bandwidth, PreCopyParameters().tick)
+    positions = _positions(zero, share)
     source = _source(name, memory, "migration stream", path, {"bandwidth": (bandwidth, "B/s")})
-    return write_trace(output, source, _at_ticks(pages, rounds, positions, block))
+    taken = _at_ticks(pages, rounds, positions, block)
+    return write_trace(output, source, _followed(taken, len(positions), report))
+
+
+def _tick_bytes(bandwidth: int) -> int:
+    """Return how many bytes a migration at ``bandwidth`` bytes a second sends in a tick.
+
+    Raises:
+        BadInput: that is not even a page, so that most ticks would be the same; or no link has it.
+    """
+    parameters = PreCopyParameters()
+    fewest = (parameters.page_header + PAGE_SIZE) * 1000 // parameters.tick
+    if not fewest <= bandwidth <= _MOST_BANDWIDTH:
+        raise BadInput(
+            f"--bandwidth must be from {format_size(fewest)}, a page a tick, to "
+            f"{format_size(_MOST_BANDWIDTH)} a second; give that of the migration."
+        )
+    return bandwidth * parameters.tick // 1000
 
 
 def rounds_by_address(pages: NDArray[np.int64]) -> list[Round]:
@@ -57,11 +86,10 @@ def rounds_by_address(pages: NDArray[np.int64]) -> list[Round]:
     ]
 
 
-def _positions(zero: NDArray[np.bool_], bandwidth: int, tick_ms: int) -> list[int]:
-    """Return how many pages have been sent at the end of each tick."""
+def _positions(zero: NDArray[np.bool_], share: int) -> list[int]:
+    """Return how many pages have been sent at the end of each tick of ``share`` bytes."""
     header = PreCopyParameters().page_header
     cost = np.cumsum(np.where(zero, header + 1, header + PAGE_SIZE))
-    share = max(1, bandwidth * tick_ms // 1000)
     ticks = -(-int(cost[-1]) // share) if len(cost) else 1
     wanted = np.arange(1, ticks + 1, dtype=np.int64) * share
     return [int(position) for position in np.searchsorted(cost, wanted, side="right")]
@@ -77,7 +105,12 @@ def _at_ticks(
 
 
 def import_kvm_log(
-    paths: Sequence[Path], output: Path, name: str, memory: GuestMemory, interval: int
+    paths: Sequence[Path],
+    output: Path,
+    name: str,
+    memory: GuestMemory,
+    interval: int,
+    report: Report = lambda *_: None,
 ) -> Trace:
     """Import what ``KVM_GET_DIRTY_LOG`` gave, one bitmap for each time it was asked.
 
@@ -89,37 +122,46 @@ def import_kvm_log(
         BadInput: a file cannot be read, or is not as long as whole bitmaps.
     """
     bitmap_bytes = -(-memory.pages // 64) * 8
-    for path in paths:
-        try:
-            size = path.stat().st_size
-        except OSError as error:
-            raise _unreadable(path, error) from None
-        if size == 0 or size % bitmap_bytes:
-            raise BadInput(
-                f"{path} is {size} bytes long, and a dirty log of {memory.pages} pages is "
-                f"{bitmap_bytes}, or a multiple of it; give the right --guest-memory and page size."
-            )
-    source = _source(name, memory, "KVM dirty log", paths[0], {"interval": (interval, "ms")})
+    ticks = sum(_logs_in(path, bitmap_bytes, memory) for path in paths)
+    source = _source(name, memory, "KVM dirty log", paths[0], _interval(interval))
 
     def logs() -> Iterator[Snapshot]:
         time = 0
         for path in paths:
-            with path.open("rb") as file:
-                while data := file.read(bitmap_bytes):
-                    time += interval
-                    bits = np.unpackbits(np.frombuffer(data, dtype=np.uint8), bitorder="little")
-                    if bits[memory.pages :].any():
-                        raise BadInput(
-                            f"{path} has a page dirty that is not in guest memory; give the right "
-                            "--guest-memory."
-                        )
-                    yield Snapshot(time, bits[: memory.pages].astype(np.bool_))
+            for data in pieces(path, bitmap_bytes):
+                time += interval
+                bits = np.unpackbits(np.frombuffer(data, dtype=np.uint8), bitorder="little")
+                if len(data) < bitmap_bytes:
+                    raise BadInput(f"{path} became shorter while it was read; import it again.")
+                if bits[memory.pages :].any():
+                    raise BadInput(
+                        f"{path} has a page dirty that is not in guest memory; give the right "
+                        "--guest-memory."
+                    )
+                yield Snapshot(time, bits[: memory.pages].astype(np.bool_))
 
-    return write_trace(output, source, logs())
+    return write_trace(output, source, _followed(logs(), ticks, report))
+
+
+def _logs_in(path: Path, bitmap_bytes: int, memory: GuestMemory) -> int:
+    size = file_size(path)
+    if size is None:
+        raise BadInput(f"{path} cannot be read (it is a pipe or a device); save it as a file.")
+    if size == 0 or size % bitmap_bytes:
+        raise BadInput(
+            f"{path} is {size} bytes long, and a dirty log of {memory.pages} pages is "
+            f"{bitmap_bytes}, or a multiple of it; give the right --guest-memory and page size."
+        )
+    return size // bitmap_bytes
 
 
 def import_page_list(
-    path: Path, output: Path, name: str, memory: GuestMemory, interval: int
+    path: Path,
+    output: Path,
+    name: str,
+    memory: GuestMemory,
+    interval: int,
+    report: Report = lambda *_: None,
 ) -> Trace:
     """Import a text with one line for each tick: the numbers of the pages that are dirty.
 
@@ -135,8 +177,8 @@ def import_page_list(
     except UnicodeDecodeError:
         raise BadInput(f"{path} is not a text; give a list of page numbers.") from None
     except OSError as error:
-        raise _unreadable(path, error) from None
-    source = _source(name, memory, "page list", path, {"interval": (interval, "ms")})
+        raise unreadable(path, error) from None
+    source = _source(name, memory, "page list", path, _interval(interval))
     wanted = [(n, line) for n, line in enumerate(lines, 1) if not line.lstrip().startswith("#")]
     if not wanted:
         raise BadInput(f"{path} has no ticks; give one line of page numbers for each tick.")
@@ -149,19 +191,22 @@ def import_page_list(
                 dirty[first : last + 1] = True
             yield Snapshot(tick * interval, dirty)
 
-    return write_trace(output, source, ticks())
+    return write_trace(output, source, _followed(ticks(), len(wanted), report))
 
 
 def _pages(word: str, path: Path, line: int, memory: GuestMemory) -> tuple[int, int]:
     match = _PAGES.fullmatch(word)
+    where = f"{path}, line {line}: {shortened(word)!r}"
     if match is None:
-        raise BadInput(f"{path}, line {line}: {word!r} is not a page number nor a range of them.")
+        raise BadInput(f"{where} is not a page number nor a range of them; mend that line.")
     first, last = (_number(match.group(n) or match.group(1)) for n in (1, 2))
-    if not first <= last < memory.pages:
-        raise BadInput(
-            f"{path}, line {line}: {word!r} is not in a guest of {memory.pages} pages; give the "
-            "right --guest-memory."
-        )
+    if first > last:
+        raise BadInput(f"{where} is a range from its end to its start; turn it round.")
+    if last >= memory.pages:
+        remedy = "give the right --guest-memory"
+        if first % memory.page_size == 0 and {last % memory.page_size} <= {0, memory.page_size - 1}:
+            remedy += f", or, if these are addresses, divide them by {memory.page_size}"
+        raise BadInput(f"{where} is not in a guest of {memory.pages} pages; {remedy}.")
     return first, last
 
 
@@ -173,10 +218,23 @@ def _source(
     name: str, memory: GuestMemory, kind: str, path: Path, values: dict[str, tuple[int, str]]
 ) -> Source:
     parameters = {"imported_from": {"value": kind, "unit": ""}}
-    parameters |= {"file": {"value": path.name, "unit": ""}}
+    parameters |= {"file": {"value": shown(path.name), "unit": ""}}
     more = {key: {"value": value, "unit": unit} for key, (value, unit) in values.items()}
     return Source(name, "imported", memory, None, {**parameters, **more})
 
 
-def _unreadable(path: Path, error: OSError) -> BadInput:
-    return BadInput(f"{path} cannot be read ({error.strerror}); check its path.")
+def _interval(interval: int) -> dict[str, tuple[int, str]]:
+    """Return the time between two ticks as a parameter of a trace.
+
+    Raises:
+        BadInput: there is none, or nobody would have waited for so long.
+    """
+    if not 0 < interval <= _LONGEST_INTERVAL:
+        raise BadInput(f"--interval must be from 1 to {_LONGEST_INTERVAL} ms; give the real one.")
+    return {"interval": (interval, "ms")}
+
+
+def _followed(snapshots: Iterator[Snapshot], ticks: int, report: Report) -> Iterator[Snapshot]:
+    for number, snapshot in enumerate(snapshots, start=1):
+        yield snapshot
+        report("ticks", number, ticks)

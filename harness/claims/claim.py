@@ -1,27 +1,23 @@
-"""Claims: published figures, read from a file, and the verdict on a measured interval."""
+"""Claims: published figures, read from a file."""
 
 import dataclasses
 import functools
-import tomllib
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
+from harness.claims.entry import Entry, read_entries
 from harness.native.operation import find_operation
 from harness.native.variant import find_variant
 from workloads.conditions import find_condition
 from workloads.errors import BadInput
-from workloads.files import read_file
+from workloads.guest import GuestMemory
 from workloads.random_runs import RandomRuns, random_pages
 from workloads.units import parse_size
 
 CLAIMS = Path(__file__).parent / "claims.toml"
 NEAR = 1.25
 """A single figure is taken as a range of a quarter either way: it was measured elsewhere."""
-
-_REQUIRED = {"name", "source", "date", "operation", "original", "variant", "note"}
-_WORKLOAD = {"conditions", "trace", "density", "mean_run", "run", "guest_memory", "scaled_to"}
-_FIGURES = {"low", "high", "figure"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,80 +50,71 @@ class Claim:
     @property
     def claimed(self) -> str:
         """The range in words."""
-        if self.high == float("inf"):
+        if self.high == math.inf:
             return f"above {self.low:g}"
         return f"{self.low:.3g} to {self.high:.3g}"
 
 
-@functools.cache
 def read_claims(path: Path = CLAIMS) -> tuple[Claim, ...]:
     """Return every claim in ``path``.
 
     Raises:
         BadInput: the file cannot be read, or a claim in it is not one.
     """
-    try:
-        document = tomllib.loads(read_file(path).decode("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise BadInput(f"claims {path.name} are no TOML: {error}; mend that place.") from None
-    entries = document.get("claim", [])
-    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-        raise BadInput(f"claims {path.name} have no [[claim]] tables; see the ones built in.")
-    return tuple(_read(entry, path) for entry in entries)
+    return tuple(_claim(entry, path) for entry in read_entries(path))
 
 
-def _read(entry: Mapping[str, Any], path: Path) -> Claim:
-    name = entry.get("name", "?")
-    where = f"claim {name!r} in {path.name}"
-    missing = sorted(_REQUIRED - set(entry))
-    unknown = sorted(set(entry) - _REQUIRED - _WORKLOAD - _FIGURES)
-    if missing or unknown:
-        what = f"lacks {', '.join(missing)}" if missing else f"has {', '.join(unknown)}"
-        raise BadInput(f"{where} {what}; its fields are those that claims.toml describes.")
+@functools.cache
+def _built_in_claims() -> tuple[Claim, ...]:
+    return read_claims()
+
+
+def _claim(entry: Entry, path: Path) -> Claim:
+    where = f"claim {entry.name!r} in {path.name}"
     try:
-        find_operation(entry["operation"])
-        for variant in (entry["original"], entry["variant"]):
-            find_variant(variant, entry["operation"])
-        for condition in entry.get("conditions", ()):
+        find_operation(entry.operation)
+        pair = [find_variant(name, entry.operation) for name in (entry.original, entry.variant)]
+        for condition in entry.conditions or ():
             find_condition(condition)
-        low, high = _range(entry)
         runs = _runs(entry)
-        memory = parse_size(entry["guest_memory"]) if runs else 0
-        scaled = parse_size(entry["scaled_to"]) if "scaled_to" in entry else memory
+        memory = parse_size(entry.guest_memory) if entry.guest_memory else 0
+        scaled = parse_size(entry.scaled_to) if entry.scaled_to else memory
+        if runs:
+            GuestMemory(scaled)
     except BadInput as error:
         raise BadInput(f"{where}: {error}") from None
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise BadInput(f"{where} cannot be read ({error!r}); mend that field.") from None
-    given = [kind for kind in ("conditions", "trace", "density") if kind in entry]
-    if len(given) != 1:
-        raise BadInput(f"{where} is about {' and '.join(given) or 'nothing'}; give one workload.")
+    except OSError as error:  # such as a name that is too long for a file
+        raise BadInput(f"{where}: its variants cannot be read ({error.strerror}).") from None
+    if pair[0] == pair[1]:
+        raise BadInput(f"{where} compares {pair[0].name} with itself; name another variant.")
+    if scaled > memory:
+        raise BadInput(f"{where} is scaled to more than its guest_memory; give less.")
     return Claim(
-        **{field: str(entry[field]) for field in _REQUIRED},
-        low=low,
-        high=high,
-        conditions=tuple(entry.get("conditions", ())),
-        trace=str(entry.get("trace", "")),
+        name=entry.name,
+        source=entry.source,
+        date=entry.date,
+        operation=entry.operation,
+        original=entry.original,
+        variant=entry.variant,
+        low=entry.figure / NEAR if entry.figure else entry.low or 0.0,
+        high=entry.figure * NEAR if entry.figure else entry.high or math.inf,
+        note=entry.note,
+        conditions=entry.conditions or (),
+        trace=entry.trace or "",
         runs=runs,
         guest_memory=memory,
         scaled_to=scaled,
     )
 
 
-def _range(entry: Mapping[str, Any]) -> tuple[float, float]:
-    if "figure" in entry:
-        return float(entry["figure"]) / NEAR, float(entry["figure"]) * NEAR
-    return float(entry["low"]), float(entry.get("high", float("inf")))
-
-
-def _runs(entry: Mapping[str, Any]) -> RandomRuns | None:
-    if "density" not in entry:
+def _runs(entry: Entry) -> RandomRuns | None:
+    if entry.density is None:
         return None
-    density = float(entry["density"])
-    if "run" in entry:
-        return RandomRuns(density, int(entry["run"]), fixed=True)
-    if "mean_run" in entry:
-        return RandomRuns(density, float(entry["mean_run"]))
-    return random_pages(density)
+    if entry.run is not None:
+        return RandomRuns(entry.density, entry.run, fixed=True)
+    if entry.mean_run is not None:
+        return RandomRuns(entry.density, entry.mean_run)
+    return random_pages(entry.density)
 
 
 def find_claims(names: Sequence[str], path: Path = CLAIMS) -> tuple[Claim, ...]:
@@ -140,32 +127,13 @@ def find_claims(names: Sequence[str], path: Path = CLAIMS) -> tuple[Claim, ...]:
     for name in names:
         if name not in known:
             raise BadInput(f"claim {name!r} is not known; choose from {', '.join(known)}.")
-    return tuple(known[name] for name in names or known)
+    return tuple(known[name] for name in dict.fromkeys(names) or known)
 
 
 def find_claim(operation: str, original: str, variant: str, condition: str | None) -> Claim | None:
     """Return the claim about ``variant`` against ``original`` under ``condition``, if any."""
-    for claim in read_claims():
+    for claim in _built_in_claims():
         pair = (claim.operation, claim.original, claim.variant)
         if pair == (operation, original, variant) and condition in claim.conditions:
             return claim
     return None
-
-
-def verdict(low: float, high: float, claim: Claim) -> str:
-    """Judge the interval [low, high] of a speedup against a claimed range.
-
-    Returns:
-        ``reproduced`` if they overlap; ``contradicted`` if all of the interval lies on the other
-        side of 1 than the claim; ``stronger`` if it lies beyond the claim, away from 1; otherwise
-        ``weaker``: between the claim and 1, or reaching across 1.
-    """
-    if low <= claim.high and high >= claim.low:
-        return "reproduced"
-    # Seen from a claim of a slowdown, the axis is turned round.
-    faster = claim.high > 1
-    beyond = low > claim.high if faster else high < claim.low
-    if beyond:
-        return "stronger"
-    opposite = high < 1 if faster else low > 1
-    return "contradicted" if opposite else "weaker"

@@ -1,18 +1,23 @@
 """Settling claims: which claims are measured together, on what, and what came out."""
 
 import dataclasses
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 
-from harness.claims.claim import Claim, verdict
+from harness.claims.claim import Claim
+from harness.claims.settled import Settled, measured, not_measured
+from harness.measurement.lineup import describe_here, lane_names
 from harness.measurement.preparation import Request
+from harness.trial.failure import Failure
 from workloads.conditions import DEFAULT_CONDITIONS, find_condition
+from workloads.errors import BadInput
 from workloads.guest import GuestMemory
-from workloads.random_runs import RandomRuns, random_pages, write_random_runs
+from workloads.random_runs import RandomRuns, write_random_runs
 from workloads.synthesis import DEFAULT_SEED, Report
-from workloads.units import format_size
+from workloads.trace import open_trace
 
 SNAPSHOTS = 2
 _ROUNDS = {"mark": 15, "drain": 5}
@@ -27,40 +32,27 @@ class Group:
     operation: str
     original: str
     claims: tuple[Claim, ...]
+    name: str
+    """Fit for a folder, and of no other group."""
 
     @property
-    def name(self) -> str:
-        """Fit for a folder."""
-        return f"{self.operation}-{Path(self.original).stem}"
+    def variants(self) -> tuple[str, ...]:
+        """The variants that the claims are about, each once."""
+        return tuple(dict.fromkeys(claim.variant for claim in self.claims))
+
+    @property
+    def given(self) -> "tuple[Given, ...]":
+        """The random maps and trace files that the claims are about, each once; small ones first.
+
+        They are the last traces of the run, in this order.
+        """
+        maps = {(claim.runs, claim.scaled_to) for claim in self.claims if claim.runs}
+        traces = dict.fromkeys(Path(claim.trace) for claim in self.claims if claim.trace)
+        return (*sorted(maps, key=lambda key: (key[1], key[0].name)), *traces)
 
 
-@dataclasses.dataclass(frozen=True)
-class Settled:
-    """A claim with what was measured; the columns of ``claims.csv``, in this order."""
-
-    claim: str
-    source: str
-    date: str
-    operation: str
-    original: str
-    variant: str
-    workload: str
-    guest_memory_bytes: int
-    claimed_low: float
-    claimed_high: float
-    speedup: float
-    speedup_low: float
-    speedup_high: float
-    verdict: str
-    captured_low: float | None
-    """The lowest speedup of the same pair on the captured traces of the letter's conditions."""
-    captured_high: float | None
-    original_seconds: float
-    variant_seconds: float
-    toolchain: str
-    scaled: str
-    """What was measured on a smaller guest than claimed, and why the ratio still compares."""
-    note: str
+Given = tuple[RandomRuns, int] | Path
+"""Random maps of a guest of so many bytes, or a trace file."""
 
 
 def group_claims(claims: Sequence[Claim]) -> list[Group]:
@@ -68,7 +60,31 @@ def group_claims(claims: Sequence[Claim]) -> list[Group]:
     groups: dict[tuple[str, str], list[Claim]] = {}
     for claim in claims:
         groups.setdefault((claim.operation, claim.original), []).append(claim)
-    return [Group(*key, tuple(found)) for key, found in groups.items()]
+    named: dict[str, Group] = {}
+    for (operation, original), found in groups.items():
+        plain = f"{operation}-{Path(original).stem}"
+        # Files of one name may lie in several folders.
+        numbered = (f"{plain}-{number}" for number in itertools.count(2))
+        name = next(name for name in itertools.chain([plain], numbered) if name not in named)
+        named[name] = Group(operation, original, tuple(found), name)
+    return list(named.values())
+
+
+def obstacle(claim: Claim) -> str:
+    """Say why ``claim`` cannot be measured here; empty if, as far as is known, it can."""
+    try:
+        for name in (claim.original, claim.variant):
+            if payer := describe_here(name, claim.operation).paid_in:
+                return (
+                    f"the cost of variant {name} is paid in {payer}, so its own time says nothing"
+                )
+        if claim.runs:
+            GuestMemory(claim.scaled_to)
+        if claim.trace:
+            open_trace(Path(claim.trace)).verify()
+    except BadInput as error:
+        return str(error).removesuffix(".")
+    return ""
 
 
 def request_group(group: Group, folder: Path, precision: float, report: Report) -> Request:
@@ -76,21 +92,22 @@ def request_group(group: Group, folder: Path, precision: float, report: Report) 
 
     The letter's conditions are measured too, to say how the same pairs fare on captured traces.
     """
-    paths = {}
-    maps = {(claim.runs, claim.scaled_to) for claim in group.claims if claim.runs}
-    for done, (runs, size) in enumerate(sorted(maps, key=lambda key: (key[1], str(key))), start=1):
-        path = folder / f"{size}-{runs.name}.trace"
-        memory = GuestMemory(size)
-        paths[path] = write_random_runs(path, memory, runs, SNAPSHOTS, DEFAULT_SEED)
-        report("maps", done, len(maps))
-    given = [Path(claim.trace) for claim in group.claims if claim.trace]
+    paths = []
+    for done, given in enumerate(group.given, start=1):
+        if isinstance(given, Path):
+            paths.append(given)
+            continue
+        runs, size = given
+        paths.append(folder / f"{size}-{runs.name}.trace")
+        write_random_runs(paths[-1], GuestMemory(size), runs, SNAPSHOTS, DEFAULT_SEED)
+        report("maps", done, len(group.given))
     named = [condition for claim in group.claims for condition in claim.conditions]
     conditions = dict.fromkeys([*DEFAULT_CONDITIONS, *named])
     return Request(
         conditions=tuple(find_condition(name) for name in conditions),
         origins=("synthetic", "captured") if named else ("captured",),
-        traces=(*paths, *dict.fromkeys(given)),
-        variants=tuple(dict.fromkeys(claim.variant for claim in group.claims)),
+        traces=tuple(paths),
+        variants=group.variants,
         toolchains=(),
         memory=GuestMemory(),
         settings={},
@@ -106,75 +123,40 @@ def request_group(group: Group, folder: Path, precision: float, report: Report) 
     )
 
 
-def settle(group: Group, rows: pd.DataFrame) -> list[Settled]:
-    """Judge the claims of ``group`` by the rows of its run, as far as they were measured."""
+def settle(
+    group: Group, rows: pd.DataFrame, traces: int, failures: Sequence[Failure]
+) -> list[Settled]:
+    """Judge every claim of ``group`` by its run.
+
+    Args:
+        rows: of ``speedups.csv``.
+        traces: how many there were, on each of which a sound variant has a row.
+        failures: those of the run.
+    """
+    lanes = lane_names(group.variants, group.operation, group.original)
+    failed = {failure.variant: failure.sentence() for failure in failures}
     settled = []
     for claim in group.claims:
-        of_pair = rows[rows["variant"] == Path(claim.variant).stem]
-        settled += [_settle(claim, row, of_pair) for row in _rows_of(claim, of_pair)]
+        lane = lanes[claim.variant]
+        of_lane = rows[rows["variant"] == lane]
+        if lane in failed or len(of_lane) != traces:
+            reason = failed.get(lane, f"its run has {len(of_lane)} rows of it, not {traces}")
+            settled.append(not_measured(claim, reason))
+        else:
+            settled += _find(claim, group, of_lane)
     return settled
 
 
-def _rows_of(claim: Claim, rows: pd.DataFrame) -> list[dict[str, object]]:
-    if claim.runs:
-        chosen = rows[
-            (rows["condition"] == claim.runs.name) & (rows["guest_memory_bytes"] == claim.scaled_to)
-        ]
-    elif claim.trace:
-        chosen = rows[rows["origin"] == "imported"]
+def _find(claim: Claim, group: Group, rows: pd.DataFrame) -> list[Settled]:
+    """Judge ``claim`` by the rows of its variant: one for each trace, in the order of the run."""
+    of_conditions = rows.head(len(rows) - len(group.given))
+    captured = of_conditions[
+        (of_conditions["origin"] == "captured")
+        & of_conditions["condition"].isin(DEFAULT_CONDITIONS)
+    ]
+    if claim.conditions:
+        chosen = of_conditions[of_conditions["condition"].isin(claim.conditions)]
     else:
-        chosen = rows[rows["condition"].isin(claim.conditions)]
-    return [{str(key): value for key, value in row.items()} for row in chosen.to_dict("records")]
-
-
-def _settle(claim: Claim, row: dict[str, object], rows: pd.DataFrame) -> Settled:
-    captured = rows[(rows["origin"] == "captured") & rows["condition"].isin(DEFAULT_CONDITIONS)]
-    speedup, low, high, original, variant = (
-        float(str(row[name]))
-        for name in (
-            "speedup", "speedup_low", "speedup_high", "original_seconds", "variant_seconds",
-        )
-    )  # fmt: skip
-    return Settled(
-        claim=claim.name,
-        source=claim.source,
-        date=claim.date,
-        operation=claim.operation,
-        original=claim.original,
-        variant=claim.variant,
-        workload=_workload(claim.runs) if claim.runs else f"{row['condition']} {row['origin']}",
-        guest_memory_bytes=int(str(row["guest_memory_bytes"])),
-        claimed_low=claim.low,
-        claimed_high=claim.high,
-        speedup=speedup,
-        speedup_low=low,
-        speedup_high=high,
-        verdict=verdict(low, high, claim),
-        captured_low=float(captured["speedup"].min()) if len(captured) else None,
-        captured_high=float(captured["speedup"].max()) if len(captured) else None,
-        original_seconds=original,
-        variant_seconds=variant,
-        toolchain=str(row["toolchain"]),
-        scaled=_scaled(claim),
-        note=claim.note,
-    )
-
-
-def _workload(runs: RandomRuns) -> str:
-    if runs.density in (0, 1):
-        return "all clean" if runs.density == 0 else "all dirty"
-    density = f"{100 * runs.density:.3g}%"
-    if runs == random_pages(runs.density):
-        return f"{density} random"
-    return f"{density} in runs {'of ' if runs.fixed else 'of ~'}{runs.mean_run:g}"
-
-
-def _scaled(claim: Claim) -> str:
-    if claim.guest_memory == claim.scaled_to:
-        return ""
-    times = claim.guest_memory / claim.scaled_to
-    return (
-        f"{format_size(claim.guest_memory)} scaled down {times:.0f} times to "
-        f"{format_size(claim.scaled_to)} with the same density and runs: the time of both goes "
-        "with the pages"
-    )
+        about = (claim.runs, claim.scaled_to) if claim.runs else Path(claim.trace)
+        chosen = rows.iloc[[len(of_conditions) + group.given.index(about)]]
+    return [measured(claim, row, captured) for row in chosen.to_dict("records")]

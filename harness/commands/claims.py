@@ -3,30 +3,32 @@
 import argparse
 import dataclasses
 import json
+import math
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
-from rich.console import JustifyMethod
+from rich.console import Console, JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
 from harness.claims.claim import CLAIMS, Claim, find_claims
-from harness.claims.settlement import Group, group_claims, request_group, settle
-from harness.commands.measure import MakePlan, measure, print_end
+from harness.claims.settled import Settled, not_measured, sentences, to_table
+from harness.claims.settlement import Group, group_claims, obstacle, request_group, settle
+from harness.claims.verdict import NOT_MEASURED
+from harness.commands.measure import MakePlan, Measured, measure, print_end
 from harness.commands.options import positive, results_folder, share
 from harness.machine.environment import ENVIRONMENT
-from harness.measurement.lineup import rust_obstacle
 from harness.measurement.plan import Plan
 from harness.measurement.preparation import prepare
 from harness.measurement.run_folder import RunFolder
-from harness.native.variant import find_variant
 from harness.presentation.console import console
 from harness.presentation.figures.claims import draw_claims
 from harness.presentation.figures.style import save
 from harness.presentation.table import STYLES, format_number, format_range
 from harness.statistics.results import SPEEDUPS, read_table
+from workloads.errors import BadInput
 from workloads.files import write_text
 from workloads.synthesis import Report
 
@@ -75,33 +77,58 @@ def run(options: argparse.Namespace) -> int:
 def _settle_all(claims: tuple[Claim, ...], options: argparse.Namespace) -> int:
     out, log = console(), console(stderr=True)
     output = results_folder(options.output)
-    settled: list[dict[str, object]] = []
-    toolchains: dict[str, dict[str, object]] = {}
+    settled: list[Settled] = []
+    environment: dict[str, Any] = {}
     status = 0
     for group in group_claims(claims):
-        if missing := _obstacle(group):
-            log.print(f"left out: {', '.join(c.name for c in group.claims)}: {missing}")
-            continue
-        log.print(f"{group.operation} against {group.original}: {len(group.claims)} claims")
-        with RunFolder(output / group.name) as folder:
-            make_plan = _planner(group, options.precision)
-            measured = measure(folder, make_plan, options.budget, resume=False, log=log)
-        found = settle(group, read_table(folder.path, SPEEDUPS))
-        settled += [dataclasses.asdict(one) for one in found]
-        # Written after each group, so that what was measured is there whatever happens next.
-        table = pd.DataFrame(settled)
-        toolchains |= {made["name"]: made for made in measured.environment["toolchains"]}
-        environment = {**measured.environment, "toolchains": list(toolchains.values())}
-        write_text(output / ENVIRONMENT, json.dumps(environment, indent=1) + "\n")
-        write_text(output / RESULT, str(table.to_csv(index=False, float_format="%.6g")))
-        status = max(status, print_end(measured, out, log))
-    if settled:
-        table = pd.read_csv(output / RESULT)
-        _print_settled(table)
-        out.print(f"table: {output / RESULT}", soft_wrap=True)
+        reasons = {claim.name: why for claim in group.claims if (why := obstacle(claim))}
+        settled += [not_measured(c, reasons[c.name]) for c in group.claims if c.name in reasons]
+        sound = tuple(claim for claim in group.claims if claim.name not in reasons)
+        if sound:
+            found, run = _measure(dataclasses.replace(group, claims=sound), options, log)
+            settled += found
+            if run:
+                status = max(status, print_end(run, out, log))
+                environment = _joined(environment, run.environment)
+        if environment:
+            # Written after each group, so that what was measured is there whatever happens next.
+            write_text(output / ENVIRONMENT, json.dumps(environment, indent=1) + "\n")
+            text = to_table(settled).to_csv(index=False, float_format="%.6g")
+            write_text(output / RESULT, str(text))
+    missing = sentences(settled)
+    if not environment:
+        raise BadInput(f"nothing was measured: {'; '.join(missing)}.")
+    table = to_table(settled)
+    _print_settled(table, out)
+    for sentence in missing:
+        out.print(Text(f"not measured: {sentence}"), soft_wrap=True)
+    out.print(f"table: {output / RESULT}", soft_wrap=True)
+    if table["speedup"].notna().any():
         for picture in save(draw_claims(table), results_folder(options.plots), "claims"):
             out.print(str(picture), soft_wrap=True)
     return status
+
+
+def _measure(
+    group: Group, options: argparse.Namespace, log: Console
+) -> tuple[list[Settled], Measured | None]:
+    """Measure the claims of ``group`` and judge them; what keeps one group must not keep others."""
+    log.print(Text(f"{group.operation} against {group.original}: {len(group.claims)} claims"))
+    try:
+        with RunFolder(results_folder(options.output) / group.name) as folder:
+            make_plan = _planner(group, options.precision)
+            run = measure(folder, make_plan, options.budget, resume=False, log=log)
+    except BadInput as error:
+        return [not_measured(claim, str(error).removesuffix(".")) for claim in group.claims], None
+    some = bool(run.outcome.speedups)
+    rows = read_table(folder.path, SPEEDUPS) if some else pd.DataFrame(columns=["variant"])
+    return settle(group, rows, len(run.outcome.processes), run.outcome.failures), run
+
+
+def _joined(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
+    """Return the environment of the last run, with the toolchains of all."""
+    made = [*before.get("toolchains", ()), *after["toolchains"]]
+    return {**after, "toolchains": list({each["name"]: each for each in made}.values())}
 
 
 def _planner(group: Group, precision: float) -> MakePlan:
@@ -111,14 +138,6 @@ def _planner(group: Group, precision: float) -> MakePlan:
             return prepare(request, base, report)
 
     return make_plan
-
-
-def _obstacle(group: Group) -> str:
-    """Say why a group cannot be measured here; empty if it can."""
-    names = {group.original, *(claim.variant for claim in group.claims)}
-    if any(find_variant(name, group.operation).is_rust for name in names):
-        return rust_obstacle()
-    return ""
 
 
 def _table(*heads: str) -> Table:
@@ -135,29 +154,27 @@ def _print_claims(claims: tuple[Claim, ...]) -> None:
     table = _table("claim", "date", "pair", "claimed", "note")
     for claim in claims:
         pair = f"{claim.operation}: {claim.original} to {claim.variant}"
-        table.add_row(claim.name, claim.date, Text(pair), claim.claimed, Text(claim.note))
+        table.add_row(*map(Text, (claim.name, claim.date, pair, claim.claimed, claim.note)))
     console().print(table)
 
 
-def _print_settled(rows: pd.DataFrame) -> None:
+def _print_settled(rows: pd.DataFrame, out: Console) -> None:
     """Print what came out, with how the same pair fares on captured traces."""
     table = _table("claim", "on", "claimed", "measured", "95 %", "verdict", "captured")
-    number: Callable[[float], str] = format_number
     for row in rows.to_dict("records"):
-        half = (row["speedup_high"] / row["speedup_low"]) ** 0.5 - 1
+        measured = row["verdict"] != NOT_MEASURED
+        half = (row["speedup_high"] / row["speedup_low"]) ** 0.5 - 1 if measured else 0
         low, high = row["claimed_low"], row["claimed_high"]
-        claimed = f"above {low:g}" if high == float("inf") else format_range(low, high)
-        captured = row["captured_low"] == row["captured_low"]
+        captured = row["captured_low"] == row["captured_low"]  # a missing one is NaN
         table.add_row(
-            row["claim"],
+            Text(row["claim"]),
             Text(row["workload"]),
-            claimed,
-            number(row["speedup"]),
-            f"±{half:.1%}",
+            f"above {low:g}" if high == math.inf else format_range(low, high),
+            format_number(row["speedup"]) if measured else "",
+            f"±{half:.1%}" if measured else "",
             Text(row["verdict"], STYLES.get(row["verdict"], "")),
             format_range(row["captured_low"], row["captured_high"]) if captured else "",
         )
-    console().print(table)
-    scaled = dict.fromkeys(rows["scaled"].dropna())
-    for sentence in scaled:
-        console().print(sentence, soft_wrap=True)
+    out.print(table)
+    for sentence in dict.fromkeys(text for text in rows["scaled"] if text):
+        out.print(sentence, soft_wrap=True)

@@ -15,13 +15,11 @@ from harness.commands.measure import measure, print_end
 from harness.commands.options import positive, results_folder, share
 from harness.machine.environment import ENVIRONMENT, describe_environment
 from harness.machine.state import Watch
-from harness.measurement.lineup import rust_obstacle
 from harness.measurement.plan import Plan
 from harness.measurement.preparation import prepare
 from harness.measurement.run_folder import RunFolder
 from harness.native.operation import find_operation
 from harness.native.toolchain import default_toolchain, find_toolchain
-from harness.native.variant import find_variant
 from harness.presentation.console import console
 from harness.presentation.figures.instructions import draw_instructions
 from harness.presentation.figures.style import save
@@ -35,6 +33,7 @@ from harness.studies.size import SIZE
 from harness.studies.study import Options, Study
 from harness.studies.tick import TICK
 from harness.studies.toolchains import TOOLCHAINS
+from workloads.errors import BadInput
 from workloads.files import write_text
 from workloads.synthesis import DEFAULT_SEED, Report
 from workloads.units import parse_size
@@ -163,19 +162,26 @@ def run_operations(options: argparse.Namespace) -> int:
     out, log = console(), console(stderr=True)
     output = results_folder(options.output)
     parts: list[pd.DataFrame] = []
+    left_out: list[str] = []
     status = 0
-    for name in options.operation or operations.STUDIED:
-        name = find_operation(name).name
-        if find_variant(find_operation(name).original, name).is_rust and rust_obstacle():
-            log.print(f"left out: {name}: {rust_obstacle()}", soft_wrap=True)
+    for name in dict.fromkeys(options.operation) or operations.STUDIED:
+        own = find_operation(name).original
+        try:
+            original = operations.original_here(name)
+        except BadInput as error:
+            left_out.append(str(error))
+            log.print(f"left out: {error}", soft_wrap=True)
             continue
 
-        def make_plan(base: Path, report: Report, name: str = name) -> Plan:
+        def make_plan(
+            base: Path, report: Report, name: str = name, original: str = original
+        ) -> Plan:
             with tempfile.TemporaryDirectory(prefix="dirtyscan-") as made:
-                request = operations.request_operation(name, Path(made), 0.01, report)
+                request = operations.request_operation(name, original, Path(made), 0.01, report)
                 return prepare(request, base, report)
 
-        log.print(f"{name}:")
+        instead = "" if original == own else f" compared with {original}, since {own} is left out"
+        log.print(f"{name}{instead}:")
         with RunFolder(output / name) as folder:
             measured = measure(folder, make_plan, options.budget, resume=False, log=log)
         parts.append(operations.shares_of_best(name, read_table(folder.path, SPEEDUPS)))
@@ -183,9 +189,10 @@ def run_operations(options: argparse.Namespace) -> int:
         # Written after each, so that what was measured is there whatever happens next.
         write_text(path, str(pd.concat(parts).to_csv(index=False, float_format="%.6g")))
         status = max(status, print_end(measured, out, log))
-    if parts:
-        _print(operations.QUESTION, operations.summarize(pd.concat(parts)), out)
-        out.print(f"table: {path}", soft_wrap=True)
+    if not parts:
+        raise BadInput(f"nothing was measured: {'; '.join(left_out)}.")
+    _print(operations.QUESTION, operations.summarize(pd.concat(parts)), out)
+    out.print(f"table: {path}", soft_wrap=True)
     return status
 
 

@@ -21,6 +21,7 @@ from workloads.conditions import find_condition
 from workloads.errors import BadInput
 from workloads.guest import GuestMemory
 from workloads.importers import import_kvm_log, import_page_list, import_stream
+from workloads.inputs import trace_name
 from workloads.parameters import describe
 from workloads.precopy import PreCopyParameters
 from workloads.profile import profile_trace
@@ -141,19 +142,21 @@ def run_capture(options: argparse.Namespace) -> int:
 def run_import(options: argparse.Namespace) -> int:
     """Import a trace."""
     paths = [Path(name) for name in options.files]
-    name = options.name or paths[0].stem
+    name = trace_name(options.name, paths[0])
     target = Path(options.output) / f"{name}.trace"
     if options.kind != "kvm-log" and len(paths) > 1:
         raise BadInput(f"a {options.kind} is one file and not {len(paths)}; give one.")
-    if options.kind == "stream":
-        trace = import_stream(paths[0], target, name, parse_size(options.bandwidth))
-    else:
-        memory = GuestMemory(parse_size(options.guest_memory), parse_size(options.page_size))
-        if options.kind == "kvm-log":
-            trace = import_kvm_log(paths, target, name, memory, options.interval)
+    with StepProgress(console(stderr=True)) as steps:
+        if options.kind == "stream":
+            bandwidth = parse_size(options.bandwidth)
+            trace = import_stream(paths[0], target, name, bandwidth, steps)
         else:
-            trace = import_page_list(paths[0], target, name, memory, options.interval)
-    console().print(f"{trace.path}: {_summary(trace)}", soft_wrap=True)
+            memory = GuestMemory(parse_size(options.guest_memory), parse_size(options.page_size))
+            if options.kind == "kvm-log":
+                trace = import_kvm_log(paths, target, name, memory, options.interval, steps)
+            else:
+                trace = import_page_list(paths[0], target, name, memory, options.interval, steps)
+    console().print(f"{trace.path}: {_summary(trace)}", soft_wrap=True, markup=False)
     return 0
 
 

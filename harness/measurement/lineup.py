@@ -2,7 +2,7 @@
 
 import dataclasses
 import platform
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from harness.measurement.plan import Lane
@@ -38,6 +38,8 @@ class LineUp:
 class _Choice:
     """The variants and peers that names stand for."""
 
+    called: Mapping[str, str]
+    """By each name, what its lane is called."""
     variants: tuple[Variant, ...]
     peers: tuple[str, ...]
     optional: frozenset[str]
@@ -95,6 +97,32 @@ def keep_library(library: Library, base: Path, name: str) -> str:
     return str(path.relative_to(base))
 
 
+def lane_names(names: Sequence[str], operation: str, compared_with: str) -> Mapping[str, str]:
+    """Return by each of ``names`` what its lane is called in a line-up of just these names.
+
+    Files of one name are told apart then, so a name alone does not say it.
+
+    Raises:
+        BadInput: a variant does not exist.
+    """
+    return _choose(names, operation, find_variant(compared_with, operation)).called
+
+
+def describe_here(name: str, operation: str) -> Description:
+    """Compile a variant with the default toolchain and return what it says of itself.
+
+    Raises:
+        BadInput: it does not exist or compile, or cannot run on this machine.
+    """
+    variant = find_variant(name, operation)
+    if variant.is_rust and (missing := rust_obstacle()):
+        raise BadInput(f"variant {variant.name} {missing}.")
+    found = describe(variant, build_variant(variant, default_toolchain()), operation)
+    if obstacle := found.obstacle():
+        raise BadInput(f"variant {variant.name} {obstacle}.")
+    return found
+
+
 def recommended_variants(operation: str) -> tuple[str, ...]:
     """Return for each representation the variant to take on this machine."""
     return tuple(_first_that_runs(names, operation) for names in RECOMMENDED.get(operation, ()))
@@ -110,19 +138,28 @@ def _first_that_runs(names: Sequence[str], operation: str) -> str:
 
 
 def _choose(names: Sequence[str], operation: str, original: Variant) -> _Choice:
-    named: dict[str, Variant] = {}
+    named = {original.name: original}
+    called: dict[str, str] = {}
     peers: list[str] = []
     optional: set[str] = set()
     for name in _expand(names, operation, optional):
         if name in PEERS and operation == "count":
-            peers.append(name)
+            peers.append(called.setdefault(name, name))
             continue
-        variant = find_variant(name, operation)
-        if named.get(variant.name, variant) != variant:  # files of one name in two folders
-            variant = dataclasses.replace(variant, name=name)
+        variant = _told_apart(find_variant(name, operation), name, named)
+        called[name] = variant.name
         named[variant.name] = variant
-    named.pop(original.name, None)
-    return _Choice(tuple(named.values()), tuple(dict.fromkeys(peers)), frozenset(optional))
+    del named[original.name]
+    variants = tuple(named.values())
+    return _Choice(called, variants, tuple(dict.fromkeys(peers)), frozenset(optional))
+
+
+def _told_apart(variant: Variant, given: str, named: Mapping[str, Variant]) -> Variant:
+    """Return ``variant`` under a name that no other file has: its own, or else its path."""
+    for name in (variant.name, given):
+        if name not in named or named[name].sources == variant.sources:
+            return dataclasses.replace(variant, name=name)
+    return dataclasses.replace(variant, name=str(variant.sources[0].resolve()))
 
 
 def _expand(names: Sequence[str], operation: str, optional: set[str]) -> Iterator[str]:

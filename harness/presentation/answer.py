@@ -15,7 +15,7 @@ class Answer:
     """What came out."""
 
     word: str
-    """``Yes``, ``In part`` or ``No``."""
+    """``Yes``, ``In part`` or ``No``; ``Undecided`` if none of it holds and some of it may."""
     sentence: str
 
 
@@ -36,11 +36,14 @@ def answer(rows: pd.DataFrame) -> Answer | None:
         for name, group in groups.items()
         if name not in full and (group["verdict"] == "reproduced").any()
     ]
-    word = "Yes" if len(full) == len(groups) else "In part" if full or partly else "No"
+    if full or partly:
+        word = "Yes" if len(full) == len(groups) else "In part"
+    else:
+        word = "Undecided" if (chosen["verdict"] == "undecided").any() else "No"
     parts = [f"of the letter's {_number(len(groups))} figures {_hold(full)}"]
     if partly:
         parts.append(f"{_names(partly)} {_verb(partly, 'does', 'do')} on one trace of two")
-    for verdict in ("stronger", "weaker", "contradicted"):
+    for verdict in ("stronger", "weaker", "contradicted", "undecided"):
         names = [n for n, group in groups.items() if n not in full + partly
                  and group["verdict"].iloc[-1] == verdict]  # fmt: skip
         if names:

@@ -14,6 +14,8 @@ STYLES: Mapping[str, str] = {
     "stronger": "cyan",
     "weaker": "yellow",
     "contradicted": "red",
+    "undecided": "magenta",
+    "not measured": "dim",
 }
 _SPACING = {"box": None, "pad_edge": False, "padding": (0, 1, 0, 0)}
 _MOST_AS_ROWS = 3

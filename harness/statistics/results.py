@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 import pyperf
 
-from harness.claims.claim import find_claim, verdict
+from harness.claims.claim import find_claim
+from harness.claims.verdict import verdict
 from harness.machine.environment import ENVIRONMENT
 from harness.measurement.experiment import Outcome
 from harness.measurement.plan import Plan, PlannedTrace
@@ -110,6 +111,8 @@ def make_rows(plan: Plan, base: Path, outcome: Outcome) -> tuple[list[Row], list
     for planned in plan.traces:
         trace = open_trace(base / planned.path)
         elapsed = outcome.elapsed(planned.key)
+        if not elapsed:  # every variant had gone astray before it was measured
+            continue
         rows += [
             _row(planned, trace, outcome, plan, number, elapsed)
             for _, number in plan.pairs()

@@ -5,11 +5,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from harness.measurement.lineup import ALL, PYTHON
+from harness.measurement.lineup import ALL, PYTHON, describe_here
 from harness.measurement.preparation import Request
-from harness.native.operation import OPERATIONS
+from harness.native.operation import OPERATIONS, find_operation
+from harness.native.variant import built_in_variants
 from harness.presentation.table import format_short
 from workloads.conditions import DEFAULT_CONDITIONS, find_condition
+from workloads.errors import BadInput
 from workloads.guest import GuestMemory
 from workloads.random_runs import RandomRuns, random_pages, write_random_runs
 from workloads.synthesis import DEFAULT_SEED, Report
@@ -29,7 +31,39 @@ def maps() -> list[RandomRuns]:
     return [RandomRuns(0, 1), *alone, *runs, RandomRuns(1, 1)]
 
 
-def request_operation(name: str, folder: Path, precision: float, report: Report) -> Request:
+def original_here(name: str) -> str:
+    """Return the variant of an operation that the others are compared with on this machine.
+
+    It is the operation's own, or the first that can be compiled if that one cannot: how near each
+    comes to the best is the same whatever they are compared with.
+
+    Raises:
+        BadInput: fewer than two can be measured, so that there is nothing to compare.
+    """
+    own = find_operation(name).original
+    try:
+        describe_here(own, name)
+    except BadInput as error:
+        others = [other for other in built_in_variants(name) if _takes_part(other, name)]
+        if len(others) < 2:
+            only = f"only {others[0]}" if others else "none"
+            why = str(error).removesuffix(".")
+            raise BadInput(f"{name} ({why}; of the others {only} can be measured)") from None
+        return others[0]
+    return own
+
+
+def _takes_part(variant: str, operation: str) -> bool:
+    try:
+        found = describe_here(variant, operation)
+    except BadInput:
+        return False
+    return not found.bound and not found.paid_in
+
+
+def request_operation(
+    name: str, original: str, folder: Path, precision: float, report: Report
+) -> Request:
     """Write the maps and ask for every variant of an operation on them, and on captured traces."""
     memory = GuestMemory()
     paths = [
@@ -49,6 +83,7 @@ def request_operation(name: str, folder: Path, precision: float, report: Report)
         quick=True,
         precision=precision,
         operation=name,
+        original=original,
     )
 
 
@@ -78,6 +113,7 @@ def shares_of_best(name: str, rows: pd.DataFrame) -> pd.DataFrame:
             "seconds": found["variant_seconds"],
             "speedup": found["speedup"],
             "share_of_best": found["speedup"] / best,
+            "original": found["original"],
         }
     )
 

@@ -6,6 +6,7 @@ to the next, a *round*, are the dirty map at its start, but for the few that wer
 follow soon after, since the search goes on where it was.
 """
 
+import bisect
 import dataclasses
 import itertools
 from collections.abc import Iterator, Sequence
@@ -126,10 +127,12 @@ def left_over_pages(sent: Sent, round_: Round) -> Sent:
     They are the first to be sent after it that the round itself has not sent. A page among them may
     have been written newly instead; there are never more than the slack of a sync.
     """
+    if round_.left_over <= 0:
+        return sent[:0]
     later = sent[round_.end :]
     new = later[~np.isin(later, sent[round_.start : round_.end])]
     _, first_places = np.unique(new, return_index=True)
-    return np.asarray(new[np.sort(first_places)[: max(0, round_.left_over)]])
+    return np.asarray(new[np.sort(first_places)[: round_.left_over]])
 
 
 def check_counters(zero_sent: NDArray[np.bool_], polls: Sequence[Poll], final: Poll) -> int:
@@ -174,10 +177,11 @@ def snapshots(
         positions: how many pages had been sent at each tick, ascending.
         first, pages: which page numbers belong to the guest's memory.
     """
-    late = {round_: left_over_pages(sent, round_) for round_ in rounds}
+    starts = [round_.start for round_ in rounds]
+    late = [left_over_pages(sent, round_) for round_ in rounds]
     for position in positions:
-        round_ = next(r for r in reversed(rounds) if r.start <= position)
-        left = np.concatenate([sent[position : round_.end], late[round_]]) - first
+        number = bisect.bisect_right(starts, position) - 1
+        left = np.concatenate([sent[position : rounds[number].end], late[number]]) - first
         dirty = np.zeros(pages, dtype=np.bool_)
         dirty[left[(left >= 0) & (left < pages)]] = True
         yield dirty

@@ -14,7 +14,10 @@ from typing import ClassVar
 
 from workloads.errors import BadInput
 
-PAGE_SIZE = 4096  # of the target; the stream of a target with other pages says so and is refused
+_PAGE_BITS = 12
+PAGE_SIZE = (
+    1 << _PAGE_BITS
+)  # of the target; the stream of a target with other pages says so and is refused
 
 _MAGIC, _VERSION = 0x5145564D, 3
 _EOF, _START, _PART, _END, _FULL = 0, 1, 2, 3, 4
@@ -97,10 +100,12 @@ class StreamDecoder:
         """Say that the stream has ended.
 
         Raises:
-            BadInput: it ended before all of RAM was sent.
+            BadInput: it ended before all of RAM was sent, or had none.
         """
         if not self.done:
             raise self._broken("it ends before all of memory was sent")
+        if not self.blocks:
+            raise self._broken("no RAM block was announced")
 
     # Steps: each reads one record at a position and returns the position behind it.
 
@@ -139,7 +144,11 @@ class StreamDecoder:
         (section,) = self._unpack(">I", buffer, start + 1, start)
         name, position = self._name(buffer, start + 5, start)
         _instance, version = self._unpack(">II", buffer, position, start)
-        if name != "ram" or kind == _FULL:
+        if kind == _FULL:
+            raise self._unsupported(
+                f"a section {name!r} before the end of ram, as a background snapshot has,"
+            )
+        if name != "ram":
             raise self._unsupported(f"a section {name!r} before the end of ram")
         if version != 4:
             raise self._broken(f"version {version} of section ram where 4 is known")
@@ -157,8 +166,8 @@ class StreamDecoder:
             position += 4  # its version
             if name == "configuration/target-page-bits":
                 (bits,) = self._unpack(">I", buffer, position, start)
-                if 1 << bits != PAGE_SIZE:
-                    raise self._unsupported(f"pages of {1 << bits} bytes")
+                if bits != _PAGE_BITS:
+                    raise self._unsupported(f"pages of 2 to the power of {bits} bytes")
                 position += 4
             elif name == "configuration/capabilities":
                 position = self._skip_capabilities(buffer, position, start)

@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from harness.claims.verdict import NOT_MEASURED
 from harness.presentation.figures.scale import plain_log_axis
 from harness.presentation.figures.style import (
     BLACK,
@@ -22,13 +23,12 @@ _OPEN = 1.6
 
 
 def draw_claims(rows: pd.DataFrame) -> Figure:
-    """Draw the rows of one ``claims.csv``."""
+    """Draw the rows of one ``claims.csv``, of which some may not have been measured."""
     with house_style():
         figure = Figure(figsize=(10, 0.3 * len(rows) + 1.7), layout="constrained")
         axes = figure.subplots()
-        finite = rows[["claimed_low", "speedup_high"]].to_numpy().ravel().tolist()
-        finite += rows.loc[np.isfinite(rows["claimed_high"]), "claimed_high"].tolist()
-        most = _OPEN * max(finite)
+        drawn_to = rows[["claimed_low", "claimed_high", "speedup_high"]].to_numpy()
+        most = _OPEN * float(drawn_to[np.isfinite(drawn_to)].max())
         for place, row in enumerate(rows.to_dict("records")):
             low, high = row["claimed_low"], min(row["claimed_high"], most)
             axes.barh(-place, high - low, left=low, height=0.7, color=CLAIM, alpha=0.35)
@@ -37,6 +37,10 @@ def draw_claims(rows: pd.DataFrame) -> Figure:
                 span = [row["captured_low"], row["captured_high"]]
                 axes.plot(span, [-place, -place], color=GREY, linewidth=4, alpha=0.6,
                           solid_capstyle="butt")  # fmt: skip
+            if row["verdict"] == NOT_MEASURED:
+                axes.annotate(NOT_MEASURED, (low, -place), xytext=(5, 0), fontsize=8.5,
+                              textcoords="offset points", verticalalignment="center")  # fmt: skip
+                continue
             reach = [[row["speedup"] - row["speedup_low"]], [row["speedup_high"] - row["speedup"]]]
             drawn = axes.errorbar(row["speedup"], -place, xerr=reach, color=BLUE, marker="o",
                                   markersize=5, capsize=3, linewidth=1.2)  # fmt: skip

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from harness.claims.verdict import NOT_MEASURED
 from harness.presentation.table import format_short, limit_shares
 
 Table = tuple[tuple[str, ...], ...]
@@ -86,13 +87,15 @@ def claims_table(rows: pd.DataFrame) -> Table:
     table = [("claim", "workload", "claimed", "measured", "95 %", "verdict")]
     for row in rows.to_dict("records"):
         low, high = format_short(row["claimed_low"]), format_short(row["claimed_high"])
+        interval = f"{format_short(row['speedup_low'])} to {format_short(row['speedup_high'])}"
+        measured = row["verdict"] != NOT_MEASURED
         table.append(
             (
                 str(row["claim"]),
                 str(row["workload"]),
                 f"{low} or more" if np.isinf(row["claimed_high"]) else f"{low} to {high}",
-                format_short(row["speedup"]),
-                f"{format_short(row['speedup_low'])} to {format_short(row['speedup_high'])}",
+                format_short(row["speedup"]) if measured else "",
+                interval if measured else "",
                 str(row["verdict"]),
             )
         )

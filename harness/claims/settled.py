@@ -1,0 +1,141 @@
+"""Settled claims: each with what came out, the rows of ``claims.csv``."""
+
+import dataclasses
+import typing
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from harness.claims.claim import Claim
+from harness.claims.verdict import NOT_MEASURED, verdict
+from workloads.random_runs import RandomRuns, random_pages
+from workloads.units import format_size
+
+
+@dataclasses.dataclass(frozen=True)
+class Settled:
+    """A claim with what was measured; the columns of ``claims.csv``, in this order.
+
+    Without a row that could be measured, the verdict says so and the figures are empty.
+    """
+
+    claim: str
+    source: str
+    date: str
+    operation: str
+    original: str
+    variant: str
+    workload: str
+    guest_memory_bytes: int | None
+    claimed_low: float
+    claimed_high: float
+    speedup: float | None
+    speedup_low: float | None
+    speedup_high: float | None
+    verdict: str
+    captured_low: float | None
+    """The lowest speedup of the same pair on the captured traces of the letter's conditions."""
+    captured_high: float | None
+    original_seconds: float | None
+    variant_seconds: float | None
+    toolchain: str
+    scaled: str
+    """What was measured on a smaller guest than claimed, and why the ratio still compares."""
+    note: str
+    reason: str = ""
+    """Why it was not measured."""
+
+
+def measured(claim: Claim, row: Mapping[Hashable, Any], captured: pd.DataFrame) -> Settled:
+    """Judge ``claim`` by a row of ``speedups.csv``, beside those of captured traces."""
+    return Settled(
+        **_published(claim),
+        workload=_workload(claim.runs) if claim.runs else f"{row['condition']} {row['origin']}",
+        guest_memory_bytes=row["guest_memory_bytes"],
+        speedup=row["speedup"],
+        speedup_low=row["speedup_low"],
+        speedup_high=row["speedup_high"],
+        verdict=verdict(row["speedup_low"], row["speedup_high"], claim),
+        captured_low=float(captured["speedup"].min()) if len(captured) else None,
+        captured_high=float(captured["speedup"].max()) if len(captured) else None,
+        original_seconds=row["original_seconds"],
+        variant_seconds=row["variant_seconds"],
+        toolchain=row["toolchain"],
+    )
+
+
+def not_measured(claim: Claim, reason: str) -> Settled:
+    """Return ``claim`` without figures, and why."""
+    if claim.runs:
+        workload, memory = _workload(claim.runs), claim.scaled_to
+    else:
+        workload, memory = " ".join(claim.conditions) or claim.trace, None
+    return Settled(
+        **_published(claim),
+        workload=workload,
+        guest_memory_bytes=memory,
+        speedup=None,
+        speedup_low=None,
+        speedup_high=None,
+        verdict=NOT_MEASURED,
+        captured_low=None,
+        captured_high=None,
+        original_seconds=None,
+        variant_seconds=None,
+        toolchain="",
+        reason=reason,
+    )
+
+
+def to_table(settled: Sequence[Settled]) -> pd.DataFrame:
+    """Return ``settled`` as a table whose figures are numbers, or missing."""
+    table = pd.DataFrame([dataclasses.asdict(one) for one in settled])
+    kinds = typing.get_type_hints(Settled)
+    figures = [name for name, kind in kinds.items() if kind in (float, float | None)]
+    return table.astype({"guest_memory_bytes": "Int64", **dict.fromkeys(figures, "float64")})
+
+
+def sentences(settled: Sequence[Settled]) -> list[str]:
+    """Say which claims were not measured and why, a sentence for each reason."""
+    names: dict[str, list[str]] = {}
+    for one in settled:
+        if one.verdict == NOT_MEASURED:
+            names.setdefault(one.reason, []).append(one.claim)
+    return [f"{', '.join(found)} ({reason})" for reason, found in names.items()]
+
+
+def _published(claim: Claim) -> dict[str, Any]:
+    """Return what is the same whatever came out."""
+    return {
+        "claim": claim.name,
+        "source": claim.source,
+        "date": claim.date,
+        "operation": claim.operation,
+        "original": claim.original,
+        "variant": claim.variant,
+        "claimed_low": claim.low,
+        "claimed_high": claim.high,
+        "scaled": _scaled(claim),
+        "note": claim.note,
+    }
+
+
+def _workload(runs: RandomRuns) -> str:
+    if runs.density in (0, 1):
+        return "all clean" if runs.density == 0 else "all dirty"
+    density = f"{100 * runs.density:.3g}%"
+    if runs == random_pages(runs.density):
+        return f"{density} random"
+    return f"{density} in runs {'of ' if runs.fixed else 'of ~'}{runs.mean_run:g}"
+
+
+def _scaled(claim: Claim) -> str:
+    if claim.guest_memory == claim.scaled_to:
+        return ""
+    times = claim.guest_memory / claim.scaled_to
+    return (
+        f"{format_size(claim.guest_memory)} scaled down {times:.0f} times to "
+        f"{format_size(claim.scaled_to)} with the same density and runs: the time of both goes "
+        "with the pages"
+    )

@@ -1,0 +1,77 @@
+"""Files that come from elsewhere: how they are called, how long they are, and what is in them."""
+
+import errno
+import os
+import stat
+import unicodedata
+from collections.abc import Iterator
+from pathlib import Path
+
+from workloads.errors import BadInput
+from workloads.synthesis import Report
+
+LONGEST_NAME = 200
+_HIDDEN = ("Cc", "Cs", "Zl", "Zp")
+"""Categories of Unicode: control characters, bytes that are not UTF-8, ends of lines."""
+
+
+def trace_name(wanted: str | None, path: Path) -> str:
+    """Return how the trace from ``path`` is called: as ``wanted``, or as the file if that is None.
+
+    Raises:
+        BadInput: the name that is wanted is empty, too long, or cannot be shown.
+    """
+    if wanted is None:
+        return shown(path.stem)[:LONGEST_NAME] or "imported"
+    if not wanted or len(wanted) > LONGEST_NAME or "/" in wanted or shown(wanted) != wanted:
+        raise BadInput(
+            f"--name {shortened(wanted)!r} cannot be used; give 1 to {LONGEST_NAME} characters, "
+            "none of them a slash or a control character."
+        )
+    return wanted
+
+
+def shown(text: str) -> str:
+    """Return ``text``, such as the name of a file, with U+FFFD for what no text should hold."""
+    return "".join("\ufffd" if unicodedata.category(c) in _HIDDEN else c for c in text)
+
+
+def shortened(text: str) -> str:
+    """Return ``text`` as long as it may be in a sentence."""
+    return text if len(text) <= 40 else f"{text[:37]}..."
+
+
+def file_size(path: Path) -> int | None:
+    """Return how many bytes ``path`` has; None if it is a pipe or the like, which does not say.
+
+    Raises:
+        BadInput: it is not there, or a folder.
+    """
+    try:
+        found = path.stat()
+    except OSError as error:
+        raise unreadable(path, error) from None
+    if stat.S_ISDIR(found.st_mode):
+        raise unreadable(path, IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR)))
+    return found.st_size if stat.S_ISREG(found.st_mode) else None
+
+
+def pieces(path: Path, size: int, report: Report = lambda *_: None) -> Iterator[bytes]:
+    """Yield what is in ``path``, ``size`` bytes at a time, the last piece perhaps shorter.
+
+    Raises:
+        BadInput: it cannot be read.
+    """
+    expected = -(-(file_size(path) or 0) // size)
+    try:
+        with path.open("rb") as file:
+            for number, data in enumerate(iter(lambda: file.read(size), b""), start=1):
+                yield data
+                report("reading", number, max(number, expected))
+    except OSError as error:
+        raise unreadable(path, error) from None
+
+
+def unreadable(path: Path, error: OSError) -> BadInput:
+    """Return the error for a file that ``error`` kept from being read."""
+    return BadInput(f"{path} cannot be read ({error.strerror or error}); check its path.")
