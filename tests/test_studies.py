@@ -19,7 +19,8 @@ from harness.native.toolchain import default_toolchain
 from harness.native.variant import find_variant
 from harness.studies import operations
 from harness.studies.density import grid
-from harness.studies.size import SIZE, reach
+from harness.studies.size import STUDY as SIZE
+from harness.studies.size import reach
 from harness.studies.study import Options
 from tests.conftest import Run
 from tests.needs import needs

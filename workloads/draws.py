@@ -10,6 +10,8 @@ import zlib
 import numpy as np
 from numpy.typing import NDArray
 
+DEFAULT_SEED = 2010
+
 
 class Draws:
     """A stream of draws for one purpose; streams of different purposes are independent."""

@@ -8,6 +8,7 @@ from typing import Any
 import psutil
 
 from workloads.conditions import CONDITIONS, Condition
+from workloads.draws import DEFAULT_SEED
 from workloads.errors import BadInput
 from workloads.guest import GuestMemory
 from workloads.parameters import Value, apply, describe, record
@@ -16,7 +17,6 @@ from workloads.trace import Source, Trace
 from workloads.trace_writer import write_trace
 from workloads.units import format_size
 
-DEFAULT_SEED = 2010
 Report = Callable[[str, int, int], None]
 _BYTES_PER_PAGE = 4  # two maps of one byte each, the allocation order of a page cache, snapshots
 

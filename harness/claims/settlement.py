@@ -13,10 +13,11 @@ from harness.measurement.lineup import describe_here, lane_names
 from harness.measurement.preparation import Request
 from harness.trial.failure import Failure
 from workloads.conditions import DEFAULT_CONDITIONS, find_condition
+from workloads.draws import DEFAULT_SEED
 from workloads.errors import BadInput
 from workloads.guest import GuestMemory
 from workloads.random_runs import RandomRuns, write_random_runs
-from workloads.synthesis import DEFAULT_SEED, Report
+from workloads.synthesis import Report
 from workloads.trace import open_trace
 
 SNAPSHOTS = 2

@@ -27,9 +27,9 @@ from harness.presentation.gate_formats import (
 )
 from harness.presentation.gate_table import gate_table
 from harness.presentation.progress import MeasurementProgress, StepProgress
+from workloads.draws import DEFAULT_SEED
 from workloads.errors import BadInput
 from workloads.files import write_text
-from workloads.synthesis import DEFAULT_SEED
 
 UNCHANGED, SLOWER, UNDECIDED = 0, 1, 3
 _FORMATS = {

@@ -7,14 +7,16 @@ from typing import Any
 
 from rich.console import Console
 
-from harness.machine.environment import describe_environment
+from harness.machine.environment import describe_environment, read_environment
 from harness.machine.state import Watch
 from harness.measurement.experiment import Experiment, Outcome
 from harness.measurement.plan import Plan
 from harness.measurement.run_folder import RunFolder
+from harness.measurement.samples import failures_path
 from harness.native.toolchain import recorded_toolchain
 from harness.presentation.progress import MeasurementProgress, StepProgress
 from harness.statistics.results import describe_layout, write_results
+from harness.trial.failure import Failure, read_failures
 from workloads.errors import BadInput
 from workloads.synthesis import Report
 
@@ -26,8 +28,11 @@ MakePlan = Callable[[Path, Report], Plan]
 class Measured:
     """A finished measurement, whose files are written."""
 
-    outcome: Outcome
+    failures: tuple[Failure, ...]
+    """Variants that went astray."""
     environment: dict[str, Any]
+    outcome: Outcome | None = None
+    """None if it had been finished but for moving its files."""
 
 
 def measure(
@@ -39,6 +44,10 @@ def measure(
         BadInput: the plan cannot be made, or is not that of the run to resume.
     """
     plan = _plan(make_plan, folder, resume, log)
+    if resume and folder.is_written():
+        folder.finish()
+        failures = read_failures(failures_path(folder.path / "samples"))
+        return Measured(failures, read_environment(folder.path))
     for sentence in plan.left_out:
         log.print(f"left out: {sentence}", soft_wrap=True)
     watch = Watch()
@@ -49,16 +58,16 @@ def measure(
     environment = describe_environment(toolchains, layout, watch.stop())
     write_results(folder.path, plan, folder.unfinished, outcome, environment)
     folder.finish()
-    return Measured(outcome, environment)
+    return Measured(outcome.failures, environment, outcome)
 
 
 def print_end(measured: Measured, out: Console, log: Console) -> int:
     """Say what disturbed and what failed, and return the exit status."""
     for evidence in measured.environment["machine"]["disturbed"]:
         out.print(f"disturbed: {evidence} while this was measured", soft_wrap=True)
-    for failure in measured.outcome.failures:
-        log.print(f"failed: {failure.sentence()}", soft_wrap=True, markup=False)
-    return 1 if measured.outcome.failures else 0
+    for failure in measured.failures:
+        log.print(f"failed: {failure.sentence()}", soft_wrap=True)
+    return 1 if measured.failures else 0
 
 
 def _plan(make_plan: MakePlan, folder: RunFolder, resume: bool, log: Console) -> Plan:

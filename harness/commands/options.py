@@ -1,16 +1,17 @@
 """Options that several commands share, and how their values are read."""
 
 import argparse
+import importlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
 from harness.machine.cpu import cpu_slug
 from workloads.conditions import CONDITIONS, DEFAULT_CONDITIONS, Condition, find_condition
+from workloads.draws import DEFAULT_SEED
 from workloads.errors import BadInput
 from workloads.guest import DEFAULT_PAGE_SIZE, GuestMemory
 from workloads.parameters import Value, parse_assignment, read_config
-from workloads.synthesis import DEFAULT_SEED
 from workloads.units import parse_size
 
 T = TypeVar("T")
@@ -82,6 +83,20 @@ def positive(convert: Callable[[str], T], what: str, zero: T) -> Callable[[str],
         return value
 
     return read
+
+
+def run_by(module: str, function: str = "run") -> Callable[[argparse.Namespace], int]:
+    """Return what runs a command: a function of ``harness.commands.MODULE``.
+
+    The module is loaded when the command runs, since what it computes with takes a second to load
+    and options are asked about without it.
+    """
+
+    def run(options: argparse.Namespace) -> int:
+        loaded = importlib.import_module(f"harness.commands.{module}")
+        return int(getattr(loaded, function)(options))
+
+    return run
 
 
 def share(text: str) -> float:

@@ -31,7 +31,8 @@ from harness.native.operation import OPERATIONS
 from harness.native.toolchain import default_toolchain, find_toolchain
 from harness.native.variant import built_in_variants
 from workloads.conditions import Condition, find_condition
-from workloads.synthesis import DEFAULT_SEED, Report
+from workloads.draws import DEFAULT_SEED
+from workloads.synthesis import Report
 
 
 @dataclasses.dataclass(frozen=True)

@@ -5,11 +5,11 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from harness.trial.failure import Failure
+from workloads.documents import decode_json
 from workloads.errors import BadInput
 from workloads.trace import Trace
 
@@ -98,16 +98,9 @@ class Plan:
         """Read what :meth:`to_json` wrote.
 
         Raises:
-            ValueError, TypeError, KeyError: the text is something else.
+            ValueError: the text is something else.
         """
-        fields: dict[str, Any] = json.loads(text)
-        fields["lanes"] = tuple(Lane(**lane) for lane in fields["lanes"])
-        fields["left_out"] = tuple(fields["left_out"])
-        fields["traces"] = tuple(
-            PlannedTrace(**{**trace, "snapshots": tuple(trace["snapshots"])})
-            for trace in fields["traces"]
-        )
-        return Plan(**fields)
+        return decode_json(text.encode(), Plan)
 
     def benchmark_name(self, trace: PlannedTrace, lane: Lane) -> str:
         """Return the name in the pyperf file of ``lane`` on ``trace``."""

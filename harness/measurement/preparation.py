@@ -110,7 +110,7 @@ def prepare(
     pass_pages = QUICK_PASS_PAGES if request.quick else FULL_PASS_PAGES
     return Plan(
         version=__version__,
-        host=f"{platform.node()}, {cpu_model()}",
+        host=f"{platform.node()}, {cpu_model()}, Python {platform.python_version()}",
         operation=operation.name,
         stopwatch=stopwatch,
         trial=trial,

@@ -77,7 +77,8 @@ class Processes:
         places = [str(path.absolute()) for path in (self._folder.plan, self._folder.samples)]
         arguments = [str(os.getpid()), *places, str(index), *keys]
         for path in (place_path(self._folder.samples), self._ending):
-            path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # where the folder is gone, the process says it
+                path.unlink(missing_ok=True)
         allocates = find_operation(self._plan.operation).allocates
         # A session of its own, so that Ctrl-C reaches this process alone, which then ends that one
         # and all that a variant may have started in it. A file takes what it says: a pipe would be
@@ -130,6 +131,11 @@ class Processes:
 
     def _broken(self, index: int, what: str) -> BadInput:
         """Return the error for a process that failed and of which no variant can be blamed."""
+        if not self._folder.plan.exists():
+            return BadInput(
+                f"the folder of the run, {self._folder.path}, is gone or was emptied while it was "
+                "measured; start anew, and leave the folder alone."
+            )
         kept = "; the samples before it are kept, go on with --resume" if index else ""
         return BadInput(f"measuring process {index} {what}{kept}.")
 

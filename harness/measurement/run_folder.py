@@ -2,11 +2,15 @@
 
 While a run goes on, all that it makes lies in ``unfinished/`` inside its folder, and the results
 of the run before stay as they are. What is in ``unfinished/`` is enough to go on with the run.
+
+Once the results are written, a file in ``unfinished/`` says so; what is left to do then, moving
+what is kept and removing the rest, can be ended anywhere and done again.
 """
 
 import contextlib
 import fcntl
 import os
+import re
 import shutil
 import tempfile
 import time
@@ -19,6 +23,9 @@ from workloads.errors import BadInput
 from workloads.files import write_text
 
 _KEPT = ("traces", "samples")
+_PLAN, _WRITTEN = "plan.json", "results-are-written"
+_FINISHED = ".finished"
+"""What ``unfinished/`` is called while it is removed, which is not done at once."""
 
 
 class RunFolder:
@@ -28,7 +35,7 @@ class RunFolder:
         self.path = path
         self.unfinished = path / "unfinished"
         self.samples = self.unfinished / "samples"
-        self.plan = self.unfinished / "plan.json"
+        self.plan = self.unfinished / _PLAN
         self._lock: int | None = None
 
     def __enter__(self) -> "RunFolder":
@@ -46,6 +53,12 @@ class RunFolder:
                 f"results cannot be written to {self.path} ({error.strerror}); name a folder that "
                 "can be written with --output."
             ) from None
+        if self.unfinished.exists() and not self.unfinished.is_dir():
+            self.__exit__()
+            raise BadInput(
+                f"{self.unfinished} is no folder, and an unfinished run is kept in one of that "
+                "name; move it away."
+            )
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -55,14 +68,20 @@ class RunFolder:
     def set_aside(self) -> Path | None:
         """Move an unfinished run out of the way and return where it is now; None if there is none.
 
-        A run that has no samples yet is removed, since nothing is lost with it.
+        A run that has no samples yet is removed, since nothing is lost with it; and one whose
+        results are written is finished.
         """
+        if self.is_written():
+            self.finish()
         if not self.unfinished.exists():
             return None
-        if not any(self.samples.glob("process-*.zip")):
+        if not self.finished_processes():
             shutil.rmtree(self.unfinished)
             return None
-        aside = self.path / time.strftime("unfinished-%Y%m%d-%H%M%S")
+        plain = aside = self.path / time.strftime("unfinished-%Y%m%d-%H%M%S")
+        number = 2
+        while aside.exists():
+            aside, number = plain.with_name(f"{plain.name}-{number}"), number + 1
         self.unfinished.rename(aside)
         return aside
 
@@ -83,32 +102,41 @@ class RunFolder:
         Raises:
             BadInput: there is no unfinished run, or its plan cannot be read.
         """
+        path = self.plan if self.plan.exists() else self.path / _FINISHED / _PLAN
         try:
-            return Plan.from_json(self.plan.read_text(encoding="utf-8"))
+            return Plan.from_json(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             raise BadInput(
                 f"there is no unfinished run in {self.path} to go on with; leave out --resume."
             ) from None
-        except (OSError, ValueError, TypeError, KeyError) as error:
+        except (OSError, ValueError) as error:
             raise BadInput(
-                f"the plan of the unfinished run, {self.plan}, cannot be read ({error}); start "
+                f"the plan of the unfinished run, {path}, cannot be read ({error}); start "
                 "anew without --resume."
             ) from None
 
     def finished_processes(self) -> list[int]:
         """Return the indices of the processes whose samples are there."""
-        paths = sorted(self.samples.glob("process-*.zip"))
-        return [int(path.stem.removeprefix("process-")) for path in paths]
+        names = (re.fullmatch(r"process-(\d+)\.zip", p.name) for p in self.samples.glob("*"))
+        return sorted(int(name[1]) for name in names if name)
 
     def sample_path(self, index: int) -> Path:
         """Return where process ``index`` puts its samples."""
         return samples_path(self.samples, index)
 
+    def is_written(self) -> bool:
+        """Return whether the results of the unfinished run are written already."""
+        return (self.unfinished / _WRITTEN).exists() or (self.path / _FINISHED).exists()
+
     def finish(self) -> None:
-        """Move what is kept to its place and remove the rest."""
-        for name in _KEPT:
-            kept, made = self.path / name, self.unfinished / name
-            if made.exists():
-                shutil.rmtree(kept, ignore_errors=True)
-                made.rename(kept)
-        shutil.rmtree(self.unfinished)
+        """Move what is kept to its place and remove the rest; the results are written."""
+        if self.unfinished.exists():
+            (self.unfinished / _WRITTEN).touch()
+            for name in _KEPT:
+                kept, made = self.path / name, self.unfinished / name
+                if made.exists():
+                    shutil.rmtree(kept, ignore_errors=True)
+                    made.rename(kept)
+            shutil.rmtree(self.path / _FINISHED, ignore_errors=True)
+            self.unfinished.rename(self.path / _FINISHED)
+        shutil.rmtree(self.path / _FINISHED, ignore_errors=True)

@@ -212,11 +212,21 @@ def dirty_runs(dirty: np.ndarray[Any, np.dtype[np.uint8]]) -> int:
 
 
 def merge_suites(outcome: Outcome) -> pyperf.BenchmarkSuite:
-    """Join the pyperf runs of all processes."""
-    suite = outcome.samples[0].suite
-    for samples in outcome.samples[1:]:
-        suite.add_runs(samples.suite)
-    return suite
+    """Join the pyperf runs of all processes.
+
+    What is private is taken out first: pyperf takes runs that another spelling of the interpreter
+    has made for incompatible.
+    """
+    suites = [_public(samples.suite) for samples in outcome.samples]
+    for other in suites[1:]:
+        suites[0].add_runs(other)
+    return suites[0]
+
+
+def _public(suite: pyperf.BenchmarkSuite) -> pyperf.BenchmarkSuite:
+    text = io.StringIO()
+    suite.dump(text)
+    return pyperf.BenchmarkSuite.loads(without_private(text.getvalue()))
 
 
 def without_private(suite: str) -> str:

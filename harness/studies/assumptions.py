@@ -128,12 +128,4 @@ def summarize(found: pd.DataFrame) -> Sequence[Sequence[str]]:
     return lines
 
 
-ASSUMED = Study(
-    "assumptions",
-    "How much of the letter's ratios do the models of its guests decide?",
-    90.0,
-    request,
-    table,
-    draw,
-    summarize,
-)
+STUDY = Study(request, table, draw, summarize)

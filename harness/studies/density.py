@@ -119,12 +119,4 @@ def summarize(found: pd.DataFrame) -> Sequence[Sequence[str]]:
     return lines
 
 
-DENSITY = Study(
-    "density",
-    "When does checking several pages at once pay?",
-    120.0,
-    request,
-    table,
-    draw,
-    summarize,
-)
+STUDY = Study(request, table, draw, summarize)

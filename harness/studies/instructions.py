@@ -22,7 +22,6 @@ from workloads.guest import GuestMemory
 from workloads.synthesis import Report, make_recipe, synthesize
 from workloads.trace import Trace, open_trace
 
-QUESTION = "Why is a variant faster on one map than on another?"
 SNAPSHOTS = 8
 
 

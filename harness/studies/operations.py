@@ -11,12 +11,12 @@ from harness.native.operation import OPERATIONS, find_operation
 from harness.native.variant import built_in_variants
 from harness.presentation.table import format_short
 from workloads.conditions import DEFAULT_CONDITIONS, find_condition
+from workloads.draws import DEFAULT_SEED
 from workloads.errors import BadInput
 from workloads.guest import GuestMemory
 from workloads.random_runs import RandomRuns, random_pages, write_random_runs
-from workloads.synthesis import DEFAULT_SEED, Report
+from workloads.synthesis import Report
 
-QUESTION = "Which variant of each operation is never far from the best?"
 STUDIED = tuple(name for name in OPERATIONS if name != "tick")
 ENOUGH = 0.9
 """Of the best: what a recommended variant has on every map."""

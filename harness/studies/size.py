@@ -186,12 +186,4 @@ def _size(size: float) -> str:
     return f"{size / 2**20:.0f} MiB"
 
 
-SIZE = Study(
-    "size",
-    "How long does a count take in guests of up to terabytes?",
-    300.0,
-    request,
-    table,
-    draw,
-    summarize,
-)
+STUDY = Study(request, table, draw, summarize)

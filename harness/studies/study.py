@@ -27,10 +27,6 @@ class Options:
 class Study:
     """A study that is measured as a run is."""
 
-    name: str
-    question: str
-    budget: float
-    """Seconds that measuring takes at most, unless a user says otherwise."""
     request: Callable[[Options, Path, Report], Request]
     """Makes its traces in a folder and says what is measured."""
     table: Callable[[pd.DataFrame, Path], pd.DataFrame]

@@ -105,12 +105,4 @@ def draw(found: pd.DataFrame) -> Figure:
     return draw_tick(found)
 
 
-TICK = Study(
-    "tick",
-    "What does a design of the dirty map cost over a whole tick?",
-    150.0,
-    request,
-    table,
-    draw,
-    summarize,
-)
+STUDY = Study(request, table, draw, summarize)

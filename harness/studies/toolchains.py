@@ -88,12 +88,4 @@ def summarize(found: pd.DataFrame) -> Sequence[Sequence[str]]:
     return lines
 
 
-TOOLCHAINS = Study(
-    "toolchains",
-    "How do the letter's ratios depend on the compiler?",
-    150.0,
-    request,
-    table,
-    draw,
-    summarize,
-)
+STUDY = Study(request, table, draw, summarize)

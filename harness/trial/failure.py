@@ -4,6 +4,7 @@ import dataclasses
 import json
 from pathlib import Path
 
+from workloads.documents import decode_json
 from workloads.errors import BadInput
 from workloads.files import write_text
 
@@ -38,8 +39,8 @@ def read_failures(path: Path) -> tuple[Failure, ...]:
     if not path.exists():
         return ()
     try:
-        return tuple(Failure(**fields) for fields in json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError) as error:
+        return decode_json(path.read_bytes(), tuple[Failure, ...])
+    except (OSError, ValueError) as error:
         raise BadInput(
             f"the failures in {path} cannot be read ({error}); start anew without --resume."
         ) from None

@@ -1,0 +1,175 @@
+"""Working on traces: what ``dirtyscan trace`` makes, writes and shows."""
+
+import argparse
+import json
+from pathlib import Path
+
+from rich import box
+from rich.table import Table
+
+from harness.commands.options import (
+    find_conditions,
+    workload_memory,
+    workload_settings,
+)
+from harness.presentation.console import console
+from harness.presentation.progress import StepProgress
+from workloads.conditions import find_condition
+from workloads.errors import BadInput
+from workloads.guest import GuestMemory
+from workloads.importers import import_kvm_log, import_page_list, import_stream
+from workloads.inputs import trace_name
+from workloads.parameters import describe
+from workloads.precopy import PreCopyParameters
+from workloads.profile import profile_trace
+from workloads.synthesis import make_recipe, synthesize
+from workloads.trace import Trace, open_trace
+from workloads.units import format_size, parse_size
+
+
+def run_synthesize(options: argparse.Namespace) -> int:
+    """Make traces."""
+    out = console()
+    memory, settings = workload_memory(options), workload_settings(options)
+    recipes = [
+        make_recipe(condition, memory, settings, options.seed)
+        for condition in find_conditions(options.conditions)
+    ]
+    for recipe in recipes:
+        path = Path(options.output) / f"{recipe.condition.name}.trace"
+        with StepProgress(console(stderr=True)) as steps:
+            trace = synthesize(recipe, path, steps)
+        out.print(f"{trace.path}: {_summary(trace)}", soft_wrap=True)
+    return 0
+
+
+def run_capture(options: argparse.Namespace) -> int:
+    """Capture a trace."""
+    from workloads.capture.capture import CaptureRequest, capture
+    from workloads.capture.equipment import find_equipment
+    from workloads.capture.migration import Limits
+    from workloads.capture.workload import choose_workload
+
+    memory = GuestMemory(parse_size(options.guest_memory))
+    workload = choose_workload(options.workload, memory)
+    request = CaptureRequest(
+        workload,
+        memory,
+        find_equipment(Path(options.kernel) if options.kernel else None),
+        options.accelerator,
+        Limits(parse_size(options.bandwidth), options.max_downtime, options.seconds),
+    )
+    with StepProgress(console(stderr=True)) as steps:
+        trace = capture(request, Path(options.output) / f"{workload.name}.trace", steps)
+    console().print(f"{trace.path}: {_summary(trace)}", soft_wrap=True)
+    return 0
+
+
+def run_import(options: argparse.Namespace) -> int:
+    """Import a trace."""
+    paths = [Path(name) for name in options.files]
+    name = trace_name(options.name, paths[0])
+    target = Path(options.output) / f"{name}.trace"
+    if options.kind != "kvm-log" and len(paths) > 1:
+        raise BadInput(f"a {options.kind} is one file and not {len(paths)}; give one.")
+    with StepProgress(console(stderr=True)) as steps:
+        if options.kind == "stream":
+            bandwidth = parse_size(options.bandwidth)
+            trace = import_stream(paths[0], target, name, bandwidth, steps)
+        else:
+            memory = GuestMemory(parse_size(options.guest_memory), parse_size(options.page_size))
+            if options.kind == "kvm-log":
+                trace = import_kvm_log(paths, target, name, memory, options.interval, steps)
+            else:
+                trace = import_page_list(paths[0], target, name, memory, options.interval, steps)
+    console().print(f"{trace.path}: {_summary(trace)}", soft_wrap=True, markup=False)
+    return 0
+
+
+def run_info(options: argparse.Namespace) -> int:
+    """Describe a trace."""
+    out = console()
+    trace = open_trace(Path(options.trace))
+    trace.verify()
+    if options.json:
+        out.print(json.dumps(trace.header(), indent=1), soft_wrap=True, markup=False)
+        return 0
+    source = trace.source
+    facts = {
+        "name": source.name,
+        "origin": source.origin,
+        "condition": source.condition or "none",
+        "guest memory": f"{format_size(source.memory.size)}, {source.memory.pages} pages of "
+        f"{format_size(source.memory.page_size)}",
+        "snapshots": f"{len(trace)}, at {trace.ticks_ms[0]} to {trace.ticks_ms[-1]} ms",
+        "remaining": f"{min(trace.remaining)} to {max(trace.remaining)} dirty pages",
+        "content": f"sha256 {trace.content_hash}, checked",
+    }
+    facts |= {name: f"{p['value']} {p['unit']}".strip() for name, p in source.parameters.items()}
+    width = max(map(len, facts))
+    for name, value in facts.items():
+        out.print(f"{name:{width}}  {value}", soft_wrap=True, markup=False)
+    return 0
+
+
+def run_plot(options: argparse.Namespace) -> int:
+    """Draw traces."""
+    from harness.presentation.figures.memory import draw_memory
+    from harness.presentation.figures.style import save
+    from harness.presentation.report import trace_title
+
+    out = console()
+    traces = [open_trace(Path(path)) for path in options.traces]
+    name = f"trace-{traces[0].path.stem}" if len(traces) == 1 else "traces"
+    figure = draw_memory(traces, [trace_title(trace) for trace in traces])
+    for path in save(figure, Path(options.plots), name):
+        out.print(str(path), soft_wrap=True)
+    return 0
+
+
+def run_compare(options: argparse.Namespace) -> int:
+    """Compare traces."""
+    from harness.measurement.short_runs import measure_traces
+    from harness.presentation.figures.comparison import draw_comparison
+    from harness.presentation.figures.style import save
+
+    out = console()
+    profiles = [profile_trace(open_trace(Path(path))) for path in options.traces]
+    speedups = measure_traces([profile.trace.path for profile in profiles])
+    table = Table(box=None, pad_edge=False)
+    for name in ("trace", "snapshots", "dirty pages", "runs", "mean run", "speedup"):
+        table.add_column(name, justify="left" if name == "trace" else "right")
+    for profile, speedup in zip(profiles, speedups, strict=True):
+        source = profile.trace.source
+        table.add_row(
+            f"{source.name} {source.origin}",
+            str(len(profile.trace)),
+            f"{profile.dirty.mean():.0f}",
+            f"{profile.runs.mean():.0f}",
+            f"{profile.mean_run:.1f}",
+            f"{speedup.value:.2f} ±{speedup.half_width:.1%}",
+        )
+    out.print(table)
+    out.print("means over the snapshots; speedup of multi_page over the whole trace")
+    for path in save(draw_comparison([("", profiles)]), Path(options.plots), "comparison"):
+        out.print(str(path), soft_wrap=True)
+    return 0
+
+
+def run_parameters(options: argparse.Namespace) -> int:
+    """List parameters."""
+    condition = find_condition(options.condition)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in ("parameter", "default", "unit", "what, and why"):
+        table.add_column(name)
+    for kind in (condition.parameters, PreCopyParameters):
+        for parameter in describe(kind):
+            table.add_row(
+                parameter.name, f"{parameter.default:g}", parameter.unit, parameter.reason
+            )
+    console().print(table)
+    return 0
+
+
+def _summary(trace: Trace) -> str:
+    return f"{len(trace)} snapshots, {min(trace.remaining)} to {max(trace.remaining)} dirty pages"
