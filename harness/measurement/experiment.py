@@ -29,6 +29,14 @@ LIMIT, LIMIT_BUDGETS = 60.0, 3.0
 # once in a round, and as at any size above glibc's largest threshold of 32 MiB.
 ALLOCATOR = {"MALLOC_MMAP_THRESHOLD_": str(128 * 1024)}
 
+
+class BudgetTooShort(BadInput):
+    """Not even one round fits into the budget.
+
+    The gate, which divides a budget by what has changed, takes it for undecided.
+    """
+
+
 Pair = tuple[str, int]
 """A comparison: the key of a trace, and the lane of a variant (or of the noise floor)."""
 
@@ -112,7 +120,7 @@ class Experiment:
             self._drop_failed()
             longest = max(longest, time.monotonic() - began)
             if longest > self._budget:
-                raise BadInput(
+                raise BudgetTooShort(
                     f"a budget of {self._budget:g} s is shorter than one round of all variants, "
                     f"which takes {longest:.1f} s here; give more with --budget, or measure less."
                 )
