@@ -14,8 +14,9 @@ import pytest
 from harness.cli import main
 from harness.gate import gate as gate_module
 from harness.gate.instruction_evidence import count_variants
-from harness.gate.lanes import compile_pairs
+from harness.gate.lanes import Compiled, compile_pairs
 from harness.gate.revision import Pair
+from harness.native.build import Library
 from harness.native.toolchain import default_toolchain
 from harness.native.variant import VARIANTS, find_variant
 from tests.conftest import Run
@@ -111,6 +112,23 @@ def test_the_same_code_needs_no_timing(dirtyscan: Run) -> None:
     assert done.returncode == 0, done.stderr
     answer = "The variant has compiled to the very code of old.c. No variant got slower."
     assert done.stdout.splitlines()[-1].strip() == answer
+
+
+def test_the_same_code_is_known_by_its_bytes(tmp_path: Path) -> None:
+    """What both were made from says nothing where a build has missed what a file includes."""
+    paths = [tmp_path / name for name in ("a.so", "b.so", "c.so")]
+    for path, content in zip(paths, (b"one", b"one", b"other"), strict=True):
+        path.write_bytes(content)
+    one, same, other = (Library(path, "of the same sources") for path in paths)
+    variant = find_variant("multi_page", "count")
+
+    def is_same(before: Library, after: Library) -> bool:
+        pair = Pair(variant, variant)
+        toolchain = default_toolchain()
+        return Compiled(pair, toolchain, before, after, "byte map", False, "").same_code
+
+    assert is_same(one, same)
+    assert not is_same(one, other)
 
 
 def test_a_slower_file_is_named_with_the_evidence(dirtyscan: Run, tmp_path: Path) -> None:

@@ -110,14 +110,14 @@ def _check_own_clone(name: str) -> None:
     try:
         # What is installed in somebody's repository is not a part of it.
         _git("ls-files", "--error-unmatch", CONTRACT)
-        clone = _git("rev-parse", "--show-toplevel").strip()
+        clone = _say("rev-parse", "--show-toplevel")
     except _GitFailed as error:
         raise BadInput(
             f"dirtyscan does not run from a git clone ({error}), so {name} is no revision of its "
             f"variants; {remedy}, or run dirtyscan from a clone of its own."
         ) from None
     try:
-        here = _git("rev-parse", "--show-toplevel", folder=Path.cwd()).strip()
+        here = _say("rev-parse", "--show-toplevel", folder=Path.cwd())
     except _GitFailed:
         here = ""
     if here != clone:
@@ -130,7 +130,7 @@ def _check_own_clone(name: str) -> None:
 
 def _commit(name: str) -> str:
     try:
-        return _git("rev-parse", "--verify", "--quiet", f"{name}^{{commit}}").strip()
+        return _say("rev-parse", "--verify", "--quiet", f"{name}^{{commit}}")
     except _GitFailed as error:
         raise BadInput(
             f"revision {name!r} cannot be found ({error}); name a commit, branch or tag of the "
@@ -140,7 +140,7 @@ def _commit(name: str) -> str:
 
 def _merge_base(name: str, commit: str) -> str:
     try:
-        return _git("merge-base", commit, "HEAD").strip()
+        return _say("merge-base", commit, "HEAD")
     except _GitFailed:
         raise BadInput(
             f"{name} and the working tree have no commit in common here; if the clone is shallow, "
@@ -151,7 +151,7 @@ def _merge_base(name: str, commit: str) -> str:
 def _extract(name: str, commit: str, scratch: Path) -> None:
     try:
         archive = _git("archive", "--format=tar", commit, ".")
-        with tarfile.open(fileobj=io.BytesIO(archive.encode("latin-1"))) as tar:
+        with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
             tar.extractall(scratch, filter="data")
     except (_GitFailed, tarfile.TarError, OSError) as error:
         raise BadInput(
@@ -160,7 +160,8 @@ def _extract(name: str, commit: str, scratch: Path) -> None:
 
 
 def _not_committed() -> list[str]:
-    changed = _git("status", "--porcelain", "--untracked-files=all", ".").splitlines()
+    status = _git("status", "--porcelain", "--untracked-files=all", ".")
+    changed = os.fsdecode(status).splitlines()
     if not changed:
         return []
     files = ", ".join(sorted(line[3:].rpartition("variants/")[2] for line in changed))
@@ -210,7 +211,12 @@ class _GitFailed(BadInput):
     """What git said when it failed."""
 
 
-def _git(*arguments: str, folder: Path = VARIANTS) -> str:
+def _say(*arguments: str, folder: Path = VARIANTS) -> str:
+    """Run git as :func:`_git` does, and return the line that it prints."""
+    return os.fsdecode(_git(*arguments, folder=folder)).strip()
+
+
+def _git(*arguments: str, folder: Path = VARIANTS) -> bytes:
     """Run git in ``folder``, and return what it prints.
 
     Raises:
@@ -230,4 +236,4 @@ def _git(*arguments: str, folder: Path = VARIANTS) -> str:
     if done.returncode:
         said = done.stderr.decode(errors="replace").strip().splitlines()
         raise _GitFailed(said[0] if said else "git knows none")
-    return done.stdout.decode("latin-1")
+    return done.stdout
