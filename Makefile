@@ -35,11 +35,12 @@ claims: $(READY)
 quick: $(READY)
 	$(BIN)/dirtyscan bench --quick --plots plots
 
-# Did a variant get slower than in another revision? Also checks the project's requirements.
+# Did a variant get slower than where the work has left another revision? Also checks the project's
+# requirements.
 BASE ?= HEAD
 OPTIONS ?=
 gate: $(READY)
-	$(BIN)/dirtyscan gate --against "$(BASE)" --instructions --requirements $(OPTIONS)
+	$(BIN)/dirtyscan gate --against "$(BASE)" --merge-base --instructions --requirements $(OPTIONS)
 
 test: $(READY)
 	$(BIN)/python -m pytest --numprocesses auto --dist worksteal

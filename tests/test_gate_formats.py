@@ -1,5 +1,6 @@
 """What other programs read of the gate, read as they would."""
 
+import itertools
 import json
 from xml.etree import ElementTree
 
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from harness.gate.finding import Change, Evidence, Finding, Verdict
+from harness.gate.finding import Change, Compared, Evidence, Finding, Verdict
 from harness.presentation.gate_formats import (
     to_annotations,
     to_bencher,
@@ -18,7 +19,7 @@ from harness.presentation.gate_formats import (
     to_markdown,
 )
 from harness.presentation.gate_table import gate_table
-from harness.presentation.gate_words import headline
+from harness.presentation.gate_words import comparisons, headline
 
 # As https://bencher.dev/docs/reference/bencher-metric-format has it.
 NUMBER = {"type": "number"}
@@ -68,7 +69,16 @@ MIXED = Verdict(
     ),
     broken=("variant mine (cc-era) crashes",),
     undecided=("it was measured on another CPU",),
-    remarks=("2 of 7 variants have compiled to the very code of HEAD",),
+    remarks=("the working tree has variants that are not committed",),
+    compared=(
+        Compared(Evidence.REVISION, "HEAD~1 (1a2b3c4d5e6f)", 46, 43, ("neon (count) is new",)),
+        Compared(Evidence.INSTRUCTIONS, "HEAD~1 (1a2b3c4d5e6f)", 1),
+    ),
+)
+COMPARED = (
+    "4 rows of 3 variants (count) timed against HEAD~1 (1a2b3c4d5e6f), 43 of 46 variants have "
+    "compiled to the same code, 1 not compared; 1 row of 1 variant (count) counted in instructions "
+    "against HEAD~1 (1a2b3c4d5e6f)."
 )
 
 
@@ -76,12 +86,105 @@ def test_junit_has_a_case_a_row_and_their_outcomes() -> None:
     root = ElementTree.fromstring(to_junit(MIXED))
     suites = {suite.get("name"): suite for suite in root.iter("testsuite")}
     assert {name: suite.get("tests") for name, suite in suites.items()} == {
-        "revision": "4", "instructions": "1", "gate": "2",
+        "gate": "3", "revision": "4", "instructions": "1",
     }  # fmt: skip
-    assert (root.get("tests"), root.get("failures"), root.get("errors")) == ("7", "2", "1")
+    assert (root.get("tests"), root.get("failures"), root.get("errors")) == ("8", "2", "1")
     assert len(list(root.iter("skipped"))) == 2
     failure = next(root.iter("failure"))
     assert "0.900 (0.890 to 0.910)" in str(failure.get("message"))
+
+
+@pytest.mark.parametrize(
+    ("compared", "findings", "said"),
+    [
+        ((), (), "Nothing was asked."),
+        (
+            (Compared(Evidence.REVISION, "HEAD (1a2b)", 46, 46),),
+            (),
+            "All 46 variants have compiled to the very code of HEAD (1a2b).",
+        ),
+        (
+            (Compared(Evidence.REVISION, "HEAD (1a2b)", 46, 45, ("word_sum needs a",)),),
+            (),
+            "45 of 46 variants have compiled to the very code of HEAD (1a2b), 1 not compared.",
+        ),
+        (
+            (
+                Compared(Evidence.REFERENCE, "reference results/x", 2),
+                Compared(Evidence.REQUIREMENT, "what is required", 2),
+            ),
+            (),
+            "Nothing timed against reference results/x; 2 requirements checked on 0 rows.",
+        ),
+    ],
+)
+def test_what_was_compared_is_one_sentence(
+    compared: tuple[Compared, ...], findings: tuple[Finding, ...], said: str
+) -> None:
+    assert comparisons(Verdict(findings, compared=compared)) == said
+
+
+def test_what_was_compared_comes_first_everywhere() -> None:
+    assert to_markdown(MIXED, "").splitlines()[2].replace("\\", "") == COMPARED
+    assert next(iter(to_annotations(MIXED))) == f"::notice title=compared::{COMPARED}"
+    case = next(ElementTree.fromstring(to_junit(MIXED)).iter("testcase"))
+    assert case.findtext("system-out") == COMPARED
+    extras = [entry["extra"] for entry in json.loads(to_custom_bigger_is_better(MIXED))]
+    assert all(extra.endswith("; against HEAD~1 (1a2b3c4d5e6f)") for extra in extras)
+
+
+NOTHING = Verdict(
+    (), remarks=("a remark",), compared=(Compared(Evidence.REFERENCE, "reference x"),)
+)
+
+
+def test_nothing_compared_is_no_green_answer() -> None:
+    assert NOTHING.empty
+    assert NOTHING.open
+    assert headline(NOTHING) == "Nothing was compared."
+    assert list(to_annotations(NOTHING)) == [
+        "::warning title=nothing was compared::Nothing timed against reference x."
+    ]
+    root = ElementTree.fromstring(to_junit(NOTHING))
+    assert root.get("tests") == "1"
+    skipped = next(root.iter("skipped"))
+    assert "nothing was compared" in str(skipped.get("message"))
+    # A list of series has no place for it, and a series of nothing would be one more.
+    assert json.loads(to_custom_bigger_is_better(NOTHING)) == []
+    assert json.loads(to_bencher(NOTHING)) == {}
+    # The very same code was compared, by its bytes.
+    same = Compared(Evidence.REVISION, "old.c", 1, 1)
+    assert not Verdict((), compared=(same,)).open
+
+
+def test_two_gates_in_one_summary_are_two() -> None:
+    twice = to_markdown(MIXED, "") + to_markdown(NOTHING, "Measured here. ")
+    headings = [line for line in twice.splitlines() if line.startswith("## ")]
+    assert len(headings) == 2
+    assert all(
+        before == "" for before, line in itertools.pairwise(twice.splitlines()) if line in headings
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "never"),
+    [
+        ("@octocat", "@o"),
+        ("see #12", "#1"),
+        ("GH-12", "GH-"),
+        ("gh-12", "gh-"),
+        ("o/r#12", "#1"),
+        ("https://github.com/o/r/issues/1", "://"),
+        ("www.example.org", "www."),
+        ("&#64;octocat", "&#64"),
+        ("<img src=x>", "<img"),
+        ("a\rb\nc", "\r"),
+        ("a\x1bb", "\x1b"),
+    ],
+)
+def test_a_name_tells_nobody_and_links_to_nothing(name: str, never: str) -> None:
+    text = to_markdown(Verdict((), (f"variant {name} crashes",)), name)
+    assert never not in text.replace(f"\\{never}", "")
 
 
 def test_services_take_the_json() -> None:
@@ -135,4 +238,7 @@ def test_the_table_fits_a_terminal() -> None:
     lines = capture.get().splitlines()
     assert all(len(line) <= 80 for line in lines)
     assert any("multi_page" in line and "0.900" in line and "slower" in line for line in lines)
-    assert any("is 10.0 % slower than before" in " ".join(lines).replace("  ", " ") for _ in (0,))
+    said = " ".join(capture.get().split())
+    sentence = "multi_page (count, cc-era) is 10.0 % slower than before on cond1 slower"
+    assert said.count(sentence) == 1
+    assert said.endswith(f"{COMPARED} 1 variant went astray.")

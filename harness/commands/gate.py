@@ -10,10 +10,11 @@ from rich.console import Console
 from harness.commands.gate_update import FIND, add_update_options, update
 from harness.commands.options import condition_help, find_conditions, positive, share
 from harness.gate.finding import Verdict, check_tolerance
-from harness.gate.gate import Question, ask
+from harness.gate.gate import ask
+from harness.gate.question import Question
 from harness.gate.reference import RESULTS, SUFFIX, find_reference
 from harness.gate.requirement import Requirement, parse_requirement
-from harness.gate.settings import Settings, read_settings
+from harness.gate.settings import DEFAULT, Settings, read_settings
 from harness.gate.timed import Tellers
 from harness.machine.cpu import cpu_model
 from harness.native.toolchain import default_toolchain, find_toolchain
@@ -32,6 +33,7 @@ from workloads.errors import BadInput
 from workloads.files import write_text
 
 UNCHANGED, SLOWER, UNDECIDED = 0, 1, 3
+_DAY = 24 * 3600.0
 _FORMATS = {
     "markdown": "Markdown, for a pull request",
     "junit": "JUnit XML",
@@ -45,7 +47,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.description = (
         "Compare variants with a stored reference, another revision, or what the "
         "project requires; without options, with the reference and the requirements. Exit status: "
-        "0 nothing got slower; 1 something did, or went astray; 2 bad input; 3 undecided."
+        "0 nothing got slower; 1 something did, or went astray; 2 bad input; 3 undecided, or "
+        "nothing was compared."
     )
     evidence = parser.add_argument_group("evidence")
     evidence.add_argument(
@@ -55,8 +58,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     evidence.add_argument(
         "--against", nargs="+", default=[], metavar="REV",
-        help="time against the variants of this git revision, in the same processes; or, given "
-        "two, one file against another (old.c new.c)",
+        help="in dirtyscan's own clone, time against the variants of this git revision, in the "
+        "same processes; or, given two, one file against another (old.c new.c)",
+    )  # fmt: skip
+    evidence.add_argument(
+        "--merge-base", action="store_true",
+        help="take the commit at which the working tree's history has left the revision of "
+        "--against, so that what was done there since does not count",
     )  # fmt: skip
     evidence.add_argument(
         "--instructions", action="store_true",
@@ -88,13 +96,17 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="also time variants that have compiled to the same code as before",
     )  # fmt: skip
     parser.add_argument(
-        "--budget", type=positive(float, "a number of seconds above 0", 0.0), default=40.0,
-        metavar="SECONDS", help="time to measure each kind of evidence; default: %(default)g",
+        "--budget", type=positive(_seconds, "a number of seconds above 0, and below a day", 0.0),
+        default=40.0, metavar="SECONDS",
+        help="time to measure each kind of evidence; default: %(default)g",
     )  # fmt: skip
-    parser.add_argument("--seed", type=int, default=DEFAULT_SEED, help="default: %(default)s")
     parser.add_argument(
-        "--settings", default="pyproject.toml", metavar="FILE",
-        help="where [tool.dirtyscan.gate] is; default: %(default)s",
+        "--seed", type=positive(int, "a whole number from 0 up", -1), default=DEFAULT_SEED,
+        help="default: %(default)s",
+    )  # fmt: skip
+    parser.add_argument(
+        "--settings", type=Path, metavar="FILE",
+        help=f"where [tool.dirtyscan.gate] is; default: {DEFAULT}, if it is there",
     )  # fmt: skip
     for name, what in _FORMATS.items():
         parser.add_argument(f"--{name}", metavar="FILE", help=f"also write {what}")
@@ -106,7 +118,7 @@ def run(options: argparse.Namespace) -> int:
     """Do what ``options`` ask for."""
     out, log = console(), console(stderr=True)
     tellers = Tellers(lambda: StepProgress(log), lambda: MeasurementProgress(log))
-    settings = read_settings(Path(options.settings))
+    settings = read_settings(options.settings)
     if options.update:
         return update(options, settings, tellers, out)
     verdict = ask(_question(options, settings), tellers)
@@ -115,9 +127,21 @@ def run(options: argparse.Namespace) -> int:
     return _status(verdict, options.undecided)
 
 
+def _seconds(text: str) -> float:
+    value = float(text)
+    return value if value < _DAY else 0.0
+
+
 def _question(options: argparse.Namespace, settings: Settings) -> Question:
     if len(options.against) > 2:
         raise BadInput(f"--against takes a revision or two files, not {len(options.against)}.")
+    if options.merge_base and len(options.against) != 1:
+        raise BadInput("--merge-base needs --against with a revision; give one, or leave it out.")
+    if options.requirements and not settings.requirements:
+        raise BadInput(
+            f"there is no requirement in [tool.dirtyscan.gate] of {settings.path}; write one "
+            "there, name another file with --settings, or leave out --requirements."
+        )
     for name in options.toolchain:
         find_toolchain(name)
     named = bool(options.against or options.instructions or options.requirements or options.require)
@@ -132,6 +156,7 @@ def _question(options: argparse.Namespace, settings: Settings) -> Question:
         reference=reference,
         time_reference=timed,
         against=tuple(options.against),
+        merge_base=options.merge_base,
         instructions=options.instructions,
         requirements=_requirements(options, settings, timed),
         toolchains=tuple(options.toolchain),
@@ -161,14 +186,23 @@ def _write(options: argparse.Namespace, verdict: Verdict, out: Console) -> None:
     for name, text in texts.items():
         if path := getattr(options, name):
             write_text(Path(path), text)
-    summary = os.environ.get("GITHUB_STEP_SUMMARY")
-    if summary:
-        # GitHub's own file, which other steps have added to.
-        with Path(summary).open("a", encoding="utf-8") as file:
-            file.write(markdown)
+    if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
+        _add_to_summary(Path(summary), markdown)
     if os.environ.get("GITHUB_ACTIONS") == "true":
         for command in to_annotations(verdict):
             out.print(command, soft_wrap=True, markup=False)
+
+
+def _add_to_summary(path: Path, markdown: str) -> None:
+    """Add to GitHub's own file, which other steps have added to; the verdict stands without it."""
+    try:
+        with path.open("a", encoding="utf-8") as file:
+            file.write(markdown)
+    except OSError as error:
+        print(
+            f"the summary cannot be added to GITHUB_STEP_SUMMARY, {path} ({error.strerror})",
+            file=sys.stderr,
+        )
 
 
 def _machine(options: argparse.Namespace) -> str:
@@ -182,6 +216,7 @@ def _status(verdict: Verdict, undecided: str | None) -> int:
         return SLOWER
     if verdict.open:
         meant = {"fail": SLOWER, "pass": UNCHANGED, None: UNDECIDED}[undecided]
-        print(f"undecided counts as {undecided or 'exit status 3'}", file=sys.stderr)
+        what = "nothing compared" if verdict.empty else "undecided"
+        print(f"{what}: exit status {meant}", file=sys.stderr)
         return meant
     return UNCHANGED

@@ -19,7 +19,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from harness.gate.finding import Change, Evidence, Verdict
-from harness.gate.gate import Question, ask
+from harness.gate.gate import ask
+from harness.gate.question import Question
 from harness.gate.reference import find_reference
 from harness.gate.timed import Tellers
 from harness.native.variant import find_variant

@@ -61,6 +61,21 @@ class Finding:
 
 
 @dataclasses.dataclass(frozen=True)
+class Compared:
+    """What one kind of evidence has compared with what; its rows are the findings."""
+
+    evidence: Evidence
+    against: str
+    """A revision with its commit, a file, or a reference; who asks for it, of requirements."""
+    subjects: int = 0
+    """Variants, each toolchain's by itself, or requirements that took part."""
+    same_code: int = 0
+    """Those of them that have compiled to the very code of before, and so cannot differ."""
+    left_out: tuple[str, ...] = ()
+    """What could not be compared, each with the reason."""
+
+
+@dataclasses.dataclass(frozen=True)
 class Verdict:
     """All that a gate has found."""
 
@@ -70,7 +85,9 @@ class Verdict:
     undecided: tuple[str, ...] = ()
     """Why something could not be decided, for what has no finding of its own."""
     remarks: tuple[str, ...] = ()
-    """What a reader should know: what was not compared, and why."""
+    """What a reader should know besides."""
+    compared: tuple[Compared, ...] = ()
+    """What was asked for; a question without an answer is here with nothing that took part."""
 
     def having(self, change: Change) -> list[Finding]:
         """Return the findings with ``change``."""
@@ -82,9 +99,15 @@ class Verdict:
         return bool(self.broken or self.having(Change.SLOWER))
 
     @property
+    def empty(self) -> bool:
+        """Whether nothing at all was compared, so that nothing can be said."""
+        same_code = any(one.same_code for one in self.compared)
+        return not (self.findings or self.broken or same_code)
+
+    @property
     def open(self) -> bool:
-        """Whether something could not be decided."""
-        return bool(self.undecided or self.having(Change.UNDECIDED))
+        """Whether something, or everything, could not be decided."""
+        return bool(self.empty or self.undecided or self.having(Change.UNDECIDED))
 
 
 def join(verdicts: Sequence[Verdict]) -> Verdict:
@@ -94,6 +117,7 @@ def join(verdicts: Sequence[Verdict]) -> Verdict:
         tuple(dict.fromkeys(text for verdict in verdicts for text in verdict.broken)),
         tuple(dict.fromkeys(text for verdict in verdicts for text in verdict.undecided)),
         tuple(dict.fromkeys(text for verdict in verdicts for text in verdict.remarks)),
+        tuple(one for verdict in verdicts for one in verdict.compared),
     )
 
 

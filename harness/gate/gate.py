@@ -5,66 +5,44 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness.gate.finding import Verdict, join
+from harness.gate.comparability import usable_counts, usable_timings
+from harness.gate.finding import Compared, Evidence, Verdict, join
 from harness.gate.instruction_evidence import TOLERANCE as INSTRUCTIONS_TOLERANCE
 from harness.gate.instruction_evidence import Key, compare_counts, count_variants
 from harness.gate.lanes import Compiled, compile_pairs
+from harness.gate.question import Question
 from harness.gate.reference import Reference, read_reference
 from harness.gate.reference_evidence import (
     PRECISION,
+    Timeable,
     compare_counts_with_reference,
     compare_with_reference,
     in_doubt,
     look_twice,
     processes_needed,
-    usable_toolchains,
+    timeable,
 )
 from harness.gate.reference_evidence import TOLERANCE as REFERENCE_TOLERANCE
-from harness.gate.requirement import Requirement, check_requirements
-from harness.gate.revision import Pair, pair_files, read_revision
+from harness.gate.requirement import asked_for, check_requirements, check_rows
+from harness.gate.revision import Older, Pair, pair_files, read_revision
 from harness.gate.revision_evidence import TOLERANCE as REVISION_TOLERANCE
 from harness.gate.revision_evidence import time_pairs
-from harness.gate.timed import Row, Tellers, make_request, measure_in_scratch, rows_of
-from harness.measurement.plan import MIN_PROCESSES
+from harness.gate.timed import (
+    Row,
+    Tellers,
+    make_request,
+    measure_in_scratch,
+    one_name_each,
+    rows_of,
+)
+from harness.measurement.experiment import BudgetTooShort
+from harness.measurement.plan import MIN_PROCESSES, Plan
 from harness.measurement.preparation import Request
 from harness.native.operation import OPERATIONS
-from harness.native.toolchain import default_toolchain, find_toolchain
+from harness.native.toolchain import default_toolchain, find_toolchain, toolchain_names
 from harness.native.variant import built_in_variants
-from workloads.conditions import Condition, find_condition
-from workloads.draws import DEFAULT_SEED
+from workloads.conditions import find_condition
 from workloads.synthesis import Report
-
-
-@dataclasses.dataclass(frozen=True)
-class Question:
-    """What the gate is asked."""
-
-    conditions: tuple[Condition, ...]
-    reference: Path | None = None
-    """The stored result to compare with; None if no evidence needs one."""
-    time_reference: bool = False
-    """Whether anything got slower than the reference."""
-    against: tuple[str, ...] = ()
-    """Whether anything got slower than in a revision (one name), or one file than another (two)."""
-    instructions: bool = False
-    """Whether anything takes more instructions: than in ``against``, or than the reference."""
-    requirements: tuple[Requirement, ...] = ()
-    """Whether these hold."""
-    toolchains: tuple[str, ...] = ()
-    """Empty for the default one."""
-    timed: bool = True
-    """Whether what is compared with ``against`` is timed too, where instructions are counted."""
-    even_unchanged: bool = False
-    """Whether pairs that have compiled to the same code are timed too."""
-    tolerance: float | None = None
-    """In place of each evidence's own."""
-    budget: float = 40.0
-    """Seconds of measuring for each kind of evidence."""
-    seed: int = DEFAULT_SEED
-
-    def allowed(self, own: float) -> float:
-        """Return the tolerance of an evidence whose own is ``own``."""
-        return own if self.tolerance is None else self.tolerance
 
 
 def ask(question: Question, tellers: Tellers) -> Verdict:
@@ -88,38 +66,41 @@ def ask(question: Question, tellers: Tellers) -> Verdict:
 def _against(question: Question, tellers: Tellers) -> Verdict:
     with tempfile.TemporaryDirectory(prefix="dirtyscan-") as scratch:
         if len(question.against) == 2:
-            pairs: tuple[Pair, ...] = (pair_files(*question.against),)
-            remarks: list[str] = []
+            older = pair_files(*question.against)
         else:
-            revision = read_revision(question.against[0], Path(scratch))
-            pairs, remarks = revision.pairs, list(revision.remarks)
-            if revision.other_contract:
-                return Verdict((), undecided=(revision.other_contract,), remarks=tuple(remarks))
+            older = read_revision(question.against[0], Path(scratch), question.merge_base)
+        if older.other_contract:
+            compared = Compared(Evidence.REVISION, older.name)
+            undecided = (older.other_contract,)
+            return Verdict((), undecided=undecided, remarks=older.remarks, compared=(compared,))
         toolchains = [find_toolchain(name) for name in question.toolchains]
-        compiled, left_out = compile_pairs(pairs, toolchains or [default_toolchain()])
-        remarks += [f"not compared: {sentence}" for sentence in left_out]
+        compiled, left_out = compile_pairs(older.pairs, toolchains or [default_toolchain()])
         changed = [one for one in compiled if question.even_unchanged or not one.same_code]
-        same = len(compiled) - len(changed)
-        if same:
-            remarks.append(
-                f"{same} of {len(compiled)} variants have compiled to the very code of "
-                f"{question.against[0]}, and cannot differ"
-            )
-        verdicts = [Verdict((), remarks=tuple(remarks))]
-        if changed:
-            verdicts += _compare_changed(question, changed, tellers)
+        able = [one for one in changed if not one.obstacle]
+        left_out += [*older.left_out, *(one.obstacle for one in changed if one.obstacle)]
+        compared = Compared(
+            Evidence.REVISION,
+            older.name,
+            len(compiled),
+            len(compiled) - len(changed),
+            tuple(dict.fromkeys(left_out)),
+        )
+        verdicts = [Verdict((), remarks=older.remarks, compared=(compared,))]
+        if able:
+            verdicts += _compare_changed(question, older, able, tellers)
     return join(verdicts)
 
 
 def _compare_changed(
-    question: Question, changed: Sequence[Compiled], tellers: Tellers
+    question: Question, older: Older, changed: Sequence[Compiled], tellers: Tellers
 ) -> list[Verdict]:
     verdicts = []
     if question.instructions:
+        names = [condition.name for condition in question.conditions]
         with tellers.steps() as report:
-            before, after, why = count_variants(changed, report)
+            before, after, why = count_variants(changed, names, report)
         tolerance = question.allowed(INSTRUCTIONS_TOLERANCE)
-        verdicts += [compare_counts(before, after, tolerance), Verdict((), remarks=tuple(why))]
+        verdicts.append(compare_counts(before, after, tolerance, older.name, why))
     if not question.timed:
         return verdicts
     tolerance = question.allowed(REVISION_TOLERANCE)
@@ -129,9 +110,16 @@ def _compare_changed(
 
 
 def count_built_in(
-    toolchains: Sequence[str], report: Report
+    toolchains: Sequence[str], conditions: Sequence[str], report: Report
 ) -> tuple[dict[Key, float], tuple[str, ...]]:
     """Count the instructions of every variant that comes with dirtyscan and can run here.
+
+    Args:
+        toolchains: of C; rustc's goes with them.
+        conditions: on whose captured traces they are counted.
+
+    Returns:
+        Instructions a page, and why some could not be counted.
 
     Raises:
         BadInput: valgrind is not here.
@@ -142,71 +130,108 @@ def count_built_in(
         for variant in built_in_variants(operation).values()
     ]
     compiled, left_out = compile_pairs(pairs, [find_toolchain(name) for name in toolchains])
-    _, after, why = count_variants(compiled, report)
-    return after, tuple(f"not counted: {sentence}" for sentence in left_out) + tuple(why)
+    able = [one for one in compiled if not one.obstacle]
+    left_out += [one.obstacle for one in compiled if one.obstacle]
+    _, after, why = count_variants(able, conditions, report)
+    return after, (*left_out, *why)
 
 
 def _count_against_reference(question: Question, reference: Reference, tellers: Tellers) -> Verdict:
-    usable, undecided = usable_toolchains(reference)
-    with tellers.steps() as report:
-        after, _ = count_built_in(usable, report) if usable else ({}, ())
+    usable = usable_counts(reference, question.toolchains)
+    part = usable.reference
+    after: dict[Key, float] = {}
+    why: tuple[str, ...] = ()
+    if part.toolchains:
+        # Rust is compiled beside C; of what is counted, only what the reference has is compared.
+        of_c = [name for name in part.toolchains if name in toolchain_names()]
+        names = of_c or [default_toolchain().name]
+        conditions = [condition.name for condition in question.conditions]
+        with tellers.steps() as report:
+            counted, why = count_built_in(names, conditions, report)
+        after = {key: n for key, n in counted.items() if key.toolchain in part.toolchains}
+        part = part.on_traces({key.trace for key in after})
     tolerance = question.allowed(INSTRUCTIONS_TOLERANCE)
-    verdict = compare_counts_with_reference(reference, after, tolerance)
-    return dataclasses.replace(verdict, undecided=undecided)
+    verdict = compare_counts_with_reference(part, after, why, tolerance)
+    return dataclasses.replace(verdict, undecided=usable.reasons, remarks=usable.remarks)
 
 
 def _measure(question: Question, reference: Reference | None, tellers: Tellers) -> Verdict:
     """Measure once what the reference and the requirements are about, and judge both."""
-    variants: list[str] = []
+    verdicts: list[Verdict] = []
+    sources: list[str] = []
     toolchains = question.toolchains
-    undecided: list[str] = []
-    processes = MIN_PROCESSES
+    stored: Timeable | None = None
     if reference:
-        usable, reasons = usable_toolchains(reference)
-        undecided += reasons
-        if other := reference.other_machine():
-            undecided.append(f"reference {reference.folder}: {other}")
-            reference = None
-        else:
-            variants += reference.variants if usable else ()
-            toolchains = toolchains or usable
-            processes = processes_needed(reference)
-    for requirement in question.requirements:
-        variants += requirement.variants()
-    verdicts = [Verdict((), undecided=tuple(undecided))]
-    if variants:
-        request = make_request(
-            "count", _conditions(question), PRECISION, processes, question.seed,
-            tuple(dict.fromkeys(variants)), toolchains,
-        )  # fmt: skip
-        verdicts += _judge(question, reference, request, tellers)
-    return join(verdicts)
-
-
-def _conditions(question: Question) -> tuple[Condition, ...]:
-    named = (name for one in question.requirements for name in one.conditions())
-    return tuple(dict.fromkeys((*question.conditions, *map(find_condition, named))))
+        usable = usable_timings(reference, question.toolchains)
+        stored = timeable(usable.reference)
+        sources += stored.sources
+        toolchains = toolchains or stored.toolchains
+        verdicts.append(Verdict((), undecided=usable.reasons, remarks=usable.remarks))
+        if not stored.sources:
+            compared = Compared(Evidence.REFERENCE, reference.name, left_out=stored.left_out)
+            verdicts.append(Verdict((), compared=(compared,)))
+            stored = None
+    sources += [source for one in question.requirements for source in one.sources]
+    if not sources:
+        return join(verdicts)
+    named = [one.toolchain for one in question.requirements if one.toolchain]
+    toolchains = toolchains or (default_toolchain().name,)
+    request = make_request(
+        "count",
+        question.all_conditions(),
+        PRECISION,
+        processes_needed(stored.reference) if stored else MIN_PROCESSES,
+        question.seed,
+        one_name_each(sources),
+        tuple(dict.fromkeys((*toolchains, *named))),
+    )
+    return join([*verdicts, *_judge(question, stored, request, tellers)])
 
 
 def _judge(
-    question: Question, reference: Reference | None, request: Request, tellers: Tellers
+    question: Question, stored: Timeable | None, request: Request, tellers: Tellers
 ) -> list[Verdict]:
-    plan, outcome = measure_in_scratch(request, question.budget, tellers)
+    requirements, budget = question.requirements, question.budget
+
+    def check(plan: Plan) -> None:
+        check_rows(requirements, plan)
+
+    try:
+        plan, outcome = measure_in_scratch(request, budget, tellers, check=check)
+    except BudgetTooShort as error:
+        asked = [Compared(Evidence.REFERENCE, stored.reference.name)] if stored else []
+        asked += [asked_for(0)] if requirements else []
+        return [Verdict((), undecided=(str(error),), compared=tuple(asked))]
     rows = rows_of(plan, outcome)
     verdicts = [Verdict((), tuple(failure.sentence() for failure in outcome.failures))]
-    if reference:
-        tolerance = question.allowed(REFERENCE_TOLERANCE)
-        found = compare_with_reference(reference, rows, tolerance)
-        if doubtful := in_doubt(found):
-            conditions = tuple(map(find_condition, doubtful.conditions))
-            again = dataclasses.replace(request, conditions=conditions, variants=doubtful.variants)
-            rows_again = rows_of(*measure_in_scratch(again, question.budget, tellers))
-            found = look_twice(found, compare_with_reference(reference, rows_again, tolerance))
-        verdicts.append(found)
-    verdicts.append(_required(question.requirements, rows))
+    if stored:
+        verdicts += _judge_twice(question, stored, request, rows, tellers)
+    if requirements:
+        verdicts.append(check_requirements(requirements, rows))
     return verdicts
 
 
-def _required(requirements: Sequence[Requirement], rows: Sequence[Row]) -> Verdict:
-    findings, missing = check_requirements(requirements, rows)
-    return Verdict(tuple(findings), undecided=tuple(missing))
+def _judge_twice(
+    question: Question, stored: Timeable, request: Request, rows: Sequence[Row], tellers: Tellers
+) -> list[Verdict]:
+    """Compare with a reference, and measure a second time what is not found unchanged."""
+    tolerance = question.allowed(REFERENCE_TOLERANCE)
+    found = compare_with_reference(stored.reference, rows, tolerance)
+    left_out = (*(one for part in found.compared for one in part.left_out), *stored.left_out)
+    compared = tuple(dataclasses.replace(one, left_out=left_out) for one in found.compared)
+    found = dataclasses.replace(found, compared=compared)
+    doubtful = in_doubt(found)
+    if not doubtful:
+        return [found]
+    again = dataclasses.replace(
+        request,
+        conditions=tuple(map(find_condition, doubtful.conditions)),
+        variants=tuple(stored.reference.source(name) for name in doubtful.variants),
+    )
+    try:
+        plan, outcome = measure_in_scratch(again, question.budget, tellers)
+    except BudgetTooShort as error:
+        return [look_twice(found, Verdict(())), Verdict((), undecided=(str(error),))]
+    second = compare_with_reference(stored.reference, rows_of(plan, outcome), tolerance)
+    broken = tuple(failure.sentence() for failure in outcome.failures)
+    return [look_twice(found, second), Verdict((), broken)]

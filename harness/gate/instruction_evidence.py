@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from harness.gate.finding import Change, Evidence, Finding, Verdict
+from harness.gate.finding import Change, Compared, Evidence, Finding, Verdict
 from harness.gate.lanes import Compiled
 from harness.measurement.callgrind import Program, count_instructions, require_valgrind, total
 from harness.native.build import build_driver, build_stopwatch
@@ -43,9 +43,12 @@ Job = tuple[str, Path]
 
 
 def count_variants(
-    compiled: Sequence[Compiled], report: Report
+    compiled: Sequence[Compiled], conditions: Sequence[str], report: Report
 ) -> tuple[dict[Key, float], dict[Key, float], list[str]]:
     """Count both sides of every pair; a side whose code is the other's is not counted again.
+
+    Args:
+        conditions: names; those without a captured trace have nothing to be counted on.
 
     Returns:
         Instructions a page before and after, and why some could not be counted.
@@ -59,7 +62,7 @@ def count_variants(
         jobs[_job(one, after=True)] = None
         if not one.same_code:
             jobs[_job(one, after=False)] = None
-    counted = _count_all(list(jobs), report)
+    counted = _count_all(list(jobs), conditions, report)
     before: dict[Key, float] = {}
     after: dict[Key, float] = {}
     left_out: list[str] = []
@@ -69,7 +72,7 @@ def count_variants(
         operation, name, toolchain = one.pair.after.operation, one.pair.name, one.toolchain.name
         if isinstance(new, str) or isinstance(old, str):
             why = new if isinstance(new, str) else old
-            left_out.append(f"not counted: {name} ({operation}), {why}")
+            left_out.append(f"{name} ({operation}) with {toolchain}, {why}")
             continue
         for trace in new:
             key = Key(operation, name, toolchain, trace)
@@ -82,9 +85,18 @@ def _job(one: Compiled, after: bool) -> Job:
 
 
 def compare_counts(
-    before: Mapping[Key, float], after: Mapping[Key, float], tolerance: float
+    before: Mapping[Key, float],
+    after: Mapping[Key, float],
+    tolerance: float,
+    against: str,
+    left_out: Sequence[str],
 ) -> Verdict:
-    """Say which counts rose by more than ``tolerance``."""
+    """Say which counts rose by more than ``tolerance``.
+
+    Args:
+        against: what it was ``before`` in.
+        left_out: what could not be counted, for the verdict.
+    """
     findings = []
     for key, old in before.items():
         new = after[key]
@@ -100,11 +112,20 @@ def compare_counts(
                 "instructions", old, new, ratio, ratio, ratio, tolerance, change,
             )
         )  # fmt: skip
-    return Verdict(tuple(findings))
+    variants = len({(key.operation, key.variant, key.toolchain) for key in before})
+    compared = Compared(Evidence.INSTRUCTIONS, against, variants, left_out=tuple(left_out))
+    return Verdict(tuple(findings), compared=(compared,))
 
 
-def _count_all(jobs: Sequence[Job], report: Report) -> dict[Job, Mapping[str, float] | str]:
+def _count_all(
+    jobs: Sequence[Job], conditions: Sequence[str], report: Report
+) -> dict[Job, Mapping[str, float] | str]:
     """Return instructions a page by trace, or why they cannot be counted, for every job."""
+    asked = [name for name in DEFAULT_CONDITIONS if name in conditions]
+    if not asked:
+        return dict.fromkeys(jobs, f"there is no captured trace of {', '.join(conditions)}")
+    # Always all of them: the log of a snapshot is the one that follows, so that what is counted on
+    # one trace would depend on which others are there.
     traces = [_captured(name) for name in DEFAULT_CONDITIONS]
     memory = traces[0].source.memory
     bitmaps = [bitmap for trace in traces for bitmap in trace.bitmaps(_places(trace))]
@@ -123,6 +144,7 @@ def _count_all(jobs: Sequence[Job], report: Report) -> dict[Job, Mapping[str, fl
             name: total(counts[place * _SNAPSHOTS : (place + 1) * _SNAPSHOTS]).instructions
             / (memory.pages * _SNAPSHOTS)
             for place, name in enumerate(names)
+            if DEFAULT_CONDITIONS[place] in asked
         }
 
     counted: dict[Job, Mapping[str, float] | str] = {}
@@ -134,11 +156,11 @@ def _count_all(jobs: Sequence[Job], report: Report) -> dict[Job, Mapping[str, fl
     return counted
 
 
-def _places(trace: Trace) -> list[int]:
-    return [len(trace) * (place + 1) // (_SNAPSHOTS + 1) for place in range(_SNAPSHOTS)]
-
-
 def _captured(name: str) -> Trace:
     path = captured_trace(name)
     assert path is not None
     return open_trace(path)
+
+
+def _places(trace: Trace) -> list[int]:
+    return [len(trace) * (place + 1) // (_SNAPSHOTS + 1) for place in range(_SNAPSHOTS)]

@@ -21,11 +21,13 @@ class Compiled:
     after: Library
     map: str
     bound: bool
+    obstacle: str
+    """Why it cannot be timed here, with its name; empty if it can."""
 
     @property
     def same_code(self) -> bool:
         """Whether both sides have compiled to the very same bytes, names of files left out."""
-        if self.before.build_hash == self.after.build_hash:
+        if self.before.path == self.after.path:
             return True
         return machine_code(self.before) == machine_code(self.after)
 
@@ -33,7 +35,7 @@ class Compiled:
 def compile_pairs(
     pairs: Sequence[Pair], toolchains: Sequence[Toolchain]
 ) -> tuple[list[Compiled], list[str]]:
-    """Compile both sides of every pair; return them, and why others cannot run here.
+    """Compile both sides of every pair; return them, and why others cannot be compiled here.
 
     Raises:
         BadInput: one does not compile.
@@ -41,19 +43,22 @@ def compile_pairs(
     compiled: list[Compiled] = []
     left_out: list[str] = []
     for pair in pairs:
+        name = f"{pair.name} ({pair.after.operation})"
         if pair.after.is_rust and (missing := rust_obstacle()):
-            left_out.append(f"{pair.name} ({pair.after.operation}) {missing}")
+            left_out.append(f"{name} {missing}")
             continue
         for toolchain in toolchains:
             before, after = (build_variant(side, toolchain) for side in (pair.before, pair.after))
             said = describe(pair.after, after, pair.after.operation)
-            if obstacle := said.obstacle():
-                left_out.append(f"{pair.name} ({pair.after.operation}) {obstacle}")
+            obstacle = said.obstacle()
+            if not said.for_this_architecture:
+                left_out.append(f"{name} {obstacle}")
                 break
             if said.paid_in:
-                break
+                obstacle = f"has its cost in {said.paid_in}"
             used = rust_companion(toolchain) if pair.after.is_rust else toolchain
-            compiled.append(Compiled(pair, used, before, after, said.map, said.bound))
+            why = f"{name} {obstacle}" if obstacle else ""
+            compiled.append(Compiled(pair, used, before, after, said.map, said.bound, why))
     return compiled, left_out
 
 

@@ -1,18 +1,17 @@
 """References: stored results that a gate compares with, and whether they can be compared."""
 
 import dataclasses
-import json
 import math
 import platform
-import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, TypeVar
+
+import msgspec
 
 from harness.gate.instruction_evidence import Key
-from harness.machine.cpu import cpu_model, cpu_slug
-from harness.machine.environment import read_environment
-from harness.native.toolchain import find_toolchain
+from harness.machine.cpu import cpu_slug
+from harness.machine.environment import ENVIRONMENT, read_environment
 from harness.statistics.results import PROCESSES, read_table
 from workloads.errors import BadInput
 from workloads.files import read_file
@@ -21,7 +20,78 @@ FORMAT = 1
 GATE = "gate.json"
 """What a reference has beside the files of any result."""
 RESULTS, SUFFIX = Path("results"), "-gate"
-_REMAKE = "make it anew with 'dirtyscan gate --update'"
+REMAKE = "make it anew with 'dirtyscan gate --update'"
+T = TypeVar("T")
+Positive = Annotated[float, msgspec.Meta(gt=0, lt=1e12)]
+
+
+@dataclasses.dataclass(frozen=True)
+class Cpu:
+    """The CPU of a reference, as it was recorded."""
+
+    model: str
+    architecture: str
+    flags: tuple[str, ...] = ()
+    caches: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True)
+class Recorded:
+    """A toolchain of a reference."""
+
+    name: str
+    version: str
+    """The first line of what the compiler said of its version."""
+    flags: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class Layout:
+    """What the gate needs of how a reference was measured."""
+
+    traces: Mapping[str, str]
+    """The hash of each trace's content, by its key."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Environment:
+    """What the gate needs of the ``environment.json`` of a reference."""
+
+    cpu: Cpu
+    toolchains: tuple[Recorded, ...]
+    layout: Layout
+    date: str = ""
+    git_commit: str = ""
+    dirtyscan: str = ""
+    kernel: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class GateFile:
+    """What ``gate.json`` holds."""
+
+    requirements: tuple[str, ...]
+    """Those that held when it was made."""
+    replaced: tuple[Mapping[str, Any], ...]
+    """The provenance of the references that it has replaced, the newest first."""
+    instructions: tuple[tuple[str, str, str, str, Positive], ...]
+    """Operation, variant, toolchain, trace, and instructions a page."""
+    sources: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """The path of each variant that does not come with dirtyscan, from where it was made."""
+    format: int = FORMAT
+
+
+@dataclasses.dataclass(frozen=True)
+class _Format:
+    format: Annotated[int, msgspec.Meta(ge=1, le=2**31)]
+
+
+@dataclasses.dataclass(frozen=True)
+class _Process:
+    trace: str
+    variant: str
+    toolchain: str
+    speedup: Positive
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,56 +99,60 @@ class Reference:
     """A stored result with what a gate needs besides."""
 
     folder: Path
-    environment: Mapping[str, Any]
+    environment: Environment
     logs: Mapping[tuple[str, str, str], tuple[float, ...]]
     """Logarithms of the speedup by process, by (trace key, variant, toolchain)."""
     instructions: Mapping[Key, float]
     """Instructions a page."""
-    requirements: tuple[str, ...]
-    """Those that held when it was made."""
-    replaced: tuple[Mapping[str, Any], ...]
-    """The provenance of the references that it has replaced, the newest first."""
+    gate: GateFile
+
+    @property
+    def name(self) -> str:
+        """What it is called in reports."""
+        return f"reference {self.folder}"
 
     @property
     def variants(self) -> tuple[str, ...]:
-        """The names of its variants."""
+        """The names of its timed variants."""
         return tuple(dict.fromkeys(variant for _, variant, _ in self.logs))
 
     @property
     def toolchains(self) -> tuple[str, ...]:
-        """The names of its toolchains."""
-        return tuple(dict.fromkeys(toolchain for _, _, toolchain in self.logs))
+        """The names of the toolchains of all that it holds."""
+        counted = (key.toolchain for key in self.instructions)
+        return tuple(dict.fromkeys((*(toolchain for _, _, toolchain in self.logs), *counted)))
 
-    def other_machine(self) -> str:
-        """Say why its ratios are not this machine's; empty if they may be."""
-        cpu = self.environment["cpu"]
-        if cpu["architecture"] != platform.machine():
-            return f"it was measured on {cpu['architecture']} and this is {platform.machine()}"
-        if cpu["model"] != cpu_model():
-            return f"it was measured on another CPU ({cpu['model']}) than this ({cpu_model()})"
-        return ""
+    def timings(self) -> "Reference":
+        """Return it without its counts."""
+        return dataclasses.replace(self, instructions={})
 
-    def other_compiler(self, toolchain: str) -> str:
-        """Say why what ``toolchain`` makes here may differ from then; empty if it should not.
+    def counts(self) -> "Reference":
+        """Return it without its timings."""
+        return dataclasses.replace(self, logs={})
 
-        Raises:
-            BadInput: the toolchain is not on this machine.
-        """
-        versions = {made["name"]: made["version"] for made in self.environment["toolchains"]}
-        then, now = versions.get(toolchain, ""), find_toolchain(toolchain).version
-        if _major(then) != _major(now):
-            return f"{toolchain} was {then or 'another compiler'} then and is {now} now"
-        return ""
+    def of_toolchains(self, names: Collection[str]) -> "Reference":
+        """Return what of it the toolchains ``names`` have compiled."""
+        logs = {key: logs for key, logs in self.logs.items() if key[2] in names}
+        counts = {key: n for key, n in self.instructions.items() if key.toolchain in names}
+        return dataclasses.replace(self, logs=logs, instructions=counts)
+
+    def of_variants(self, names: Collection[str]) -> "Reference":
+        """Return its timings of the variants ``names``, and all counts."""
+        logs = {key: logs for key, logs in self.logs.items() if key[1] in names}
+        return dataclasses.replace(self, logs=logs)
+
+    def on_traces(self, names: Collection[str]) -> "Reference":
+        """Return its counts on the traces ``names``, and all timings."""
+        counts = {key: n for key, n in self.instructions.items() if key.trace in names}
+        return dataclasses.replace(self, instructions=counts)
+
+    def source(self, variant: str) -> str:
+        """Return what a timed variant is found by: its name, or the path of a user's own."""
+        return self.gate.sources.get(variant, variant)
 
     def content_hash(self, key: str) -> str:
         """Return the hash of the trace ``key`` that it was measured on."""
-        return str(self.environment["layout"]["traces"].get(key, ""))
-
-
-def _major(version: str) -> tuple[str, str]:
-    """Return the compiler's name and the first number of its version."""
-    found = re.search(r"(\d+)\.\d+", version)
-    return version.split(" ")[0], found[1] if found else ""
+        return self.environment.layout.traces.get(key, "")
 
 
 def find_reference(folder: Path = RESULTS) -> Path:
@@ -93,10 +167,10 @@ def find_reference(folder: Path = RESULTS) -> Path:
     if (own / GATE).exists():
         return own
     for path in sorted(folder.glob(f"*{SUFFIX}/{GATE}")):
-        if read_environment(path.parent)["cpu"]["architecture"] == platform.machine():
+        if _read_environment(path.parent).cpu.architecture == platform.machine():
             return path.parent
     raise BadInput(
-        f"there is no reference for {platform.machine()} in {folder}; {_REMAKE}, or name one with "
+        f"there is no reference for {platform.machine()} in {folder}; {REMAKE}, or name one with "
         "--baseline."
     )
 
@@ -107,31 +181,21 @@ def read_reference(folder: Path) -> Reference:
     Raises:
         BadInput: it is not there, from a newer dirtyscan, or damaged; or rows are missing.
     """
-    document = _read_json(folder / GATE)
-    if document.get("format", 0) > FORMAT:
+    data = read_file(folder / GATE)
+    written = _decode(folder / GATE, data, _Format)
+    if written.format > FORMAT:
         raise BadInput(
-            f"reference {folder} is of format {document['format']}, and this dirtyscan reads up to "
-            f"{FORMAT}; use a newer dirtyscan, or {_REMAKE}."
+            f"reference {folder} is of format {written.format}, and this dirtyscan reads up to "
+            f"{FORMAT}; use a newer dirtyscan, or {REMAKE}."
         )
-    environment = read_environment(folder)
-    processes = read_table(folder, PROCESSES)
-    try:
-        groups = processes.groupby(["trace", "variant", "toolchain"], sort=False)["speedup"]
-        logs = {
-            (str(trace), str(variant), str(toolchain)): tuple(math.log(value) for value in values)
-            for (trace, variant, toolchain), values in groups
-            if not str(variant).endswith(" again")
-        }
-        reference = Reference(
-            folder,
-            environment,
-            logs,
-            {Key(*key): float(value) for *key, value in document["instructions"]},
-            tuple(document["requirements"]),
-            tuple(document["replaced"]),
-        )
-    except (KeyError, ValueError, TypeError) as error:
-        raise BadInput(f"reference {folder} is damaged ({error!r}); {_REMAKE}.") from None
+    gate = _decode(folder / GATE, data, GateFile)
+    reference = Reference(
+        folder,
+        _read_environment(folder),
+        _read_logs(folder),
+        {Key(*key): value for *key, value in gate.instructions},
+        gate,
+    )
     _check_whole(reference)
     return reference
 
@@ -145,17 +209,40 @@ def _check_whole(reference: Reference) -> None:
             if (trace, variant, toolchain) not in reference.logs:
                 raise BadInput(
                     f"reference {reference.folder} has no row for {variant} ({toolchain}) on "
-                    f"{trace}; {_REMAKE}."
+                    f"{trace}; {REMAKE}."
                 )
     if not reference.logs:
-        raise BadInput(f"reference {reference.folder} has no rows; {_REMAKE}.")
+        raise BadInput(f"reference {reference.folder} has no rows; {REMAKE}.")
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+def _read_environment(folder: Path) -> Environment:
+    return _convert(folder / ENVIRONMENT, read_environment(folder), Environment)
+
+
+def _read_logs(folder: Path) -> dict[tuple[str, str, str], tuple[float, ...]]:
+    table = read_table(folder, PROCESSES)
+    rows = _convert(folder / PROCESSES, table.to_dict("records"), list[_Process])
+    logs: dict[tuple[str, str, str], list[float]] = {}
+    for row in rows:
+        if not row.variant.endswith(" again"):
+            key = (row.trace, row.variant, row.toolchain)
+            logs.setdefault(key, []).append(math.log(row.speedup))
+    return {key: tuple(values) for key, values in logs.items()}
+
+
+def _decode(path: Path, data: bytes, kind: type[T]) -> T:
     try:
-        document = json.loads(read_file(path))
-    except ValueError as error:
-        raise BadInput(f"{path} is damaged ({error}); {_REMAKE}.") from None
-    if not isinstance(document, dict):
-        raise BadInput(f"{path} is damaged (it holds no table); {_REMAKE}.")
-    return document
+        return msgspec.json.decode(data, type=kind)
+    except (msgspec.MsgspecError, RecursionError) as error:
+        raise _damaged(path, error) from None
+
+
+def _convert(path: Path, value: object, kind: type[T]) -> T:
+    try:
+        return msgspec.convert(value, kind, from_attributes=True)
+    except msgspec.MsgspecError as error:
+        raise _damaged(path, error) from None
+
+
+def _damaged(path: Path, error: Exception) -> BadInput:
+    return BadInput(f"{path} is damaged ({error}); {REMAKE}.")

@@ -1,14 +1,17 @@
 """Requirements: speedups that a project asks for, whatever they were before."""
 
 import dataclasses
+import functools
+import itertools
 import math
 import re
 from collections.abc import Sequence
 
 from harness.gate.decision import Comparison, compare_pairs, decide
-from harness.gate.finding import Change, Evidence, Finding
-from harness.gate.timed import Row
+from harness.gate.finding import Change, Compared, Evidence, Verdict
+from harness.gate.timed import Row, is_judged
 from harness.measurement.lineup import BEST, recommended_variants
+from harness.measurement.plan import Lane, Plan
 from harness.native.toolchain import toolchain_names
 from harness.native.variant import find_variant
 from workloads.conditions import DEFAULT_CONDITIONS, find_condition
@@ -17,6 +20,7 @@ from workloads.trace import ORIGINS
 
 EVERY = "all"
 _FORM = "CONDITION VARIANT [ORIGIN] [TOOLCHAIN] >= SPEEDUP"
+_MOST = 1e6  # times as fast; beyond, somebody has mistyped
 _WIDTH = 0.02
 """A half-width beyond which an interval that holds the required speedup decides nothing."""
 
@@ -29,7 +33,9 @@ class Requirement:
     condition: str
     """Or ``all`` of the letter's."""
     variant: str
-    """Or ``recommended``."""
+    """What its rows are called; or ``recommended``."""
+    source: str
+    """What it is found by: the same, or the path of a user's own."""
     origin: str
     """Or empty for both."""
     toolchain: str
@@ -41,13 +47,29 @@ class Requirement:
         """What it is about; two of the same subject differ in the speedup alone."""
         return self.condition, self.variant, self.origin, self.toolchain
 
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """What the variants that it is about are found by."""
+        return self.variants if self.variant == BEST else (self.source,)
+
+    @functools.cached_property
     def variants(self) -> tuple[str, ...]:
-        """Return the names of the variants that it is about on this machine."""
+        """What the rows that it is about are called on this machine."""
         return recommended_variants("count") if self.variant == BEST else (self.variant,)
 
     def conditions(self) -> tuple[str, ...]:
         """Return the names of the conditions that it is about."""
         return DEFAULT_CONDITIONS if self.condition == EVERY else (self.condition,)
+
+    def concerns(self, lane: Lane, key: str) -> bool:
+        """Whether it is about what ``lane`` gives on the trace ``key``."""
+        condition, origin = key.rsplit("-", 1)
+        return (
+            lane.variant in self.variants
+            and condition in self.conditions()
+            and self.origin in ("", origin)
+            and self.toolchain in ("", lane.toolchain)
+        )
 
 
 def parse_requirement(text: str) -> Requirement:
@@ -64,8 +86,7 @@ def parse_requirement(text: str) -> Requirement:
     try:
         if condition != EVERY:
             find_condition(condition)
-        if variant != BEST:
-            find_variant(variant, "count")
+        name = variant if variant == BEST else find_variant(variant, "count").name
         for word in further.split():
             if word in ORIGINS:
                 origin = word
@@ -74,18 +95,49 @@ def parse_requirement(text: str) -> Requirement:
             else:
                 raise BadInput(f"{word!r} is no origin and no toolchain.")
         number = float(speedup)
+        if not 0 < number < _MOST:
+            raise BadInput(f"a speedup of {speedup:.20} is none; give one such as 8.")
     except BadInput as error:
         raise BadInput(f"requirement {text!r}: {error}") from None
     except ValueError:
         raise BadInput(f"requirement {text!r}: {speedup} is no number.") from None
-    return Requirement(text.strip(), condition, variant, origin, toolchain, number)
+    return Requirement(text.strip(), condition, name, variant, origin, toolchain, number)
 
 
-def check_requirements(
-    requirements: Sequence[Requirement], rows: Sequence[Row]
-) -> tuple[list[Finding], list[str]]:
+def check_rows(requirements: Sequence[Requirement], plan: Plan) -> None:
+    """Make sure that a plan has rows for everything that ``requirements`` are about.
+
+    Raises:
+        BadInput: it has not, so that one would never be checked, or in part.
+    """
+    rows = [
+        (plan.lanes[number], trace.key)
+        for _, number in plan.pairs()
+        for trace in plan.traces
+        if is_judged(plan.lanes[number])
+    ]
+    for one in requirements:
+        there = {
+            (lane.variant, key.rsplit("-", 1)[0]) for lane, key in rows if one.concerns(lane, key)
+        }
+        for variant, condition in itertools.product(one.variants, one.conditions()):
+            if (variant, condition) not in there:
+                where = " ".join(filter(None, (condition, one.origin, one.toolchain)))
+                measured = ", ".join(dict.fromkeys(lane.variant for lane, _ in rows))
+                raise BadInput(
+                    f"requirement '{one.text}' cannot be checked, since {variant} has no row on "
+                    f"{where}; rows are of {measured or 'nothing'}."
+                )
+
+
+def check_requirements(requirements: Sequence[Requirement], rows: Sequence[Row]) -> Verdict:
     """Compare what was measured with ``requirements``; also say which were not measured."""
-    pairs = [(one, row) for one in requirements for row in rows if _concerns(one, row)]
+    pairs = [
+        (one, row)
+        for one in requirements
+        for row in rows
+        if one.concerns(row.plan.lanes[row.lane], row.key)
+    ]
     comparisons = [_compare(requirement, row.logs) for requirement, row in pairs]
     changes = decide(comparisons, 0.0, _WIDTH)
     findings = []
@@ -100,18 +152,12 @@ def check_requirements(
         for requirement in requirements
         if requirement.text not in measured
     ]
-    return findings, missing
+    return Verdict(tuple(findings), undecided=tuple(missing), compared=(asked_for(len(measured)),))
 
 
-def _concerns(requirement: Requirement, row: Row) -> bool:
-    lane = row.plan.lanes[row.lane]
-    condition, _, origin = row.key.rpartition("-")
-    return (
-        lane.variant in requirement.variants()
-        and condition in requirement.conditions()
-        and requirement.origin in ("", origin)
-        and requirement.toolchain in ("", lane.toolchain)
-    )
+def asked_for(checked: int) -> Compared:
+    """Return what was compared where so many requirements were checked."""
+    return Compared(Evidence.REQUIREMENT, "what is required", checked)
 
 
 def _compare(requirement: Requirement, logs: Sequence[float]) -> Comparison:

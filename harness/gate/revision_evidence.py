@@ -7,6 +7,7 @@ from harness.gate.decision import compare_pairs, decide, processes_for
 from harness.gate.finding import Evidence, Verdict
 from harness.gate.lanes import Compiled, line_up_pairs
 from harness.gate.timed import ORIGINS, Row, Tellers, make_request, measure_in_scratch, rows_of
+from harness.measurement.experiment import BudgetTooShort
 from harness.measurement.lineup import LineUp
 from harness.measurement.preparation import MakeLineUp
 from harness.native.toolchain import Toolchain
@@ -39,11 +40,16 @@ def time_pairs(
     precision = max(PRECISION * tolerance, FINEST)
     rows: list[Row] = []
     broken: list[str] = []
+    undecided: list[str] = []
     for operation in dict.fromkeys(one.pair.after.operation for one in compiled):
         chosen = [one for one in compiled if one.pair.after.operation == operation]
         request = make_request(operation, conditions, precision, processes, seed)
         share = budget * len(chosen) / len(compiled)
-        plan, outcome = measure_in_scratch(request, share, tellers, _line_up(chosen))
+        try:
+            plan, outcome = measure_in_scratch(request, share, tellers, _line_up(chosen))
+        except BudgetTooShort as error:
+            undecided.append(f"{operation}: {error}")
+            continue
         rows += rows_of(plan, outcome)
         broken += [failure.sentence() for failure in outcome.failures]
     comparisons = [compare_pairs(row.logs, tolerance) for row in rows]
@@ -54,7 +60,7 @@ def time_pairs(
         )
         for row, compared, change in zip(rows, comparisons, changes, strict=True)
     ]
-    return Verdict(tuple(findings), tuple(broken))
+    return Verdict(tuple(findings), tuple(broken), tuple(undecided))
 
 
 def _line_up(compiled: Sequence[Compiled]) -> MakeLineUp:

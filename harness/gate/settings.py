@@ -3,52 +3,78 @@
 import dataclasses
 import tomllib
 from pathlib import Path
-from typing import Any
+
+import msgspec
 
 from harness.gate.requirement import Requirement, parse_requirement
 from workloads.errors import BadInput
 from workloads.files import read_file
 
-_DEFAULT_VARIANTS = ("multi_page", "recommended")
-_LISTS = {"variants", "toolchains", "requirements"}
+DEFAULT = Path("pyproject.toml")
+_TABLE = "[tool.dirtyscan.gate]"
+
+
+class _Gate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The table, as it is written."""
+
+    variants: tuple[str, ...] = ("multi_page", "recommended")
+    toolchains: tuple[str, ...] = ()
+    requirements: tuple[str, ...] = ()
+
+
+class _Dirtyscan(msgspec.Struct, frozen=True):
+    gate: _Gate | None = None
+
+
+class _Tool(msgspec.Struct, frozen=True):
+    dirtyscan: _Dirtyscan = _Dirtyscan()
+
+
+class _Document(msgspec.Struct, frozen=True):
+    tool: _Tool = _Tool()
 
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
     """What a project asks for."""
 
-    variants: tuple[str, ...] = _DEFAULT_VARIANTS
-    """Of *count*, that a reference is made of."""
-    toolchains: tuple[str, ...] = ()
+    path: Path
+    variants: tuple[str, ...]
+    """Of *count*, that a reference is made of: names, or paths of files."""
+    toolchains: tuple[str, ...]
     """Empty for the default toolchain."""
-    requirements: tuple[Requirement, ...] = ()
+    requirements: tuple[Requirement, ...]
 
 
-def read_settings(path: Path) -> Settings:
-    """Read the settings in the pyproject ``path``; the default ones if there is no such file.
+def read_settings(path: Path | None = None) -> Settings:
+    """Read the settings in ``path``; without one, those of the current folder's pyproject, if any.
 
     Raises:
-        BadInput: the file is no TOML, or a setting cannot be read.
+        BadInput: the file was named and is not there, or has no settings; it is no TOML; or a
+            setting cannot be read.
     """
-    if not path.exists():
-        return Settings()
+    file = path or DEFAULT
+    if path is None and not file.exists():
+        gate = None
+    else:
+        gate = _read(file)
+        if gate is None and path:
+            raise BadInput(f"{path} has no table {_TABLE}; add it, or name another file.")
+    gate = gate or _Gate()
+    requirements = tuple(parse_requirement(text) for text in gate.requirements)
+    return Settings(file, gate.variants, gate.toolchains, requirements)
+
+
+def _read(path: Path) -> _Gate | None:
     try:
         document = tomllib.loads(read_file(path).decode("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    # A ValueError, whether of TOML, UTF-8, or a number of more digits than Python reads.
+    except (ValueError, RecursionError) as error:
         raise BadInput(f"{path} is no TOML: {error}; mend that place.") from None
-    table = document.get("tool", {}).get("dirtyscan", {}).get("gate", {})
-    return _settings(table, path)
-
-
-def _settings(table: dict[str, Any], path: Path) -> Settings:
-    where = f"[tool.dirtyscan.gate] in {path}"
-    for name, value in table.items():
-        if name not in _LISTS:
-            raise BadInput(f"{where} has {name!r}; choose from {', '.join(sorted(_LISTS))}.")
-        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-            raise BadInput(f"{where}: {name} must be a list of strings.")
-    return Settings(
-        tuple(table.get("variants", _DEFAULT_VARIANTS)),
-        tuple(table.get("toolchains", ())),
-        tuple(parse_requirement(text) for text in table.get("requirements", ())),
-    )
+    try:
+        return msgspec.convert(document, _Document).tool.dirtyscan.gate
+    except msgspec.ValidationError as error:
+        settings = ", ".join(_Gate.__struct_fields__)
+        raise BadInput(
+            f"{path} cannot be read: {error}; {_TABLE} may have lists of strings called {settings}."
+        ) from None

@@ -2,18 +2,21 @@
 
 import dataclasses
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
 from harness.gate.decision import Comparison
 from harness.gate.finding import Change, Evidence, Finding
+from harness.gate.revision import SUFFIXES
 from harness.measurement.experiment import Experiment, Outcome, Progress
-from harness.measurement.plan import Plan
+from harness.measurement.plan import Lane, Plan
 from harness.measurement.preparation import MakeLineUp, Request, prepare
 from harness.measurement.run_folder import RunFolder
+from harness.native.variant import find_variant
 from harness.statistics.results import typical_seconds
 from workloads.conditions import Condition
+from workloads.errors import BadInput
 from workloads.guest import GuestMemory
 from workloads.synthesis import Report
 
@@ -86,12 +89,35 @@ class Row:
 
 
 def rows_of(plan: Plan, outcome: Outcome) -> list[Row]:
-    """Return the rows of a run, without noise floors."""
+    """Return the rows of a run that say something of a variant's speed."""
     return [
-        Row(plan, outcome, key, lane)
-        for key, lane in outcome.logs
-        if not plan.lanes[lane].noise_floor
+        Row(plan, outcome, key, lane) for key, lane in outcome.logs if is_judged(plan.lanes[lane])
     ]
+
+
+def is_judged(lane: Lane) -> bool:
+    """Whether the speedup of ``lane`` is that of its variant.
+
+    A noise floor's is not, nor that of a variant whose cost is paid in other operations.
+    """
+    return not (lane.noise_floor or lane.paid_in)
+
+
+def one_name_each(sources: Sequence[str]) -> tuple[str, ...]:
+    """Return ``sources`` of variants of *count*, names or paths, each once.
+
+    Raises:
+        BadInput: the rows of two different files would have one name.
+    """
+    chosen: dict[str, str] = {}
+    for source in sources:
+        name = source
+        if Path(source).suffix in SUFFIXES:
+            name = find_variant(source, "count").name
+        other = chosen.setdefault(name, source)
+        if other != source and Path(other).resolve() != Path(source).resolve():
+            raise BadInput(f"{other} and {source} are both called {name}; rename one of them.")
+    return tuple(chosen.values())
 
 
 def make_request(
@@ -125,14 +151,17 @@ def measure_in_scratch(
     budget: float,
     tellers: Tellers,
     make_lineup: MakeLineUp | None = None,
+    check: Callable[[Plan], None] = lambda _: None,
 ) -> tuple[Plan, Outcome]:
     """Measure ``request`` in a folder that is gone afterwards.
 
     Args:
         budget: seconds.
         make_lineup: see :func:`harness.measurement.preparation.prepare`.
+        check: looks at the plan before anything is timed, and may refuse it.
 
     Raises:
+        BudgetTooShort: not even one round fits into ``budget``.
         BadInput: it cannot be measured.
     """
     with (
@@ -141,6 +170,7 @@ def measure_in_scratch(
     ):
         with tellers.steps() as report:
             plan = prepare(request, folder.unfinished, report, make_lineup)
+        check(plan)
         folder.begin(plan)
         with tellers.measuring() as follow:
             return plan, Experiment(plan, folder, budget, follow).run()

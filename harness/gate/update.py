@@ -10,9 +10,11 @@ from harness.gate.finding import Change
 from harness.gate.instruction_evidence import Key
 from harness.gate.reference import FORMAT, GATE, Reference, read_reference
 from harness.gate.requirement import Requirement, check_requirements, parse_requirement
+from harness.gate.revision import SUFFIXES
 from harness.gate.timed import rows_of
 from harness.measurement.experiment import Outcome
 from harness.measurement.plan import Plan
+from harness.native.variant import find_variant
 from harness.statistics.interval import confidence_interval
 from workloads.errors import BadInput
 from workloads.files import write_text
@@ -46,7 +48,7 @@ def check_not_lowered(
     if old is None or lower:
         return
     now = {requirement.subject: requirement.speedup for requirement in requirements}
-    for text in old.requirements:
+    for text in old.gate.requirements:
         before = parse_requirement(text)
         after = now.get(before.subject)
         if after is None or after < before.speedup:
@@ -58,21 +60,33 @@ def check_not_lowered(
 
 
 def check_still_met(requirements: Sequence[Requirement], plan: Plan, outcome: Outcome) -> None:
-    """Refuse a reference that breaks a requirement.
+    """Refuse a reference that breaks a requirement, or of which that is not known.
 
     Raises:
         BadInput: it does, or a variant in it went astray.
     """
     for failure in outcome.failures:
         raise BadInput(f"{failure.sentence()}; no reference can be made of it.")
-    findings, _ = check_requirements(requirements, rows_of(plan, outcome))
-    for finding in findings:
-        if finding.change is Change.SLOWER:
-            raise BadInput(
-                f"{finding.variant} ({finding.toolchain}) is {finding.after:.3g} times as fast as "
-                f"the original on {finding.trace}, and the project requires {finding.before:g}; "
-                "mend it, or lower the requirement in [tool.dirtyscan.gate] of pyproject.toml."
-            )
+    verdict = check_requirements(requirements, rows_of(plan, outcome))
+    for sentence in verdict.undecided:
+        raise BadInput(f"{sentence}; no reference can be made that does not hold it.")
+    for finding in verdict.findings:
+        if finding.change is Change.UNCHANGED:
+            continue
+        sure = finding.change is Change.SLOWER
+        remedy = "mend it" if sure else f"{finding.reason}, so give more with --budget"
+        raise BadInput(
+            f"{finding.variant} ({finding.toolchain}) is {'' if sure else 'about '}"
+            f"{finding.after:.3g} times as fast as the original on {finding.trace}, and the "
+            f"project requires {finding.before:g}; {remedy}, or lower the requirement in "
+            "[tool.dirtyscan.gate] of pyproject.toml."
+        )
+
+
+def own_sources(variants: Sequence[str]) -> dict[str, str]:
+    """Return the path of each of ``variants`` that does not come with dirtyscan, by its name."""
+    files = (name for name in variants if Path(name).suffix in SUFFIXES)
+    return {find_variant(name, "count").name: name for name in files}
 
 
 def write_gate_file(
@@ -80,8 +94,12 @@ def write_gate_file(
     old: Reference | None,
     requirements: Sequence[Requirement],
     instructions: Mapping[Key, float],
+    sources: Mapping[str, str],
 ) -> None:
     """Write what makes a result a reference, with where the one before came from.
+
+    Args:
+        sources: the path of each variant that does not come with dirtyscan, by its name.
 
     Raises:
         BadInput: the file cannot be written.
@@ -89,7 +107,8 @@ def write_gate_file(
     document = {
         "format": FORMAT,
         "requirements": [requirement.text for requirement in requirements],
-        "replaced": [_provenance(old), *old.replaced] if old else [],
+        "replaced": [_provenance(old), *old.gate.replaced] if old else [],
+        "sources": dict(sources),
         "instructions": [
             [*dataclasses.astuple(key), round(value, 6)] for key, value in instructions.items()
         ],
@@ -100,12 +119,12 @@ def write_gate_file(
 def _provenance(old: Reference) -> dict[str, Any]:
     environment = old.environment
     return {
-        "date": environment.get("date", ""),
-        "git_commit": environment.get("git_commit", ""),
-        "dirtyscan": environment.get("dirtyscan", ""),
-        "cpu": environment["cpu"]["model"],
-        "toolchains": [f"{made['name']}: {made['version']}" for made in environment["toolchains"]],
-        "requirements": list(old.requirements),
+        "date": environment.date,
+        "git_commit": environment.git_commit,
+        "dirtyscan": environment.dirtyscan,
+        "cpu": environment.cpu.model,
+        "toolchains": [f"{made.name}: {made.version}" for made in environment.toolchains],
+        "requirements": list(old.gate.requirements),
         "speedups": {
             "/".join(key): round(confidence_interval(logs).value, 4)
             for key, logs in old.logs.items()

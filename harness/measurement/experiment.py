@@ -15,6 +15,14 @@ from harness.statistics.interval import Interval, confidence_interval, process_l
 from harness.trial.failure import Failure, read_failures
 from workloads.errors import BadInput
 
+
+class BudgetTooShort(BadInput):
+    """Not even one round fits into the budget.
+
+    The gate, which divides a budget by what has changed, takes it for undecided.
+    """
+
+
 Pair = tuple[str, int]
 """A comparison: the key of a trace, and the lane of a variant (or of the noise floor)."""
 
@@ -101,7 +109,7 @@ class Experiment:
             self._drop_failed()
             longest = max(longest, time.monotonic() - began)
             if longest > self._budget:
-                raise BadInput(
+                raise BudgetTooShort(
                     f"a budget of {self._budget:g} s is shorter than one round of all variants, "
                     f"which takes {longest:.1f} s here; give more with --budget, or measure less."
                 )

@@ -11,7 +11,15 @@ from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
 
 from harness.gate.finding import Change, Evidence, Finding, Verdict
 from harness.native.variant import find_variant
-from harness.presentation.gate_words import amount, headline, interval, summaries, values
+from harness.presentation.gate_words import (
+    amount,
+    comparisons,
+    headline,
+    interval,
+    remarks,
+    summaries,
+    values,
+)
 from workloads.errors import BadInput
 
 _TEMPLATES = jinja2.Environment(
@@ -22,9 +30,16 @@ _TEMPLATES = jinja2.Environment(
 )
 
 
+# What GitHub makes a link of after it has rendered the Markdown, telling people and issues of it.
+_REFERENCE = re.compile(r"@|#|GH(?=-)|:(?=//)|www(?=\.)", re.IGNORECASE)
+_NOTHING = "&#8203;"  # a space of no width
+
+
 def _escape_markdown(text: str) -> str:
-    """Return ``text`` so that GitHub shows it as it is, whatever is in it."""
-    return re.sub(r"([\\`*_{}\[\]<>|#~])", r"\\\1", text.replace("\n", " "))
+    """Return ``text`` so that GitHub shows it as it is, whatever is in it, and tells nobody."""
+    line = re.sub(r"[\r\n]+", " ", _xml(text)).replace("&", "&amp;")
+    line = re.sub(r"([\\`*_{}\[\]<>|~])", r"\\\1", line)
+    return _REFERENCE.sub(rf"\g<0>{_NOTHING}", line)
 
 
 _TEMPLATES.filters["md"] = _escape_markdown
@@ -36,21 +51,30 @@ def to_markdown(verdict: Verdict, machine: str) -> str:
     grouped = {e: [f for f in findings if f.evidence is e] for e in Evidence}
     text = _TEMPLATES.get_template("gate.md.jinja").render(
         headline=headline(verdict),
+        compared=comparisons(verdict),
         broken=verdict.broken,
         slower=summaries(findings, Change.SLOWER),
         faster=summaries(findings, Change.FASTER),
         undecided=[*summaries(findings, Change.UNDECIDED), *verdict.undecided],
         tables=[(evidence, rows) for evidence, rows in grouped.items() if rows],
-        remarks=verdict.remarks,
+        remarks=remarks(verdict),
         machine=machine,
         amount=amount,
         interval=interval,
     )
-    return re.sub(r"\n{3,}", "\n\n", text)
+    # With a line of nothing behind it, for another gate may be added to the same summary.
+    return re.sub(r"\n{3,}", "\n\n", text).rstrip("\n") + "\n\n"
 
 
 def to_annotations(verdict: Verdict) -> Iterator[str]:
-    """Yield GitHub's workflow commands: errors for what got slower, warnings for what is open."""
+    """Yield GitHub's workflow commands: errors for what got slower, warnings for what is open.
+
+    The first says what was compared.
+    """
+    if verdict.empty:
+        yield _command("warning", "nothing was compared", comparisons(verdict))
+    else:
+        yield _command("notice", "compared", comparisons(verdict))
     for (operation, variant), group in itertools.groupby(
         sorted(verdict.having(Change.SLOWER), key=_file_of), _file_of
     ):
@@ -86,20 +110,26 @@ def _xml(text: str) -> str:
 
 
 def to_junit(verdict: Verdict) -> str:
-    """Return JUnit XML: a test case a row; slower ones are failures, undecided ones are skipped."""
+    """Return JUnit XML: a test case a row; slower ones are failures, undecided ones are skipped.
+
+    The first case says what was compared, and is skipped if that is nothing.
+    """
     document = JUnitXml("dirtyscan gate")
+    first = TestCase("compared", classname="gate")
+    first.system_out = _xml(comparisons(verdict))
+    if verdict.empty:
+        first.result = [Skipped(_xml(f"nothing was compared: {comparisons(verdict)}"))]
+    others = [_error("failed", sentence, Error) for sentence in verdict.broken]
+    others += [_error("undecided", sentence, Skipped) for sentence in verdict.undecided]
+    suite = TestSuite("gate")
+    suite.add_testcases([first, *others])
+    document.add_testsuite(suite)
     for evidence in Evidence:
         rows = [finding for finding in verdict.findings if finding.evidence is evidence]
         if rows:
             suite = TestSuite(evidence.value)
             suite.add_testcases([_test_case(row) for row in rows])
             document.add_testsuite(suite)
-    others = [_error("failed", sentence, Error) for sentence in verdict.broken]
-    others += [_error("undecided", sentence, Skipped) for sentence in verdict.undecided]
-    if others:
-        suite = TestSuite("gate")
-        suite.add_testcases(others)
-        document.add_testsuite(suite)
     document.update_statistics()
     return str(document.tostring().decode()) + "\n"
 
@@ -122,14 +152,18 @@ def _error(name: str, sentence: str, kind: type[Error] | type[Skipped]) -> TestC
 
 
 def to_custom_bigger_is_better(verdict: Verdict) -> str:
-    """Return the JSON that github-action-benchmark takes as ``customBiggerIsBetter``."""
+    """Return the JSON that github-action-benchmark takes as ``customBiggerIsBetter``.
+
+    It is a list of series, so that what was compared stands in each, and nothing compared is none.
+    """
+    against = {one.evidence: one.against for one in verdict.compared}
     entries = [
         {
             "name": finding.name,
             "unit": "speed after / before",
             "value": round(finding.ratio, 6),
             "range": f"± {(finding.high - finding.low) / 2:.4f}",
-            "extra": f"{values(finding)}; {finding.change}",
+            "extra": f"{values(finding)}; {finding.change}; against {against[finding.evidence]}",
         }
         for finding in verdict.findings
     ]

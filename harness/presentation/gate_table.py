@@ -8,7 +8,14 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.gate.finding import Change, Finding, Verdict
-from harness.presentation.gate_words import amount, headline, interval, summaries
+from harness.presentation.gate_words import (
+    amount,
+    comparisons,
+    headline,
+    interval,
+    remarks,
+    summaries,
+)
 
 _STYLES = {Change.SLOWER: "red", Change.UNDECIDED: "yellow", Change.FASTER: "green"}
 _MOST_ROWS = 24
@@ -16,20 +23,21 @@ _MOST_ROWS = 24
 
 
 def gate_table(verdict: Verdict) -> Group:
-    """Return the rows, then what a reader should know, then the answer."""
+    """Return the rows, then what a reader should know, then the answer: what was compared first."""
     parts: list[RenderableType] = []
     shown = _shown(verdict.findings)
     for evidence in dict.fromkeys(finding.evidence for finding in shown):
         parts.append(_table(evidence, [f for f in shown if f.evidence is evidence]))
     hidden = Counter(f.evidence for f in verdict.findings if f not in shown)
     parts += [Text(f"{evidence}: {count} rows unchanged") for evidence, count in hidden.items()]
-    parts += [Text(sentence, "dim") for sentence in verdict.remarks]
+    parts += [Text(sentence, "dim") for sentence in remarks(verdict)]
     for change in (Change.FASTER, Change.UNDECIDED, Change.SLOWER):
         style = _STYLES[change]
         parts += [Text(f"{change}: {said}", style) for said in summaries(verdict.findings, change)]
     parts += [Text(f"undecided: {sentence}", "yellow") for sentence in verdict.undecided]
     parts += [Text(f"failed: {sentence}", "red") for sentence in verdict.broken]
-    parts.append(Text(headline(verdict), "bold red" if verdict.failed else "bold"))
+    style = "bold red" if verdict.failed else "bold"
+    parts.append(Text(f"{comparisons(verdict)} {headline(verdict)}", style))
     return Group(*parts)
 
 
@@ -49,7 +57,7 @@ def _table(title: str, findings: Sequence[Finding]) -> Table:
     for finding in findings:
         table.add_row(
             Text(finding.variant),
-            finding.trace,
+            Text(finding.trace),
             amount(finding.before, finding.unit),
             amount(finding.after, finding.unit),
             f"{finding.ratio:.3f}",

@@ -1,9 +1,9 @@
 """What the gate found, in words: the same in a terminal, a pull request and an annotation."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 
-from harness.gate.finding import Change, Evidence, Finding, Verdict
+from harness.gate.finding import Change, Compared, Evidence, Finding, Verdict
 from harness.presentation.table import format_short
 
 _SINCE = {
@@ -12,18 +12,65 @@ _SINCE = {
     Evidence.INSTRUCTIONS: "than before",
     Evidence.REQUIREMENT: "than required",
 }
+_DONE = {
+    Evidence.REFERENCE: "timed",
+    Evidence.REVISION: "timed",
+    Evidence.INSTRUCTIONS: "counted in instructions",
+    Evidence.REQUIREMENT: "checked",
+}
 
 
 def headline(verdict: Verdict) -> str:
     """Return the answer in one sentence."""
     slower = subjects(verdict.having(Change.SLOWER))
+    asked_alone = {one.evidence for one in verdict.compared} == {Evidence.REQUIREMENT}
     if verdict.broken:
         return f"{_count(len(verdict.broken), 'variant')} went astray."
+    if slower and asked_alone:
+        return f"{_count(len(slower), 'variant')} slower than required."
     if slower:
         return f"{_count(len(slower), 'variant')} got slower."
+    if verdict.empty:
+        return "Nothing was compared."
     if verdict.open:
         return "It could not be decided whether a variant got slower."
-    return "No variant got slower."
+    return "All requirements are met." if asked_alone else "No variant got slower."
+
+
+def comparisons(verdict: Verdict) -> str:
+    """Return what was compared with what, in one sentence: the first of every answer."""
+    parts = []
+    for one in verdict.compared:
+        rows = [finding for finding in verdict.findings if finding.evidence is one.evidence]
+        parts.append(", ".join(_compared(one, rows)))
+    said = "; ".join(parts) or "nothing was asked"
+    return f"{said[0].upper()}{said[1:]}."
+
+
+def _compared(one: Compared, rows: Sequence[Finding]) -> Iterator[str]:
+    """Yield what one kind of evidence has compared, and what it has not."""
+    done = _DONE[one.evidence]
+    if one.evidence is Evidence.REQUIREMENT:
+        yield f"{_count(one.subjects, 'requirement')} {done} on {_count(len(rows), 'row')}"
+    elif rows:
+        operations = ", ".join(dict.fromkeys(row.operation for row in rows))
+        variants = _count(len(subjects(rows)), "variant")
+        what = f"{_count(len(rows), 'row')} of {variants} ({operations})"
+        yield f"{what} {done} against {one.against}"
+    elif not one.same_code:
+        yield f"nothing {done} against {one.against}"
+    if one.same_code:
+        which = "all" if one.same_code == one.subjects else f"{one.same_code} of"
+        who = f"{which} {one.subjects} variants have" if one.subjects > 1 else "the variant has"
+        yield f"{who} compiled to {'the same code' if rows else f'the very code of {one.against}'}"
+    if one.left_out:
+        yield f"{len(one.left_out)} not compared"
+
+
+def remarks(verdict: Verdict) -> list[str]:
+    """Return what a reader should know besides: what was not compared, and why."""
+    missing = dict.fromkeys(text for one in verdict.compared for text in one.left_out)
+    return [*([f"not compared: {'; '.join(missing)}"] if missing else []), *verdict.remarks]
 
 
 def subjects(findings: Sequence[Finding]) -> list[tuple[str, str, str]]:

@@ -1,0 +1,181 @@
+"""Comparability: what of a reference may be compared with what is measured here and now.
+
+Instructions need the same architecture and compiler, speedups the same CPU besides. What differs in
+less than that may still be why something got slower, so it is said.
+"""
+
+import dataclasses
+import platform
+import re
+from collections.abc import Mapping, Sequence
+
+from harness.gate.reference import Reference
+from harness.machine.cpu import cpu_caches, cpu_flags, cpu_model
+from harness.native.toolchain import FORM, Toolchain, recorded_toolchain
+from workloads.errors import BadInput
+
+_FEW = 4  # that a list of CPU flags names
+# Instructions that a generation of CPUs has; most other flags are the kernel's or the hypervisor's.
+_VECTORS = re.compile("avx|sse|amx|sve|asimd")
+
+
+@dataclasses.dataclass(frozen=True)
+class Usable:
+    """What of a reference can be compared."""
+
+    reference: Reference
+    """It without the rest."""
+    reasons: tuple[str, ...]
+    """Why the rest cannot."""
+    remarks: tuple[str, ...] = ()
+    """What is otherwise than it was, and may matter."""
+
+
+def usable_timings(reference: Reference, toolchains: Sequence[str] = ()) -> Usable:
+    """Return the speedups of ``reference`` that can be compared here.
+
+    Args:
+        toolchains: those that are asked for; empty for all that it has.
+    """
+    there = reference.timings()
+    machine = _other_architecture(reference) or _other_cpu(reference)
+    return _usable(there, machine, toolchains)
+
+
+def usable_counts(reference: Reference, toolchains: Sequence[str] = ()) -> Usable:
+    """Return the instruction counts of ``reference`` that can be compared here."""
+    return _usable(reference.counts(), _other_architecture(reference), toolchains)
+
+
+def _usable(reference: Reference, machine: str, toolchains: Sequence[str]) -> Usable:
+    if machine:
+        return Usable(reference.of_toolchains(()), (f"{reference.name}: {machine}",))
+    missing = [name for name in toolchains if name not in reference.toolchains]
+    reasons = [f"{reference.name} has nothing of {name}" for name in missing]
+    same: list[str] = []
+    remarks: list[str] = []
+    for name in reference.toolchains:
+        if toolchains and not _is_asked_for(name, toolchains):
+            continue
+        try:
+            now = recorded_toolchain(name)
+        except BadInput as error:
+            reasons.append(f"{reference.name}: its rows of {name} cannot be measured, {error}")
+            continue
+        if other := _other_compiler(reference, now):
+            reasons.append(f"{reference.name}: {other}")
+        else:
+            same.append(name)
+            remarks += _other_build(reference, now)
+    if same:
+        remarks = [*_other_surroundings(reference), *remarks]
+    return Usable(reference.of_toolchains(same), tuple(reasons), tuple(remarks))
+
+
+def _is_asked_for(name: str, toolchains: Sequence[str]) -> bool:
+    """Whether a toolchain is one of those asked for, or compiles the Rust variants beside them."""
+    return name in toolchains or name.startswith("rustc-")
+
+
+def _other_architecture(reference: Reference) -> str:
+    then = reference.environment.cpu.architecture
+    if then != platform.machine():
+        return f"it was measured on {then} and this is {platform.machine()}"
+    return ""
+
+
+def _other_cpu(reference: Reference) -> str:
+    """Say why its CPU is another than this; empty if it seems to be the same.
+
+    A hypervisor's name for CPUs, such as "AMD EPYC", stands for several generations of them.
+    """
+    cpu = reference.environment.cpu
+    if cpu.model != cpu_model():
+        return f"it was measured on another CPU ({cpu.model}) than this ({cpu_model()})"
+    caches, vectors = cpu_caches(), set(filter(_VECTORS.match, cpu_flags()))
+    if cpu.caches and caches and dict(cpu.caches) != caches:
+        return (
+            f"it was measured on another CPU than this, of the same name ({cpu.model}): its caches "
+            f"were {_sizes(cpu.caches)} and are {_sizes(caches)} here"
+        )
+    differ = vectors ^ set(filter(_VECTORS.match, cpu.flags))
+    if cpu.flags and cpu_flags() and differ:
+        return (
+            f"it was measured on another CPU than this, of the same name ({cpu.model}): one of the "
+            f"two lacks {_few(sorted(differ))}"
+        )
+    return ""
+
+
+def _recorded(reference: Reference, name: str) -> str:
+    versions = {made.name: made.version for made in reference.environment.toolchains}
+    return versions.get(name, "")
+
+
+def _other_compiler(reference: Reference, now: Toolchain) -> str:
+    """Say why what ``now`` makes may differ from then; empty if it should not."""
+    then = _recorded(reference, now.name)
+    if not then:
+        return f"it does not say which version {now.name} was"
+    if compiler_release(then) != compiler_release(now.version):
+        return f"{now.name} was {then} then and is {now.version} now"
+    return ""
+
+
+def compiler_release(version: str) -> tuple[str, ...]:
+    """Return which compiler says ``version`` of itself, and the number of its release.
+
+    Between two releases code is generated otherwise. Those of gcc and clang have the first number,
+    those of rustc the first two. The name that a compiler is called by says nothing: ``cc`` may be
+    gcc or clang, and what a distribution writes in brackets is its own.
+    """
+    plain = re.sub(r"\([^)]*\)", "", version)
+    numbers = re.search(r"(\d+)\.(\d+)\S*", plain) or re.search(r"(\d+)\.(\d+)\S*", version)
+    found = numbers.groups() if numbers else ("", "")
+    if version.startswith("rustc"):
+        # One of before a release is of a day, which it says in brackets.
+        return ("rustc", *found) if "-" not in plain else ("rustc", version)
+    if "clang" in version:
+        return "clang", found[0]
+    # gcc says the name that it was called by, its builder in brackets, and its version.
+    if re.match(r"\S*(cc|gcc(-[\d.]+)?) \(", version):
+        return "gcc", found[0]
+    return version.split(" ")[0], found[0]
+
+
+def _other_build(reference: Reference, now: Toolchain) -> list[str]:
+    """Say what is otherwise about a compiler of the same release."""
+    said = []
+    then = _recorded(reference, now.name)
+    if then != now.version:
+        said.append(f"{reference.name}: {now.name} was {then} then and is {now.version} now")
+    flags = {made.name: made.flags for made in reference.environment.toolchains}[now.name]
+    flags_now = (*(() if now.is_rust else FORM), *now.flags)
+    if flags and flags != flags_now:
+        was, is_ = (" ".join(which) for which in (flags, flags_now))
+        said.append(f"{reference.name}: {now.name} was called with {was} and is with {is_}")
+    return said
+
+
+def _other_surroundings(reference: Reference) -> list[str]:
+    """Say what is otherwise about the machine."""
+    said = []
+    environment = reference.environment
+    kernel = f"{platform.system()} {platform.release()}"
+    if environment.kernel and environment.kernel != kernel:
+        said.append(f"the kernel was {environment.kernel} and is {kernel}")
+    then, now = set(environment.cpu.flags), set(cpu_flags())
+    if then and now:
+        for names, what in ((then - now, "lacks"), (now - then, "has besides")):
+            if names:
+                said.append(f"this CPU {what} {_few(sorted(names))}")
+    return [f"{reference.name}: {'; '.join(said)}"] if said else []
+
+
+def _sizes(caches: Mapping[str, str]) -> str:
+    return ", ".join(f"{level} {size}" for level, size in caches.items())
+
+
+def _few(names: Sequence[str]) -> str:
+    more = len(names) - _FEW
+    return ", ".join(names[:_FEW]) + (f" and {more} more flags" if more > 0 else "")

@@ -1,0 +1,380 @@
+"""Stored references: what of them can be compared here, how they are made, and damaged ones."""
+
+import itertools
+import json
+import platform
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pandas as pd
+import pytest
+
+from harness.commands import gate_update
+from harness.gate import comparability
+from harness.gate import gate as gate_module
+from harness.gate.comparability import compiler_release, usable_counts, usable_timings
+from harness.gate.instruction_evidence import Key
+from harness.gate.reference import read_reference
+from harness.machine.cpu import cpu_caches, cpu_flags, cpu_model
+from harness.measurement.experiment import BudgetTooShort
+from harness.measurement.lineup import rust_obstacle
+from harness.native.toolchain import default_toolchain, recorded_toolchain
+from tests.test_gate import NOTHING, REFERENCE, SOURCE, Answer, Gate, gate, imprecise, refused
+
+__all__ = ["gate", "imprecise"]  # fixtures
+Make = Callable[..., Path]
+needs_rust = pytest.mark.skipif(
+    bool(rust_obstacle()), reason="rustc is not here, so no counts of Rust are compared"
+)
+HERE = {
+    "model": cpu_model(),
+    "architecture": platform.machine(),
+    "flags": list(cpu_flags()),
+    "caches": cpu_caches(),
+}
+MEASURE = ["--condition", "cond1", "--budget", "60"]
+
+
+@pytest.fixture
+def reference(tmp_path: Path) -> Make:
+    """Copy the committed reference as if of this machine, with changes to its JSON files."""
+
+    def make(environment: dict[str, object] | None = None, **changes: object) -> Path:
+        folder = tmp_path / "results" / "any-gate"
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copy(REFERENCE / "processes.csv", folder)
+        toolchain = default_toolchain()
+        own = {
+            "cpu": HERE,
+            "toolchains": [{"name": "cc-era", "version": toolchain.version, "flags": []}],
+        }
+        for name, changed in (
+            ("environment.json", {**own, **(environment or {})}),
+            ("gate.json", changes),
+        ):
+            document = json.loads((REFERENCE / name).read_text())
+            (folder / name).write_text(json.dumps({**document, **changed}))
+        return folder
+
+    return make
+
+
+def words(answer: Answer) -> str:
+    return " ".join(answer.out.split())
+
+
+DEBIAN = "cc (Debian 12.2.0-14+deb12u1) 12.2.0"
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        (DEBIAN, "gcc (Debian 12.2.0-14)", True),
+        (DEBIAN, "gcc-12 (Debian 12.4.0-1) 12.4.0", True),
+        (DEBIAN, "x86_64-linux-gnu-gcc-12 (GCC) 12.3.1 20230508 (Red Hat 12.3.1-1)", True),
+        (DEBIAN, "gcc (crosstool-NG 1.25.0.95_7622b49) 12.2.0", True),
+        (DEBIAN, "cc (Ubuntu 13.3.0-6ubuntu2~24.04) 13.3.0", False),
+        (DEBIAN, "Debian clang version 12.0.1", False),
+        (DEBIAN, "tcc version 12.9.27 (x86_64 Linux)", False),
+        ("Debian clang version 14.0.6", "clang version 14.0.0 (https://github.com/x/y)", True),
+        ("Debian clang version 14.0.6", "clang version 15.0.0", False),
+        ("rustc 1.95.0 (59807616e 2026-04-14)", "rustc 1.95.1 (01f6ddf75 2026-05-11)", True),
+        ("rustc 1.95.0 (59807616e 2026-04-14)", "rustc 1.80.1 (3f5fd8dd4 2024-08-06)", False),
+        ("rustc 1.97.0-nightly (aaa 2026-05-01)", "rustc 1.97.0-nightly (bbb 2026-05-02)", False),
+    ],
+)
+def test_a_compiler_is_known_by_what_it_is_and_its_release(
+    one: str, other: str, same: bool
+) -> None:
+    assert (compiler_release(one) == compiler_release(other)) is same
+
+
+OTHER_MACHINES = [
+    ({"architecture": "riscv64"}, "it was measured on riscv64 and this is"),
+    ({"model": "Another CPU"}, "it was measured on another CPU (Another CPU)"),
+    # A hypervisor's name for many CPUs, of which this is one with other caches.
+    ({"caches": {"L1d": "3K"}}, "another CPU than this, of the same name"),
+    ({"flags": ["avx1024"]}, "another CPU than this, of the same name"),
+]
+
+
+@pytest.mark.parametrize(("cpu", "said"), OTHER_MACHINES)
+def test_speedups_of_another_machine_are_not_compared(
+    reference: Make, cpu: dict[str, object], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A virtual machine may hide both.
+    monkeypatch.setattr(comparability, "cpu_caches", lambda: {"L1d": "32K"})
+    monkeypatch.setattr(comparability, "cpu_flags", lambda: ("sse2",))
+    own = {"caches": {"L1d": "32K"}, "flags": ["sse2"]}
+    assert usable_timings(read_reference(reference({"cpu": {**HERE, **own}}))).reference.logs
+    usable = usable_timings(read_reference(reference({"cpu": {**HERE, **own, **cpu}})))
+    assert not usable.reference.logs
+    assert said in usable.reasons[0]
+
+
+def test_counts_need_the_architecture_alone(reference: Make) -> None:
+    stored = read_reference(reference({"cpu": {**HERE, "model": "Another CPU"}}))
+    assert usable_counts(stored).reference.instructions
+    stored = read_reference(reference({"cpu": {**HERE, "architecture": "riscv64"}}))
+    assert not usable_counts(stored).reference.instructions
+
+
+@pytest.mark.parametrize("of", [usable_timings, usable_counts])
+def test_what_another_compiler_made_is_not_compared(reference: Make, of: Callable) -> None:
+    made = [{"name": "cc-era", "version": "cc (GCC) 4.4.5"}]
+    usable = of(read_reference(reference({"toolchains": made})))
+    assert "cc-era" not in usable.reference.toolchains
+    assert "cc-era was cc (GCC) 4.4.5 then and is" in usable.reasons[0]
+    # Nor is anything compared with what it does not have.
+    usable = of(read_reference(reference()), ["cc-distro"])
+    assert "cc-era" not in usable.reference.toolchains
+    assert "has nothing of cc-distro" in usable.reasons[0]
+
+
+def test_what_an_unknown_rustc_made_is_not_compared(reference: Make) -> None:
+    cc = {"name": "cc-era", "version": default_toolchain().version}
+    usable = usable_counts(read_reference(reference()))
+    assert usable.reference.toolchains == ("cc-era",)
+    assert "rustc-release" in usable.reasons[0]
+    other = {"name": "rustc-release", "version": "rustc 1.70.0 (90c541806 2023-05-31)"}
+    usable = usable_counts(read_reference(reference({"toolchains": [cc, other]})))
+    assert usable.reference.toolchains == ("cc-era",)
+
+
+@needs_rust
+def test_what_this_rustc_made_is_compared(reference: Make) -> None:
+    rustc = recorded_toolchain("rustc-release")
+    made = {"name": "rustc-release", "version": rustc.version, "flags": ["-Copt-level=2"]}
+    usable = usable_counts(read_reference(reference({"toolchains": [made]})))
+    assert usable.reference.toolchains == ("rustc-release",)
+    assert any("rustc-release was called with -Copt-level=2" in said for said in usable.remarks)
+    other = {**made, "version": "rustc 1.70.0 (90c541806 2023-05-31)"}
+    usable = usable_counts(read_reference(reference({"toolchains": [other]})))
+    assert not usable.reference.instructions
+    assert "rustc-release was rustc 1.70.0" in " ".join(usable.reasons)
+
+
+def test_what_differs_less_is_said(reference: Make) -> None:
+    stored = read_reference(reference({"kernel": "Linux 2.6.32"}))
+    usable = usable_timings(stored)
+    assert usable.reference.logs == stored.logs
+    assert "the kernel was Linux 2.6.32 and is" in " ".join(usable.remarks)
+
+
+def test_nothing_compared_is_said_everywhere(
+    gate: Gate, reference: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    reference({"cpu": {**HERE, "model": "Another CPU"}})
+    files = [f"--{kind}={kind}" for kind in ("markdown", "junit", "json", "bmf")]
+    answer = gate(*files)
+    assert answer.status == 3, answer
+    nothing = "Nothing timed against reference results/any-gate."
+    assert f"{nothing} Nothing was compared." in words(answer)
+    assert "No variant got slower" not in answer.out
+    assert f"::warning title=nothing was compared::{nothing}" in answer.out
+    assert "nothing compared: exit status 3" in answer.err
+    markdown = (tmp_path / "markdown").read_text()
+    assert markdown.startswith(f"## dirtyscan gate: Nothing was compared.\n\n{nothing}\n")
+    root = ElementTree.parse(tmp_path / "junit").getroot()
+    assert (root.get("tests"), len(list(root.iter("skipped")))) == ("2", 2)
+    assert json.loads((tmp_path / "json").read_text()) == []
+    assert json.loads((tmp_path / "bmf").read_text()) == {}
+    # Who asks for it may let that pass.
+    assert gate("--undecided", "pass").status == 0
+    assert gate("--undecided", "fail").status == 1
+
+
+@pytest.mark.usefixtures("imprecise")
+def test_another_compiler_is_not_compared_whatever_else_is_asked(
+    gate: Gate, reference: Make, tmp_path: Path
+) -> None:
+    reference({"toolchains": [{"name": "cc-era", "version": "cc (GCC) 4.4.5"}]})
+    answer = gate("--baseline", "--require", "cond1 multi_page >= 0.01", *MEASURE, "--json=g")
+    assert answer.status == 3, answer
+    assert "cc-era was cc (GCC) 4.4.5 then" in words(answer)
+    kinds = {entry["name"].split("/")[-1] for entry in json.loads((tmp_path / "g").read_text())}
+    assert kinds == {"requirement"}
+
+
+def test_another_architecture_has_no_reference(gate: Gate, reference: Make) -> None:
+    folder = reference({"cpu": {**HERE, "architecture": "riscv64"}})
+    refused(gate, [], "there is no reference for")
+    assert gate("--baseline", str(folder)).status == 3
+
+
+DAMAGED = [
+    ("gate.json", None, "gate.json cannot be read"),
+    ("gate.json", "{", "gate.json is damaged"),
+    ("gate.json", "[" * 100_000, "gate.json is damaged"),
+    ("gate.json", "5", "gate.json is damaged"),
+    ("gate.json", {"format": "x"}, "Expected `int`, got `str` - at `$.format`"),
+    ("gate.json", {"format": 0}, "at `$.format`"),
+    ("gate.json", {"format": 99}, "is of format 99"),
+    ("gate.json", {"requirements": [5]}, "at `$.requirements[0]`"),
+    ("gate.json", {"replaced": 5}, "at `$.replaced`"),
+    ("gate.json", {"instructions": [["count", "x"]]}, "at `$.instructions[0]`"),
+    ("gate.json", {"instructions": [["count", "x", "cc-era", "y", 0]]}, "`$.instructions[0][4]`"),
+    ("environment.json", "{}", "environment.json is damaged"),
+    ("environment.json", {"cpu": 5}, "environment.json"),
+    ("environment.json", {"cpu": {}}, "environment.json"),
+    ("environment.json", {"toolchains": 5}, "environment.json"),
+    ("environment.json", {"toolchains": [{}]}, "environment.json"),
+    ("environment.json", {"layout": {"traces": 5}}, "environment.json"),
+    ("processes.csv", "", "processes.csv"),
+    ("processes.csv", "trace,variant,toolchain,speedup\n", "has no rows"),
+    ("processes.csv", "trace,variant,toolchain\nx,y,z\n", "processes.csv"),
+    ("processes.csv", "trace,variant,toolchain,speedup\nx,y,z,0\n", "processes.csv"),
+    ("processes.csv", "trace,variant,toolchain,speedup\nx,y,z,\n", "processes.csv"),
+    ("processes.csv", "trace,variant,toolchain,speedup\nx,y,z,inf\n", "processes.csv"),
+]
+
+
+@pytest.mark.parametrize(("name", "change", "said"), DAMAGED)
+@pytest.mark.parametrize("evidence", [[], ["--instructions"]])
+def test_a_damaged_reference_is_one_sentence(
+    gate: Gate,
+    reference: Make,
+    name: str,
+    change: str | dict[str, object] | None,
+    said: str,
+    evidence: list[str],
+) -> None:
+    folder = reference()
+    file = folder / name
+    if change is None:
+        file.unlink()
+    elif isinstance(change, str):
+        file.write_text(change)
+    else:
+        file.write_text(json.dumps({**json.loads(file.read_text()), **change}))
+    refused(gate, [*evidence, "--baseline", str(folder)], said)
+
+
+def test_a_reference_that_lacks_a_row_is_one_sentence(gate: Gate, reference: Make) -> None:
+    folder = reference()
+    table = pd.read_csv(folder / "processes.csv")
+    missing = (table["trace"] == "cond2-captured") & (table["variant"] == "multi_page")
+    table[~missing].to_csv(folder / "processes.csv", index=False)
+    refused(gate, ["--baseline", str(folder)], "no row for multi_page (cc-era) on cond2-captured")
+
+
+def test_without_valgrind_nothing_is_measured_for_a_reference(
+    gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shutil.which", lambda *_, **__: None)
+    monkeypatch.setattr(gate_update, "prepare", lambda *_: pytest.fail("it is measured"))
+    refused(gate, ["--update", "--baseline", "made"], "apt-get install valgrind")
+
+
+@pytest.fixture
+def brief(monkeypatch: pytest.MonkeyPatch, imprecise: None) -> None:
+    """Making a reference without the minute in which valgrind counts everything."""
+    of_rust = [] if rust_obstacle() else ["rustc-release"]
+    counted = {
+        Key("count", "multi_page", name, "cond1 captured"): 1.0 for name in ("cc-era", *of_rust)
+    }
+    monkeypatch.setattr(gate_update, "require_valgrind", lambda: "")
+    monkeypatch.setattr(gate_update, "PROCESSES", 6)
+    monkeypatch.setattr(gate_module, "processes_needed", lambda _: 6)
+    monkeypatch.setattr(gate_update, "PRECISION", 1e6)
+    monkeypatch.setattr(gate_update, "count_built_in", lambda *_: (counted, ()))
+
+
+def settings(folder: Path, variants: list[str], requirements: list[str]) -> None:
+    table = f"variants = {json.dumps(variants)}\nrequirements = {json.dumps(requirements)}\n"
+    (folder / "pyproject.toml").write_text(f"[tool.dirtyscan.gate]\n{table}")
+
+
+UPDATE = ["--update", "--baseline", "kept", *MEASURE]
+
+
+@pytest.mark.usefixtures("brief")
+def test_a_reference_is_made_kept_and_guarded(gate: Gate, tmp_path: Path) -> None:
+    settings(tmp_path, ["multi_page"], ["cond1 multi_page >= 2"])
+    assert gate(*UPDATE).status == 0
+    first = json.loads((tmp_path / "kept" / "gate.json").read_text())
+    assert first["requirements"] == ["cond1 multi_page >= 2"]
+    assert first["replaced"] == []
+    environment = json.loads((tmp_path / "kept" / "environment.json").read_text())
+    # The version of each compiler, without which its counts cannot be compared.
+    recorded = {made["name"] for made in environment["toolchains"]}
+    assert recorded == {toolchain for _, _, toolchain, *_ in first["instructions"]}
+    # A requirement is not lowered in passing.
+    settings(tmp_path, ["multi_page"], ["cond1 multi_page >= 1.5"])
+    refused(gate, UPDATE, "is lowered to 1.5")
+    assert gate(*UPDATE, "--lower-requirements").status == 0
+    second = json.loads((tmp_path / "kept" / "gate.json").read_text())
+    assert second["replaced"][0]["requirements"] == ["cond1 multi_page >= 2"]
+    assert second["replaced"][0]["speedups"]["cond1-captured/multi_page/cc-era"] > 1
+    # And it serves.
+    answer = gate("--baseline", "kept", "--tolerance", "60%", *MEASURE)
+    assert answer.status == 0, answer
+    said = (
+        "2 rows of 1 variant (count) timed against reference kept; 1 requirement checked on 2 rows"
+    )
+    assert said in words(answer)
+
+
+@pytest.mark.usefixtures("brief")
+def test_a_reference_of_a_file_of_ones_own_serves_in_its_folder(gate: Gate, tmp_path: Path) -> None:
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src" / "mine.c").write_text(SOURCE % NOTHING)
+    settings(tmp_path, ["src/mine.c"], ["cond1 src/mine.c >= 20"])
+    answer = gate(*UPDATE)
+    assert answer.status == 2
+    assert "the project requires 20" in answer.err  # whether or not that many are certain
+    assert not (tmp_path / "kept" / "gate.json").exists()
+    settings(tmp_path, ["src/mine.c"], ["cond1 src/mine.c >= 0.01"])
+    assert gate(*UPDATE).status == 0
+    answer = gate("--baseline", "kept", "--tolerance", "60%", *MEASURE)
+    assert answer.status == 0, answer
+    assert "2 rows of 1 variant (count) timed against reference kept" in words(answer)
+    # Where the file is not, there is nothing to compare it with, and that is said.
+    (tmp_path / "pyproject.toml").unlink()
+    (tmp_path / "src" / "mine.c").unlink()
+    answer = gate("--baseline", "kept", *MEASURE)
+    assert answer.status == 3
+    assert "mine (count), src/mine.c is not here any more" in words(answer)
+
+
+@pytest.mark.usefixtures("brief")
+@pytest.mark.parametrize(
+    ("requirement", "said"),
+    [
+        ("cond1 word_test >= 1", "word_test has no row on cond1; rows are of multi_page"),
+        ("cond1 page_by_page >= 1", "page_by_page has no row"),
+    ],
+)
+def test_a_requirement_that_is_not_measured_makes_no_reference(
+    gate: Gate, tmp_path: Path, requirement: str, said: str
+) -> None:
+    settings(tmp_path, ["multi_page"], [requirement])
+    answer = gate(*UPDATE)
+    assert answer.status == 2
+    assert said in answer.err
+
+
+@pytest.mark.usefixtures("imprecise")
+def test_what_is_not_measured_a_second_time_is_undecided(
+    gate: Gate, reference: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = reference()
+    table = pd.read_csv(folder / "processes.csv")
+    table = table[table["variant"] == "multi_page"]
+    table["speedup"] = [900.0 + row % 7 for row in range(len(table))]
+    table.to_csv(folder / "processes.csv", index=False)
+    measure = gate_module.measure_in_scratch
+    runs = itertools.count()
+
+    def once(*arguments: object, **options: object) -> object:
+        if next(runs):
+            raise BudgetTooShort("a budget is too short.")
+        return measure(*arguments, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(gate_module, "measure_in_scratch", once)
+    answer = gate("--baseline", str(folder), *MEASURE)
+    assert answer.status == 3, answer
+    assert "it could not be measured a second time" in words(answer)
