@@ -4,6 +4,7 @@ import argparse
 
 from rich.console import Console
 
+from harness.commands.gate import FIND
 from harness.commands.options import find_conditions, results_folder
 from harness.gate.gate import count_built_in
 from harness.gate.question import conditions_of
@@ -30,21 +31,6 @@ from harness.statistics.results import SPEEDUPS, describe_layout, read_table, wr
 from workloads.conditions import DEFAULT_CONDITIONS
 
 PROCESSES, PRECISION = 20, 0.01
-FIND = "the one of this machine"
-"""What --baseline means without a folder."""
-
-
-def add_update_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options of updating."""
-    group = parser.add_argument_group("reference")
-    group.add_argument(
-        "--update", action="store_true",
-        help="make the reference anew, in the folder of --baseline or that of this CPU",
-    )  # fmt: skip
-    group.add_argument(
-        "--lower-requirements", action="store_true",
-        help="allow --update to take over requirements that are lower than before",
-    )  # fmt: skip
 
 
 def update(options: argparse.Namespace, settings: Settings, tellers: Tellers, out: Console) -> int:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from harness.gate.requirement import Requirement
 from workloads.conditions import Condition, find_condition
-from workloads.synthesis import DEFAULT_SEED
+from workloads.draws import DEFAULT_SEED
 
 
 @dataclasses.dataclass(frozen=True)
