@@ -1,6 +1,7 @@
 """The table of a run in a terminal, 80 columns wide."""
 
 from collections.abc import Mapping
+from math import isnan
 
 import pandas as pd
 from rich.console import Group, RenderableType
@@ -8,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.native.dirty_map import ARRAYS
+from harness.statistics.limits import Limits, find_limits
 
 STYLES: Mapping[str, str] = {
     "reproduced": "green",
@@ -89,7 +91,7 @@ def _ladder(title: str, rows: pd.DataFrame) -> list[RenderableType]:
     """Return variants against traces, with how near each comes to its limit."""
     rows = rows.assign(trace=rows["condition"] + " " + rows["origin"].map(_ORIGINS))
     traces = list(dict.fromkeys(rows["trace"]))
-    limits = limit_shares(rows)
+    limits = find_limits(rows)
     parts: list[RenderableType] = []
     for first in range(0, len(traces), _TRACES):
         chosen = traces[first : first + _TRACES]
@@ -101,14 +103,14 @@ def _ladder(title: str, rows: pd.DataFrame) -> list[RenderableType]:
         for kind in ARRAYS:
             _add_kind(table, kind, rows[rows["map"] == kind], chosen, limits)
         parts.append(table)
-    return parts
+    return [*parts, *(Text(f"! {fault}") for fault in limits.faults)]
 
 
 _INDENT = "  "
 
 
 def _add_kind(
-    table: Table, kind: str, rows: pd.DataFrame, traces: list[str], limits: dict[str, float]
+    table: Table, kind: str, rows: pd.DataFrame, traces: list[str], limits: Limits
 ) -> None:
     """Add the variants of one representation."""
     if rows.empty:
@@ -124,27 +126,10 @@ def _add_kind(
                 continue
             cells.append(format_short(row["speedup"]))
         paid = group["paid_in"].iloc[0]
-        share = limits.get(str(variant))
-        table.add_row(f"{_INDENT}{variant}", *cells, f"{share:.2f}" if share and not paid else "")
+        share = limits.share(str(variant), str(group["original_toolchain"].iloc[0]))
+        table.add_row(f"{_INDENT}{variant}", *cells, "" if isnan(share) else f"{share:.2f}")
         if paid:
             table.add_row(Text(f"{_INDENT}(paid in {paid})", "dim"))
-
-
-def limit_shares(rows: pd.DataFrame) -> dict[str, float]:
-    """Return by variant how near it comes to its representation's limit, at worst over traces.
-
-    1 is as fast as reading the map and doing nothing else.
-    """
-    shares: dict[str, float] = {}
-    for _, group in rows.groupby(["map", "condition", "origin"], sort=False):
-        bound = group[group["bound"]]
-        if bound.empty:
-            continue
-        limit = float(bound["speedup"].iloc[0])
-        for row in group[~group["bound"]].to_dict("records"):
-            share = row["speedup"] / limit
-            shares[row["variant"]] = min(share, shares.get(row["variant"], share))
-    return shares
 
 
 def _noise_floor(rows: pd.DataFrame) -> Text:

@@ -14,7 +14,7 @@ from harness.measurement.preparation import Request
 from harness.native.dirty_map import map_bytes
 from harness.native.operation import DEFAULT_OPERATION
 from harness.presentation.figures.size import draw_size
-from harness.presentation.table import limit_shares
+from harness.statistics.limits import find_limits
 from harness.studies.study import Options, Study
 from workloads.errors import BadInput
 from workloads.guest import DEFAULT_PAGE_SIZE, GuestMemory
@@ -91,8 +91,9 @@ def table(rows: pd.DataFrame, results: Path) -> pd.DataFrame:
     ]
     shares = []
     for size, group in found.groupby("guest_memory_bytes"):
-        limits = limit_shares(group.assign(condition=str(size)))
-        shares += [limits.get(variant, np.nan) for variant in group["variant"]]
+        limits = find_limits(group.assign(condition=str(size)))
+        of = zip(group["variant"], group["original_toolchain"], strict=True)
+        shares += [limits.share(variant, toolchain) for variant, toolchain in of]
     return pd.DataFrame(
         {
             "guest_memory_bytes": found["guest_memory_bytes"],

@@ -1,12 +1,14 @@
 """The tables of the page: rows of cells, the first of them the heading."""
 
 from collections.abc import Sequence
+from math import isnan
 
 import numpy as np
 import pandas as pd
 
 from harness.claims.verdict import NOT_MEASURED
-from harness.presentation.table import format_short, limit_shares
+from harness.presentation.table import format_short
+from harness.statistics.limits import find_limits
 
 Table = tuple[tuple[str, ...], ...]
 
@@ -45,14 +47,14 @@ def main_table(rows: pd.DataFrame) -> Table:
 
 def ladder_table(rows: pd.DataFrame) -> Table:
     """Return a row for each variant over all traces."""
-    limits = limit_shares(rows)
+    limits = find_limits(rows)
     table = [("variant", "map", "toolchain", "lowest speedup", "highest", "of the limit")]
-    keys = ["map", "variant", "toolchain"]
-    for (kind, variant, toolchain), group in rows.groupby(keys, sort=False):
-        share = limits.get(str(variant))
+    keys = ["map", "variant", "toolchain", "original_toolchain"]
+    for (kind, variant, toolchain, original), group in rows.groupby(keys, sort=False):
+        share = limits.share(str(variant), str(original))
         table.append(
             (str(variant), str(kind), str(toolchain), format_short(group["speedup"].min()),
-             format_short(group["speedup"].max()), f"{share:.2f}" if share else "")
+             format_short(group["speedup"].max()), "" if isnan(share) else f"{share:.2f}")
         )  # fmt: skip
     return tuple(table)
 

@@ -1,0 +1,59 @@
+"""Shares of the limit: each of its own toolchain, and none of a limit that is none."""
+
+from math import isnan
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from harness.presentation.page.tables import ladder_table
+from harness.statistics.limits import find_limits
+from harness.statistics.results import SPEEDUPS, read_table
+
+RESULT = Path(__file__).parent.parent / "results" / "amd-epyc-variants"
+
+
+@pytest.fixture
+def rows() -> pd.DataFrame:
+    table = read_table(RESULT, SPEEDUPS)
+    return table[~table["noise_floor"]]
+
+
+def expected(rows: pd.DataFrame, variant: str, limit: str, toolchain: str) -> float:
+    """Return the least ratio of two rows of the same trace and toolchain, by plain indexing."""
+    keys = ["condition", "origin"]
+    of = rows[rows["original_toolchain"] == toolchain].set_index(["variant", *keys])["speedup"]
+    return float((of[variant] / of[limit]).min())
+
+
+@pytest.mark.parametrize("toolchain", ["cc-era", "clang-era"])
+@pytest.mark.parametrize(
+    ("variant", "limit"),
+    [
+        ("avx2", "read_limit"),
+        ("word_sum", "read_limit"),
+        ("bitmap_avx512", "bitmap_read_limit"),
+    ],
+)
+def test_each_row_has_the_limit_of_its_own_toolchain(
+    toolchain: str, variant: str, limit: str, rows: pd.DataFrame
+) -> None:
+    """The page once gave clang's speedups as shares of gcc's limit: 0.55 where 0.99 is right."""
+    right = expected(rows, variant, limit, toolchain)
+    assert find_limits(rows).share(variant, toolchain) == pytest.approx(right)
+    cells = {(line[0], line[2]): line[5] for line in ladder_table(rows)}
+    assert cells[variant, toolchain] == f"{right:.2f}"
+
+
+def test_a_limit_that_is_beaten_is_none(rows: pd.DataFrame) -> None:
+    slow = rows["bound"] & (rows["map"] == "byte map") & (rows["original_toolchain"] == "cc-era")
+    rows.loc[slow, "speedup"] /= 3
+    limits = find_limits(rows)
+    assert isnan(limits.share("avx2", "cc-era"))
+    assert isnan(limits.share("word_sum", "cc-era"))
+    assert not isnan(limits.share("avx2", "clang-era"))
+    assert not isnan(limits.share("bitmap_avx512", "cc-era"))
+    (fault,) = limits.faults
+    assert "limit of a byte map with cc-era is none" in fault
+    cells = {(line[0], line[2]): line[5] for line in ladder_table(rows)}
+    assert cells["avx2", "cc-era"] == ""
