@@ -5,10 +5,11 @@ import io
 import tempfile
 from pathlib import Path
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.cli import main
+from tests.fuzz import fuzz
 
 GOOD = {
     "name": '"mine"', "source": '"me"', "date": '"2026"', "operation": '"count"',
@@ -46,8 +47,8 @@ def documents(draw: st.DrawFn) -> str:
     return "\n".join(tables)
 
 
+@fuzz
 @given(documents())
-@settings(deadline=None)
 def test_claims_of_any_values(text: str) -> None:
     out, err = io.StringIO(), io.StringIO()
     with tempfile.TemporaryDirectory() as folder:

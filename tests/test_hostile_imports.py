@@ -5,9 +5,10 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.fuzz import fuzz
 from tests.test_stream import (
     BLOCK_LIST,
     CONFIGURATION,
@@ -88,19 +89,19 @@ def check(make: Callable[[Path, Path], Trace], data: bytes) -> None:
         assert not target.exists()
 
 
+@fuzz
 @given(broken(STREAMS))
-@settings(deadline=None)
 def test_a_stream(data: bytes) -> None:
     check(lambda source, target: import_stream(source, target, "a", 2**20), data)
 
 
+@fuzz
 @given(broken(st.binary(min_size=16, max_size=16)))
-@settings(deadline=None)
 def test_a_log(data: bytes) -> None:
     check(lambda source, target: import_kvm_log([source], target, "a", MEMORY, 100), data)
 
 
+@fuzz
 @given(broken(LISTS))
-@settings(deadline=None)
 def test_a_list(data: bytes) -> None:
     check(lambda source, target: import_page_list(source, target, "a", MEMORY, 100), data)

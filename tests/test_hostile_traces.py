@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.conftest import store
+from tests.fuzz import fuzz
 from tests.test_trace import random_snapshots
 from workloads.errors import BadInput
 from workloads.trace import open_trace
@@ -172,8 +173,8 @@ FIELDS = (
 )
 
 
+@fuzz
 @given(changes=st.dictionaries(st.sampled_from(FIELDS), JSON, min_size=1, max_size=3))
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_header_ends_in_anything_but_a_trace_or_a_sentence(
     changes: dict[str, Any], tmp_path: Path
 ) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.commands.measure import Measured, measure
@@ -19,6 +19,7 @@ from harness.measurement.run_folder import RunFolder
 from harness.measurement.samples import read_samples
 from harness.presentation.console import console
 from tests.conftest import store
+from tests.fuzz import fuzz
 from workloads.errors import BadInput
 from workloads.guest import GuestMemory
 
@@ -186,8 +187,8 @@ def samples(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "o/samples/process-0001.zip"
 
 
+@fuzz
 @given(place=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7), cut=st.booleans())
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_damaged_samples_are_refused(
     place: float, bit: int, cut: bool, samples: Path, tmp_path: Path
 ) -> None:

@@ -5,9 +5,10 @@ import struct
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.fuzz import fuzz
 from workloads.capture.stream import StreamDecoder
 from workloads.errors import BadInput
 
@@ -192,8 +193,8 @@ def test_what_cannot_be_decoded_is_named(data: bytes, says: str) -> None:
         decode(data)
 
 
+@fuzz
 @given(st.binary(max_size=3000), st.integers(0, 400))
-@settings(max_examples=500, deadline=None)
 def test_any_bytes_are_decoded_or_refused(data: bytes, keep: int) -> None:
     """Behind the beginning of a good stream too: no hang, no other error, no memory without end."""
     decoder = StreamDecoder()
@@ -205,8 +206,8 @@ def test_any_bytes_are_decoded_or_refused(data: bytes, keep: int) -> None:
     assert len(decoder.sent) <= (keep + len(data)) // 9
 
 
+@fuzz
 @given(st.data())
-@settings(max_examples=500, deadline=None)
 def test_a_changed_byte_is_decoded_or_refused(data: st.DataObject) -> None:
     place = data.draw(st.integers(0, len(WHOLE) - 1))
     changed = bytearray(WHOLE)

@@ -90,11 +90,13 @@ class IdleParameters:
     daemons: int = parameter(
         10,
         unit="daemons",
+        maximum=1000,
         reason="that wake now and then: the system logger, cron, mail, terminals and the like",
     )
     daemon_pages: int = parameter(
         5,
         unit="pages",
+        maximum=10_000,
         reason="written whenever a daemon wakes, always the same: its stacks, its task, its data. "
         "In captured guests, too, what is written beside the workload is the same few pages",
     )

@@ -25,10 +25,30 @@ class Parameter:
     unit: str
     default: int | float
     minimum: int | float
+    maximum: int | float
     reason: str
 
 
-def parameter(default: int | float, *, unit: str, reason: str, minimum: int | float = 0) -> Any:
+_MAXIMA: Mapping[str, int | float] = {
+    "B": 2**50,
+    "B/s": 2**50,
+    "ms": 10**9,
+    "pages": 10**6,
+    "pages/MiB": 256,
+    "ticks": 10**6,
+    "share": 1e6,
+}
+"""By unit, what no guest and no migration has more of; beyond it, making a trace would not end."""
+
+
+def parameter(
+    default: int | float,
+    *,
+    unit: str,
+    reason: str,
+    minimum: int | float = 0,
+    maximum: int | float | None = None,
+) -> Any:
     """Declare a dataclass field as a parameter.
 
     Args:
@@ -37,10 +57,11 @@ def parameter(default: int | float, *, unit: str, reason: str, minimum: int | fl
             reason) or another word that a reader understands.
         reason: why the default is what it is.
         minimum: the smallest value allowed.
+        maximum: the largest; by default the one of its unit.
     """
-    return dataclasses.field(
-        default=default, metadata={"unit": unit, "reason": reason, "minimum": minimum}
-    )
+    most = _MAXIMA[unit] if maximum is None else maximum
+    metadata = {"unit": unit, "reason": reason, "minimum": minimum, "maximum": most}
+    return dataclasses.field(default=default, metadata=metadata)
 
 
 def describe(kind: type[Any]) -> Iterator[Parameter]:
@@ -54,6 +75,7 @@ def describe(kind: type[Any]) -> Iterator[Parameter]:
                 field.metadata["unit"],
                 default,
                 field.metadata["minimum"],
+                field.metadata["maximum"],
                 field.metadata["reason"],
             )
 
@@ -69,7 +91,7 @@ def apply(kind: type[P], settings: Mapping[str, Value]) -> P:
     """Return ``kind`` with those of ``settings`` that name one of its parameters.
 
     Raises:
-        BadInput: a value has the wrong type or is below the parameter's minimum.
+        BadInput: a value has the wrong type, or is out of the parameter's range.
     """
     known = {p.name: p for p in describe(kind)}
     chosen = {
@@ -91,11 +113,12 @@ def _convert(parameter: Parameter, value: Value) -> int | float:
         number = float("nan")
     if isinstance(number, bool) or (whole and not isinstance(number, int)):
         number = float("nan")
-    if not parameter.minimum <= number < float("inf"):
+    if not parameter.minimum <= number <= parameter.maximum:
         kind = "a whole number" if whole else "a number"
+        shown = value if not isinstance(value, str) or len(value) <= 40 else f"{value[:40]}..."
         raise BadInput(
-            f"parameter {parameter.name}={value!r} cannot be used; give {kind} of "
-            f"{parameter.unit}, at least {parameter.minimum}."
+            f"parameter {parameter.name}={shown!r} cannot be used; give {kind} of "
+            f"{parameter.unit}, at least {parameter.minimum} and at most {parameter.maximum:g}."
         )
     return number
 
@@ -124,7 +147,7 @@ def read_config(path: Path) -> dict[str, dict[str, Value]]:
         raise BadInput(
             f"config {path} cannot be read ({error.strerror}); check its path."
         ) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # a number of 5000 digits is a ValueError too
         raise BadInput(f"config {path} is not valid TOML: {error}; mend that place.") from None
     tables: dict[str, dict[str, Value]] = {"": {}}
     for key, value in document.items():

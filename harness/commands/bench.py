@@ -5,11 +5,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.commands.options import (
+    SECONDS,
     add_workload_options,
     condition_help,
     find_conditions,
     positive,
     results_folder,
+    seconds,
     share,
     workload_memory,
     workload_settings,
@@ -78,7 +80,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--budget",
-        type=positive(float, "a number of seconds above 0", 0.0),
+        type=positive(seconds, SECONDS, 0.0),
         metavar="SECONDS",
         help=f"time to measure at most; default: {FULL_BUDGET:g}, with --quick {QUICK_BUDGET:g}",
     )

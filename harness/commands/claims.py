@@ -2,7 +2,13 @@
 
 import argparse
 
-from harness.commands.options import positive, run_by, share
+from harness.commands.options import (
+    SECONDS,
+    positive,
+    run_by,
+    seconds,
+    share,
+)
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -14,7 +20,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("names", nargs="*", metavar="NAME")
     parser.add_argument("--claims", metavar="FILE", help="a TOML file of claims of your own")
     parser.add_argument(
-        "--budget", type=positive(float, "a number of seconds above 0", 0.0), default=70.0,
+        "--budget", type=positive(seconds, SECONDS, 0.0), default=70.0,
         metavar="SECONDS", help="for the claims of one original; default: %(default)g",
     )  # fmt: skip
     parser.add_argument(

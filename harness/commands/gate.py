@@ -3,12 +3,18 @@
 import argparse
 from pathlib import Path
 
-from harness.commands.options import condition_help, positive, run_by, share
+from harness.commands.options import (
+    SECONDS,
+    condition_help,
+    positive,
+    run_by,
+    seconds,
+    share,
+)
 from workloads.draws import DEFAULT_SEED
 
 FIND = "the one of this machine"
 """What --baseline means without a folder."""
-_DAY = 24 * 3600.0
 _FORMATS = {
     "markdown": "Markdown, for a pull request",
     "junit": "JUnit XML",
@@ -71,7 +77,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="also time variants that have compiled to the same code as before",
     )  # fmt: skip
     parser.add_argument(
-        "--budget", type=positive(_seconds, "a number of seconds above 0, and below a day", 0.0),
+        "--budget", type=positive(seconds, SECONDS, 0.0),
         default=40.0, metavar="SECONDS",
         help="time to measure each kind of evidence; default: %(default)g",
     )  # fmt: skip
@@ -99,8 +105,3 @@ def _add_update_options(parser: argparse.ArgumentParser) -> None:
         "--lower-requirements", action="store_true",
         help="allow --update to take over requirements that are lower than before",
     )  # fmt: skip
-
-
-def _seconds(text: str) -> float:
-    value = float(text)
-    return value if value < _DAY else 0.0

@@ -70,6 +70,15 @@ def condition_help() -> str:
     return "one of " + ", ".join(CONDITIONS)
 
 
+SECONDS = "a number of seconds above 0, at most a week"
+_WEEK = 7 * 24 * 3600.0
+
+
+def seconds(text: str) -> float:
+    """Read the time that something may take, up to a week."""
+    return float(text) if float(text) <= _WEEK else 0.0
+
+
 def positive(convert: Callable[[str], T], what: str, zero: T) -> Callable[[str], T]:
     """Return a reader of option values that must be above ``zero``."""
 
@@ -79,7 +88,8 @@ def positive(convert: Callable[[str], T], what: str, zero: T) -> Callable[[str],
         except ValueError:
             value = zero
         if not value > zero:  # type: ignore[operator]
-            raise argparse.ArgumentTypeError(f"{text!r} is not {what}")
+            shown = text if len(text) <= 40 else f"{text[:40]}..."
+            raise argparse.ArgumentTypeError(f"{shown!r} is not {what}")
         return value
 
     return read

@@ -2,7 +2,13 @@
 
 import argparse
 
-from harness.commands.options import positive, run_by, share
+from harness.commands.options import (
+    SECONDS,
+    positive,
+    run_by,
+    seconds,
+    share,
+)
 from harness.studies import QUESTIONS, Question
 from workloads.draws import DEFAULT_SEED
 
@@ -35,7 +41,7 @@ def _add_measured(action: argparse.ArgumentParser, question: Question) -> None:
         metavar="SHARE", help="half-width of an interval that is good enough; default: 1%%",
     )  # fmt: skip
     action.add_argument(
-        "--budget", type=positive(float, "a number of seconds above 0", 0.0),
+        "--budget", type=positive(seconds, SECONDS, 0.0),
         default=question.budget, metavar="SECONDS", help="default: %(default)g",
     )  # fmt: skip
     action.add_argument(
@@ -43,7 +49,10 @@ def _add_measured(action: argparse.ArgumentParser, question: Question) -> None:
     )
     action.add_argument("--plots", default="plots", metavar="DIR", help="default: %(default)s")
     action.add_argument("--resume", action="store_true", help="go on with one that was cut short")
-    action.add_argument("--seed", type=int, default=DEFAULT_SEED, help="default: %(default)s")
+    action.add_argument(
+        "--seed", type=positive(int, "a whole number from 0 up", -1), default=DEFAULT_SEED,
+        help="default: %(default)s",
+    )  # fmt: skip
     action.set_defaults(run=run_by("study_run"), study=question.name, guest_memory=[])
 
 
@@ -60,7 +69,7 @@ def _add_operations(action: argparse.ArgumentParser, question: Question) -> None
         "--operation", action="append", default=[], metavar="NAME", help="default: all"
     )
     action.add_argument(
-        "--budget", type=positive(float, "a number of seconds above 0", 0.0),
+        "--budget", type=positive(seconds, SECONDS, 0.0),
         default=question.budget, metavar="SECONDS",
         help="for each operation; default: %(default)g",
     )  # fmt: skip

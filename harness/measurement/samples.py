@@ -67,9 +67,9 @@ def read_samples(path: Path) -> Samples:
         with zipfile.ZipFile(path) as archive:
             suite = pyperf.BenchmarkSuite.loads(archive.read(_SUITE).decode())
             elapsed = {
-                name.removesuffix(".npy"): _seconds(archive.read(name))
+                _key(name): _seconds(archive.read(name))
                 for name in archive.namelist()
-                if name.endswith(".npy")
+                if name != _SUITE
             }
     except Exception as error:  # whatever a flipped bit does to an archive, to JSON or to pyperf
         raise BadInput(
@@ -77,6 +77,12 @@ def read_samples(path: Path) -> Samples:
             "go on with --resume."
         ) from None
     return Samples(elapsed, suite)
+
+
+def _key(name: str) -> str:
+    if not name.endswith(".npy"):
+        raise ValueError(f"there is a member {name!r}")
+    return name.removesuffix(".npy")
 
 
 def _seconds(data: bytes) -> NDArray[np.float64]:
