@@ -1,6 +1,7 @@
 """The console: where output goes, with nothing in it that is not ours."""
 
 import dataclasses
+from typing import NoReturn
 
 from rich.console import Console, ConsoleOptions, ConsoleRenderable, RenderHook, RenderResult
 
@@ -25,12 +26,20 @@ class _Harmless:
             yield segment if segment.control else segment._replace(text=printable(segment.text))
 
 
+class _Console(Console):
+    """A console that leaves what a closed pipe means to the command line."""
+
+    def on_broken_pipe(self) -> NoReturn:
+        """Say that the reader has gone, where rich would end the program with status 1."""
+        raise BrokenPipeError
+
+
 def console(stderr: bool = False) -> Console:
     """Return the console for output; it honours NO_COLOR and writes plain text to a pipe.
 
     Names of traces, files and variants are anybody's, so nothing in what is printed is markup.
     """
-    made = Console(stderr=stderr, highlight=False, soft_wrap=False, markup=False, emoji=False)
+    made = _Console(stderr=stderr, highlight=False, soft_wrap=False, markup=False, emoji=False)
     made.push_render_hook(_ShownAsItIs())
     if not made.is_terminal:
         made.width = 80
