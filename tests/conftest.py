@@ -60,6 +60,11 @@ def wait_until(holds: Callable[[], object]) -> None:
         time.sleep(0.02)
 
 
+def sentences(said: str) -> list[str]:
+    """Return what was said, without the lines of a compiler, which are indented behind it."""
+    return [line for line in said.splitlines() if not line.startswith("    ")]
+
+
 def store(
     path: Path, snapshots: list[NDArray[np.bool_]], page_size: int = 4096, name: str = "test"
 ) -> Trace:

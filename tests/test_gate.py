@@ -19,7 +19,7 @@ from harness.gate.revision import Pair
 from harness.native.build import Library
 from harness.native.toolchain import default_toolchain
 from harness.native.variant import VARIANTS, find_variant
-from tests.conftest import Run
+from tests.conftest import Run, sentences
 from workloads.conditions import DEFAULT_CONDITIONS
 
 ROOT = Path(__file__).parent.parent
@@ -103,7 +103,7 @@ def refused(gate: Gate, arguments: list[str], said: str) -> None:
     answer = gate(*arguments)
     assert answer.status == 2, answer
     assert said in answer.err
-    assert len(answer.err.splitlines()) == 1
+    assert len(sentences(answer.err)) == 1
     assert not answer.out
 
 

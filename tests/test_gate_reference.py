@@ -33,6 +33,9 @@ HERE = {
     "architecture": platform.machine(),
     "flags": list(cpu_flags()),
     "caches": cpu_caches(),
+    "count": 2,
+    "usable": 2,
+    "hypervisor": True,
 }
 MEASURE = ["--condition", "cond1", "--budget", "60"]
 
@@ -123,7 +126,7 @@ def test_counts_need_the_architecture_alone(reference: Make) -> None:
 
 @pytest.mark.parametrize("of", [usable_timings, usable_counts])
 def test_what_another_compiler_made_is_not_compared(reference: Make, of: Callable) -> None:
-    made = [{"name": "cc-era", "version": "cc (GCC) 4.4.5"}]
+    made = [{"name": "cc-era", "version": "cc (GCC) 4.4.5", "flags": []}]
     usable = of(read_reference(reference({"toolchains": made})))
     assert "cc-era" not in usable.reference.toolchains
     assert "cc-era was cc (GCC) 4.4.5 then and is" in usable.reasons[0]
@@ -134,11 +137,11 @@ def test_what_another_compiler_made_is_not_compared(reference: Make, of: Callabl
 
 
 def test_what_an_unknown_rustc_made_is_not_compared(reference: Make) -> None:
-    cc = {"name": "cc-era", "version": default_toolchain().version}
+    cc = {"name": "cc-era", "version": default_toolchain().version, "flags": []}
     usable = usable_counts(read_reference(reference()))
     assert usable.reference.toolchains == ("cc-era",)
     assert "rustc-release" in usable.reasons[0]
-    other = {"name": "rustc-release", "version": "rustc 1.70.0 (90c541806 2023-05-31)"}
+    other = {"name": "rustc-release", "version": "rustc 1.70.0 (90c541806 2023-05-31)", "flags": []}
     usable = usable_counts(read_reference(reference({"toolchains": [cc, other]})))
     assert usable.reference.toolchains == ("cc-era",)
 
@@ -150,7 +153,7 @@ def test_what_this_rustc_made_is_compared(reference: Make) -> None:
     usable = usable_counts(read_reference(reference({"toolchains": [made]})))
     assert usable.reference.toolchains == ("rustc-release",)
     assert any("rustc-release was called with -Copt-level=2" in said for said in usable.remarks)
-    other = {**made, "version": "rustc 1.70.0 (90c541806 2023-05-31)"}
+    other = {**made, "version": "rustc 1.70.0 (90c541806 2023-05-31)", "flags": []}
     usable = usable_counts(read_reference(reference({"toolchains": [other]})))
     assert not usable.reference.instructions
     assert "rustc-release was rustc 1.70.0" in " ".join(usable.reasons)
@@ -191,7 +194,7 @@ def test_nothing_compared_is_said_everywhere(
 def test_another_compiler_is_not_compared_whatever_else_is_asked(
     gate: Gate, reference: Make, tmp_path: Path
 ) -> None:
-    reference({"toolchains": [{"name": "cc-era", "version": "cc (GCC) 4.4.5"}]})
+    reference({"toolchains": [{"name": "cc-era", "version": "cc (GCC) 4.4.5", "flags": []}]})
     answer = gate("--baseline", "--require", "cond1 multi_page >= 0.01", *MEASURE, "--json=g")
     assert answer.status == 3, answer
     assert "cc-era was cc (GCC) 4.4.5 then" in words(answer)

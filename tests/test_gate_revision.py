@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import sentences
 from tests.test_gate import FAST, NOTHING, ROOT, SOURCE, WORK
 
 pytestmark = pytest.mark.skipif(
@@ -62,7 +63,7 @@ def words(done: subprocess.CompletedProcess[str]) -> str:
 def refused(done: subprocess.CompletedProcess[str], said: str) -> None:
     assert done.returncode == 2, done.stdout
     assert said in done.stderr
-    assert len(done.stderr.splitlines()) == 1
+    assert len(sentences(done.stderr)) == 1
 
 
 def test_only_what_has_changed_since_a_revision_is_timed(clone: Path) -> None:

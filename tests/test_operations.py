@@ -17,7 +17,7 @@ from harness.native.stopwatch import make_snapshots
 from harness.native.toolchain import default_toolchain, find_toolchain
 from harness.native.variant import Variant, built_in_variants, find_variant
 from harness.trial.trial import Finding, Trial
-from tests.conftest import Run, store
+from tests.conftest import Run, sentences, store
 from workloads.errors import BadInput
 from workloads.guest import GuestMemory
 
@@ -217,8 +217,10 @@ def test_a_rust_file_that_does_not_compile(dirtyscan: Run, tmp_path: Path) -> No
     done = dirtyscan("bench", "--operation", "drain", "--trace", "small.trace", "--variant",
                      "mine.rs")  # fmt: skip
     assert done.returncode == 2
-    assert "mine.rs does not compile with rustc-release: error" in done.stderr
-    assert len(done.stderr.splitlines()) == 1
+    assert done.stderr.startswith(
+        "dirtyscan: mine.rs does not compile with rustc-release:\n    error"
+    )
+    assert len(sentences(done.stderr)) == 1
 
 
 def test_an_operation_that_is_not_known(dirtyscan: Run) -> None:
