@@ -89,7 +89,7 @@ def test_a_machine_without_a_compiler(dirtyscan: Run, tmp_path: Path) -> None:
     done = dirtyscan("bench", env=environment)
     assert done.returncode == 2
     assert "apt-get install gcc" in done.stderr
-    assert "pip install dirtyscan[compiler]" in done.stderr
+    assert "pip install ziglang" in done.stderr
     assert len(done.stderr.splitlines()) == 1
 
 

@@ -13,7 +13,7 @@ import pyperf
 import pytest
 
 from harness.measurement.plan import MIN_PROCESSES
-from tests.conftest import Run
+from tests.conftest import LONGEST, Run
 
 SMALL = ["--guest-memory", "4MiB", "--set", "max_ticks=12", "--precision", "50%"]
 REQUIRED = [
@@ -146,7 +146,7 @@ class TestInterruption:
 
     def wait_for_samples(self, folder: Path, count: int) -> None:
         samples = folder / "results/latest/unfinished/samples"
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + LONGEST
         while len(list(samples.glob("process-*.zip"))) < count:
             assert time.monotonic() < deadline
             time.sleep(0.05)
@@ -163,7 +163,7 @@ class TestInterruption:
         assert second.returncode == 2
         assert "another run is measuring into results/latest" in second.stderr
         run.send_signal(how)
-        _, errors = run.communicate(timeout=30)
+        _, errors = run.communicate(timeout=LONGEST)
         if how == signal.SIGINT:
             assert run.returncode == 130
             assert "go on with --resume" in errors

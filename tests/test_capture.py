@@ -56,9 +56,7 @@ def qemus_in(folder: Path) -> list[str]:
 
 
 @needs_qemu
-def test_cond2_is_captured(dirtyscan: Run, tmp_path: Path) -> None:
-    scratch = tmp_path / "scratch"
-    scratch.mkdir()
+def test_cond2_is_captured(dirtyscan: Run, tmp_path: Path, scratch: Path) -> None:
     done = capture(dirtyscan, "cond2", env={**os.environ, "TMPDIR": str(scratch)})
     assert done.returncode == 0, done.stderr
     assert list(scratch.iterdir()) == []

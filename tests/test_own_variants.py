@@ -87,13 +87,18 @@ def test_a_file_is_measured_beside_the_others(dirtyscan: Run, tmp_path: Path) ->
     assert measured(tmp_path) == expected
 
 
+def failures(said: str) -> list[str]:
+    """Return the lines about failures; on a slow machine there are some about progress, too."""
+    return [line for line in said.splitlines() if line.startswith("failed: ")]
+
+
 @pytest.mark.parametrize("name", ASTRAY)
 def test_one_that_goes_astray_is_named(name: str, dirtyscan: Run, tmp_path: Path) -> None:
     fault, sentence = ASTRAY[name]
     write(tmp_path / "mine.c", fault)
     done = dirtyscan(*SMALL, "--variant", "mine.c", "--variant", "word_sum")
     assert done.returncode == 1
-    assert done.stderr.splitlines() == [
+    assert failures(done.stderr) == [
         f"failed: variant mine (cc-era) {sentence}, in snapshot 0 of test-imported"
     ]
     assert measured(tmp_path) == {"word_sum", "page_by_page again"}
@@ -113,7 +118,7 @@ def test_one_that_goes_astray_later_is_named_too(name: str, dirtyscan: Run, tmp_
     write(tmp_path / "mine.c", fault)
     done = dirtyscan(*SMALL, "--variant", "mine.c", "--variant", "word_sum")
     assert done.returncode == 1
-    (line,) = done.stderr.splitlines()
+    (line,) = failures(done.stderr)
     assert line.startswith("failed: variant mine (cc-era) ")
     assert sentence in line
     assert measured(tmp_path) == {"word_sum", "page_by_page again"}
@@ -127,7 +132,7 @@ def test_one_that_is_not_a_variant_is_refused(dirtyscan: Run, tmp_path: Path) ->
     (tmp_path / "mine.c").write_text("int nothing")
     done = dirtyscan(*SMALL, "--variant", "mine.c")
     assert done.returncode == 2
-    assert "mine.c does not compile with cc-era: " in done.stderr
+    assert "mine.c does not compile with cc-era:" in done.stderr
     text = (SOURCE % "").replace('"count", .map', '"merge", .map')
     (tmp_path / "mine.c").write_text(text)
     done = dirtyscan(*SMALL, "--variant", "mine.c")

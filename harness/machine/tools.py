@@ -33,7 +33,7 @@ def inspect_tools() -> list[Tool]:
     """Return every tool, here or not."""
     tools = [Tool(name, _version(name), use, f"sudo {remedy}") for name, use, remedy in _PROGRAMS]
     zig = "ziglang" if importlib.util.find_spec("ziglang") else _version("zig")
-    tools.append(Tool("zig", zig, "a toolchain", "pip install dirtyscan[compiler]"))
+    tools.append(Tool("zig", zig, "a toolchain", "pip install ziglang"))
     kvm = Path("/dev/kvm")
     usable = os.access(kvm, os.R_OK | os.W_OK)
     tools.append(

@@ -32,6 +32,7 @@ ALLOCATOR = {"MALLOC_MMAP_THRESHOLD_": str(128 * 1024)}
 
 # The harness computes little; and a process with threads cannot be forked from safely.
 ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+_ACCIDENTS = 4  # after so many there is somebody who ends them all
 _LAST_BYTES = 4096  # of what a measuring process says that are looked at
 _LONGEST = 1e6  # seconds, more than any clock of the system calls is asked to wait
 
@@ -50,20 +51,26 @@ class Processes:
         """Run one measuring process and read what it found.
 
         One that a variant ends is run again without that variant. One that may have been ended by
-        somebody else (an operator, or the kernel for want of memory) is run again as it was, once.
+        somebody else (an operator, or the kernel for want of memory) is run again as it was, until
+        it ends a second time while the same variant is called.
 
         Raises:
             BadInput: it cannot measure, or nothing can be compared any more.
         """
+        suspect: int | None = None
         accidents = 0
         while True:
             status, errors = self._run_worker(index, keys)
             ending = read_ending(self._ending)
             if ending is None:
+                number = self._called()
                 accidents += 1
-                if accidents > 1 or status is None or not was_ended_from_outside(status):
-                    self._blame(index, status, errors)
-                    accidents = 0
+                outside = status is not None and was_ended_from_outside(status)
+                if outside and (accidents == 1 or (number != suspect and accidents < _ACCIDENTS)):
+                    suspect = number
+                    continue
+                self._blame(index, status, errors)
+                suspect, accidents = None, 0
             elif ending.kind is Kind.DONE:
                 return read_samples(self._folder.sample_path(index))
             elif ending.kind is Kind.REFUSED:
@@ -116,8 +123,7 @@ class Processes:
         """
         how = "took too long" if status is None else f"ended with {describe_status(status)}"
         place = read_place(place_path(self._folder.samples))
-        sound = self._plan.sound_lanes(read_failures(self._failures))
-        number = _lane_at(place, self._plan, sound)
+        number = self._called()
         if place is None or number is None:
             raise self._broken(index, f"{how} ({errors})")
         if self._plan.lanes[number].noise_floor:
@@ -128,6 +134,12 @@ class Processes:
         failure = Failure(number, lane.variant, lane.toolchain, key, place.snapshot, what)
         self._plan.sound_lanes([failure])
         add_failures(self._failures, [failure])
+
+    def _called(self) -> int | None:
+        """Return the lane that was being called when a process ended; None if none can be told."""
+        place = read_place(place_path(self._folder.samples))
+        sound = self._plan.sound_lanes(read_failures(self._failures))
+        return _lane_at(place, self._plan, sound)
 
     def _broken(self, index: int, what: str) -> BadInput:
         """Return the error for a process that failed and of which no variant can be blamed."""

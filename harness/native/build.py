@@ -40,7 +40,7 @@ class Library:
 
     path: Path
     build_hash: str
-    """Of the compiler, its flags and environment, and every file that it read."""
+    """Of the compiler, its flags and environment, every file that it read, and what it made."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,7 +74,7 @@ def build_variant(variant: Variant, toolchain: Toolchain) -> Library:
         path = variant.sources[0]
         return Library(path, hashlib.sha256(read_file(path)).hexdigest())
     chosen = rust_companion(toolchain) if variant.is_rust else toolchain
-    name = f"{variant.operation}-{variant.name}"
+    name = f"{variant.operation}-{variant.sources[0].stem}"
     job = _Job(name, variant.sources, chosen, root=variant.root)
     if not variant.built_in:
         return _compile_into(_cache(), job)
@@ -149,8 +149,13 @@ def _cannot_be_kept(error: OSError) -> BadInput:
 
 
 def _kept_or_built(job: _Job, files: Sequence[Path]) -> Library:
-    """Return what was made of the same ``files`` in the same way before, or make it."""
+    """Return what was made of the same ``files`` in the same way before, or make it.
+
+    Where the environment sends the compiler to other folders, what lies there may have changed.
+    """
     folder = _cache()
+    if any(name in os.environ for name in HEEDED):
+        return _compile_into(folder, job)
     key = _hash(job.toolchain, files)
     entry = folder / f"{job.name}-{job.toolchain.name}-{key[:16]}.json"
     if found := _find_kept(folder, entry):
@@ -193,8 +198,11 @@ def _compile_into(folder: Path, job: _Job) -> Library:
     try:
         with tempfile.TemporaryDirectory(prefix=f".{job.name[:40]}-", dir=folder) as scratch:
             made, read = _compile(job, Path(scratch))
-            build_hash = _hash(job.toolchain, read)
             content = hashlib.sha256(made.read_bytes()).hexdigest()
+            # An assembler reads files (.incbin) that no compiler lists.
+            build_hash = hashlib.sha256(
+                f"{_hash(job.toolchain, read)} {content}".encode()
+            ).hexdigest()
             suffix = ".so" if job.form is _SHARED else ""
             name = f"{job.name[:100]}-{job.toolchain.name}-{content[:16]}{suffix}"
             _make_way(folder / name)

@@ -12,6 +12,7 @@ from workloads.errors import BadInput
 LIMIT = 120.0
 """Seconds that a compiler may take for one unit."""
 _MOST_LINES = 20
+_ERROR = r"\berror\b|undefined (reference|symbol)"
 HEEDED = (
     *("CPATH", "C_INCLUDE_PATH", "CPLUS_INCLUDE_PATH", "LIBRARY_PATH", "COMPILER_PATH"),
     *("GCC_EXEC_PREFIX", "CCC_OVERRIDE_OPTIONS", "SDKROOT", "RUSTC_BOOTSTRAP", "RUST_TARGET_PATH"),
@@ -70,6 +71,9 @@ def _shorten(said: str, status: int) -> str:
     lines = [line.rstrip() for line in said.splitlines() if line.strip()]
     if len(lines) < 2:
         return f" {lines[0]}" if lines else f" exit status {status}"
+    if len(lines) > _MOST_LINES:  # warnings may come first, and hide what it is about
+        errors = (n for n, line in enumerate(lines) if re.search(_ERROR, line))
+        lines = lines[next(errors, 0) :]
     shown = lines[:_MOST_LINES]
     if len(lines) > _MOST_LINES:
         shown.append(f"... and {len(lines) - _MOST_LINES} lines more")

@@ -39,7 +39,7 @@ class Peer:
         try:
             importlib.import_module(self.package)
         except ImportError:
-            return f"needs the Python package {self.package} (pip install 'dirtyscan[peers]')"
+            return f"needs the Python package {self.package} (pip install {self.package})"
         return ""
 
 

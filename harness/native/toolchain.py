@@ -124,17 +124,17 @@ def _rustc() -> str | None:
 
 
 def default_toolchain() -> Toolchain:
-    """Return ``cc-era``, or ``zig-era`` where there is no C compiler but the one from PyPI.
+    """Return ``cc-era``, or the same flags with the first other compiler that is here.
 
     Raises:
         BadInput: there is neither.
     """
-    for compiler in ("cc", "zig"):
+    for compiler in COMPILERS:
         if _compiler_command(compiler):
             return find_toolchain(f"{compiler}-era")
     raise BadInput(
         "there is no C compiler here; install one ('apt-get install gcc'), or the one from PyPI "
-        "('pip install dirtyscan[compiler]')."
+        "beside dirtyscan ('pip install ziglang')."
     )
 
 
