@@ -186,6 +186,8 @@ class Worker:
     def _fail(self, number: int, planned: PlannedTrace, snapshot: int, what: str) -> None:
         lane = self._plan.lanes[number]
         failure = Failure(number, lane.variant, lane.toolchain, planned.key, snapshot, what)
+        # Of an original nothing is written down, so that the run can be gone on with.
+        self._plan.sound_lanes([failure])
         add_failures(self._failures, [failure])
 
     def blame_for_process(self) -> None:

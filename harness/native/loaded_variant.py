@@ -5,6 +5,7 @@ import ctypes
 import dataclasses
 import os
 import platform
+import re
 import signal
 import subprocess
 import sys
@@ -90,10 +91,7 @@ def load_variant(path: Path, called: str = "") -> LoadedVariant:
         library = ctypes.CDLL(str(path.resolve()))
         struct = _Struct.in_dll(library, "dirtyscan_variant")
     except (OSError, ValueError) as error:
-        raise BadInput(
-            f"{called} is not a variant ({error}); it must define dirtyscan_variant as "
-            "dirtyscan.h says."
-        ) from None
+        raise BadInput(_obstacle(called, str(error).replace(f"{path.resolve()}: ", ""))) from None
     if struct.abi != ABI:
         raise BadInput(
             f"{called} was made for version {struct.abi} of dirtyscan.h and this is "
@@ -124,6 +122,25 @@ def load_variant(path: Path, called: str = "") -> LoadedVariant:
             f"choose from {', '.join(ARRAYS)}."
         )
     return LoadedVariant(description, struct.run or 0, library)
+
+
+def _obstacle(called: str, error: str) -> str:
+    """Say why a library cannot be loaded, from what the dynamic linker says of it."""
+    if "failed to map segment" in error:
+        return (
+            f"{called} cannot be loaded ({error}: its file system may be mounted noexec); copy it "
+            "to another folder."
+        )
+    missing = re.search(r"undefined symbol: (\w+)", error)
+    if missing and missing[1] != "dirtyscan_variant":
+        return (
+            f"{called} needs {missing[1]}, which none of its files defines; put the file that does "
+            "beside it, called NAME.SOMETHING.c if NAME.c needs it."
+        )
+    return (
+        f"{called} is not a variant ({error}); it must define dirtyscan_variant as dirtyscan.h "
+        "says."
+    )
 
 
 class _Answer(msgspec.Struct):
