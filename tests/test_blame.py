@@ -177,6 +177,17 @@ def test_an_accident_is_nobodys_fault(
     assert measured() == {"x", "multi_page"}
 
 
+def test_two_accidents_of_two_are_nobodys_fault(bench: Bench, tmp_path: Path) -> None:
+    """Whoever is called when somebody ends a process a second time need not be the first one."""
+    once = ENDED_ONCE % (tmp_path / "first", "SIGKILL")
+    again = ENDED_ONCE % (tmp_path / "second", "SIGKILL")
+    Path("y.c").write_text(SOURCE % {"body": again, "before": ""}, encoding="utf-8")
+    assert bench(once, variants=("x.c", "y.c")) == 0
+    assert (tmp_path / "first").exists()
+    assert (tmp_path / "second").exists()
+    assert measured() == {"x", "y"}
+
+
 def test_an_accident_on_trial_is_nobodys_fault(bench: Bench, tmp_path: Path) -> None:
     once = ENDED_ONCE.removeprefix("LATER ") % (tmp_path / "ended", "SIGKILL")
     assert bench(once) == 0
@@ -225,6 +236,11 @@ def test_a_failure_of_the_harness_is_no_variants(
 def test_what_is_paid_for_elsewhere_alone_says_nothing(bench: Bench) -> None:
     with pytest.raises(BadInput, match="the cost of variant counter is paid in"):
         bench("", variants=("counter",), noise_floor=False)
+
+
+def test_what_is_left_is_paid_for_elsewhere(bench: Bench) -> None:
+    """Where all others went astray: the run ends, with nothing to compare."""
+    assert bench("LATER exit(0);", variants=("x.c", "counter"), noise_floor=False) == 1
 
 
 @pytest.mark.parametrize("number", [*range(1, 65)])

@@ -108,7 +108,7 @@ class Experiment:
             self._take(self._processes.measure(index, open_traces))
             self._drop_failed()
             longest = max(longest, time.monotonic() - began)
-            if longest > self._budget:
+            if longest > self._budget and self._measured() < 2:
                 raise BudgetTooShort(
                     f"a budget of {self._budget:g} s is shorter than one round of all variants, "
                     f"which takes {longest:.1f} s here; give more with --budget, or measure less."
@@ -158,7 +158,7 @@ class Experiment:
 
     def _open(self) -> list[str]:
         # Where every variant has gone astray there is nothing left to compare.
-        compared = {trace for trace, _ in self._logs}
+        compared = {t for t, lane in self._logs if not self._plan.lanes[lane].paid_in}
         keys = [trace.key for trace in self._plan.traces if trace.key in compared]
         return [key for key in keys if not self._is_precise(key)]
 

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import tempfile
+from collections import Counter
 from collections.abc import Sequence
 
 from harness.measurement.ending import Kind, ending_path, read_ending
@@ -57,20 +58,20 @@ class Processes:
         Raises:
             BadInput: it cannot measure, or nothing can be compared any more.
         """
-        suspect: int | None = None
-        accidents = 0
+        accidents: Counter[int | None] = Counter()
         while True:
             status, errors = self._run_worker(index, keys)
             ending = read_ending(self._ending)
             if ending is None:
-                number = self._called()
-                accidents += 1
-                outside = status is not None and was_ended_from_outside(status)
-                if outside and (accidents == 1 or (number != suspect and accidents < _ACCIDENTS)):
-                    suspect = number
-                    continue
+                if status is not None and was_ended_from_outside(status):
+                    called = self._called()
+                    accidents[called] += 1
+                    if accidents[called] == 1:
+                        if accidents.total() == _ACCIDENTS:
+                            raise self._broken(index, f"was ended {_ACCIDENTS} times from outside")
+                        continue
                 self._blame(index, status, errors)
-                suspect, accidents = None, 0
+                accidents.clear()
             elif ending.kind is Kind.DONE:
                 return read_samples(self._folder.sample_path(index))
             elif ending.kind is Kind.REFUSED:

@@ -126,7 +126,9 @@ class RunFolder:
 
     def is_written(self) -> bool:
         """Return whether the results of the unfinished run are written already."""
-        return (self.unfinished / _WRITTEN).exists() or (self.path / _FINISHED).exists()
+        if self.unfinished.exists():
+            return (self.unfinished / _WRITTEN).exists()
+        return (self.path / _FINISHED).exists()
 
     def finish(self) -> None:
         """Move what is kept to its place and remove the rest; the results are written."""
@@ -139,4 +141,10 @@ class RunFolder:
                     made.rename(kept)
             shutil.rmtree(self.path / _FINISHED, ignore_errors=True)
             self.unfinished.rename(self.path / _FINISHED)
+        # The plan goes last, by which it is known what run this was.
+        for path in (self.path / _FINISHED).glob("*"):
+            if path.is_dir():
+                shutil.rmtree(path)
+            elif path.name != _PLAN:
+                path.unlink()
         shutil.rmtree(self.path / _FINISHED, ignore_errors=True)

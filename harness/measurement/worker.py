@@ -184,6 +184,8 @@ class Worker:
                     self._fail(number, planned, found.snapshot, found.what)
 
     def _fail(self, number: int, planned: PlannedTrace, snapshot: int, what: str) -> None:
+        if self._plan.lanes[number].noise_floor:
+            number = self._plan.lanes[number].original  # it is the same code
         lane = self._plan.lanes[number]
         failure = Failure(number, lane.variant, lane.toolchain, planned.key, snapshot, what)
         # Of an original nothing is written down, so that the run can be gone on with.
