@@ -15,7 +15,7 @@ from harness.measurement.callgrind import Program, count_instructions, require_v
 from harness.native.build import build_driver, build_stopwatch, build_variant
 from harness.native.loaded_variant import Description
 from harness.native.stopwatch import make_snapshots
-from harness.native.toolchain import default_toolchain, rust_toolchain
+from harness.native.toolchain import default_toolchain
 from harness.native.variant import find_variant
 from harness.studies import operations
 from harness.studies.density import grid
@@ -206,7 +206,6 @@ def test_without_rustc_what_cannot_be_compared_is_said(
 ) -> None:
     """And that nothing was measured by the exit status."""
     monkeypatch.setattr("harness.native.toolchain._rustc", lambda: None)
-    rust_toolchain.cache_clear()  # an earlier test may have found it
     monkeypatch.chdir(tmp_path)
     assert operations.original_here("merge") == "per_bit"
     assert main(["study", "operations", "--operation", "mark"]) == 2
@@ -216,7 +215,6 @@ def test_without_rustc_what_cannot_be_compared_is_said(
         "(install it from rustup.rs); of the others only store_whole can be measured)."
     )
     assert not list(tmp_path.iterdir())
-    rust_toolchain.cache_clear()
 
 
 def test_without_rustc_variants_in_c_are_compared_with_each_other(

@@ -81,7 +81,6 @@ def find_toolchain(name: str) -> Toolchain:
     return Toolchain(name, command, flags, _version(command))
 
 
-@functools.cache
 def rust_toolchain(profile: str) -> Toolchain:
     """Return rustc with the flags of ``profile``.
 
