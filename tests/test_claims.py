@@ -21,8 +21,8 @@ from harness.measurement.lineup import lane_names
 from harness.native.build import build_variant
 from harness.native.toolchain import default_toolchain
 from harness.native.variant import built_in_variants, find_variant
-from harness.presentation.answer import answer
-from harness.presentation.page.tables import claims_table
+from harness.report.answer import answer
+from harness.studies.claims import figures
 from harness.trial.failure import Failure
 from tests.conftest import Run, store
 from workloads.conditions import CONDITIONS
@@ -358,7 +358,7 @@ def test_every_claim_that_was_announced_is_reported(
     assert "does not compile" in said["not-compiled"]
     for name, reason in said[[*missing]].items():
         assert f"not measured: {name} ({reason})" in out
-    page = {cells[0]: cells[1:] for cells in claims_table(rows.reset_index())}
+    page = {cells[0]: cells[1:] for cells in figures(rows.reset_index()).lines}
     assert page["paid"] == ("small.trace", "0.00 or more", "", "", "not measured")
     assert Path("plots/claims.png").stat().st_size > 5000
 

@@ -96,13 +96,10 @@ def to_table(settled: Sequence[Settled]) -> pd.DataFrame:
     return table.astype({"guest_memory_bytes": "Int64", **dict.fromkeys(figures, "float64")})
 
 
-def sentences(settled: Sequence[Settled]) -> list[str]:
+def sentences(table: pd.DataFrame) -> list[str]:
     """Say which claims were not measured and why, a sentence for each reason."""
-    names: dict[str, list[str]] = {}
-    for one in settled:
-        if one.verdict == NOT_MEASURED:
-            names.setdefault(one.reason, []).append(one.claim)
-    return [f"{', '.join(found)} ({reason})" for reason, found in names.items()]
+    missing = table[table["verdict"] == NOT_MEASURED].groupby("reason", sort=False)["claim"]
+    return [f"{', '.join(names)} ({reason})" for reason, names in missing]
 
 
 def _published(claim: Claim) -> dict[str, Any]:

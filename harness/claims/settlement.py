@@ -88,7 +88,7 @@ def obstacle(claim: Claim) -> str:
     return ""
 
 
-def request_group(group: Group, folder: Path, precision: float, report: Report) -> Request:
+def request_group(group: Group, precision: float, folder: Path, report: Report) -> Request:
     """Write the random maps of ``group`` into ``folder`` and say what is measured.
 
     The letter's conditions are measured too, to say how the same pairs fare on captured traces.

@@ -107,7 +107,7 @@ def run(options: argparse.Namespace) -> int:
     from harness.measurement.preparation import prepare
     from harness.measurement.run_folder import RunFolder
     from harness.presentation.console import console
-    from harness.presentation.table import results_table
+    from harness.report.run_table import results_table
     from harness.statistics.results import SPEEDUPS, read_table
     from workloads.synthesis import Report
 
@@ -122,11 +122,11 @@ def run(options: argparse.Namespace) -> int:
     out.print(results_table(read_table(folder.path, SPEEDUPS)))
     out.print(f"results: {folder.path}", soft_wrap=True)
     if options.plots:
-        from harness.presentation.page.page import write_page
-        from harness.presentation.report import write_report
+        from harness.report.contents import write_plots
+        from harness.report.page import write_page
 
         plots = results_folder(options.plots)
-        write_report(folder.path, plots)
+        write_plots(folder.path, plots)
         out.print(f"plots: {plots}", soft_wrap=True)
         page = write_page([folder.path], folder.path / PAGE)
         out.print(f"page: {page}", soft_wrap=True)

@@ -26,7 +26,7 @@ from harness.measurement.experiment import Experiment
 from harness.measurement.preparation import prepare
 from harness.measurement.run_folder import RunFolder
 from harness.native.toolchain import default_toolchain, recorded_toolchain
-from harness.presentation.table import results_table
+from harness.report.run_table import results_table
 from harness.statistics.results import SPEEDUPS, describe_layout, read_table, write_results
 from workloads.conditions import DEFAULT_CONDITIONS
 

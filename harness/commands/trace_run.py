@@ -114,15 +114,13 @@ def run_info(options: argparse.Namespace) -> int:
 
 def run_plot(options: argparse.Namespace) -> int:
     """Draw traces."""
-    from harness.presentation.figures.memory import draw_memory
-    from harness.presentation.figures.style import save
-    from harness.presentation.report import trace_title
+    from harness.presentation.style import save
+    from harness.report.traces import draw_memory
 
     out = console()
     traces = [open_trace(Path(path)) for path in options.traces]
     name = f"trace-{traces[0].path.stem}" if len(traces) == 1 else "traces"
-    figure = draw_memory(traces, [trace_title(trace) for trace in traces])
-    for path in save(figure, Path(options.plots), name):
+    for path in save(draw_memory(traces), Path(options.plots), name):
         out.print(str(path), soft_wrap=True)
     return 0
 
@@ -130,8 +128,8 @@ def run_plot(options: argparse.Namespace) -> int:
 def run_compare(options: argparse.Namespace) -> int:
     """Compare traces."""
     from harness.measurement.short_runs import measure_traces
-    from harness.presentation.figures.comparison import draw_comparison
-    from harness.presentation.figures.style import save
+    from harness.presentation.style import save
+    from harness.report.origins import draw_comparison
 
     out = console()
     profiles = [profile_trace(open_trace(Path(path))) for path in options.traces]
@@ -151,7 +149,7 @@ def run_compare(options: argparse.Namespace) -> int:
         )
     out.print(table)
     out.print("means over the snapshots; speedup of multi_page over the whole trace")
-    for path in save(draw_comparison([("", profiles)]), Path(options.plots), "comparison"):
+    for path in save(draw_comparison({"": profiles}), Path(options.plots), "comparison"):
         out.print(str(path), soft_wrap=True)
     return 0
 

@@ -1,20 +1,31 @@
 """Why, not only how much: instructions and mispredicted branches per page."""
 
 import dataclasses
+import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pandas as pd
+from matplotlib.figure import Figure
 
+from harness.machine.environment import describe_environment
+from harness.machine.state import Watch
 from harness.measurement.callgrind import Program, count_instructions, require_valgrind, total
 from harness.measurement.perf_counters import counters_obstacle, read_counters
 from harness.native.build import build_driver, build_stopwatch, build_variant
 from harness.native.loaded_variant import load_variant
 from harness.native.operation import DEFAULT_OPERATION
 from harness.native.stopwatch import Snapshots, make_snapshots
-from harness.native.toolchain import Toolchain
+from harness.native.toolchain import Toolchain, default_toolchain, find_toolchain
 from harness.native.variant import built_in_variants, find_variant
-from harness.presentation.table import format_short
+from harness.presentation.dots import Dots
+from harness.presentation.frames import make_panels, of_first_toolchain
+from harness.presentation.progress import StepProgress
+from harness.presentation.style import house_style
+from harness.presentation.table import Column, Table, format_short, make_table, table_by_name
+from harness.studies import Question
+from harness.studies.session import Session
+from harness.studies.study import Exhibit, Options, Study
 from workloads.captured import captured_trace
 from workloads.conditions import DEFAULT_CONDITIONS, find_condition
 from workloads.errors import BadInput
@@ -22,6 +33,11 @@ from workloads.guest import GuestMemory
 from workloads.synthesis import Report, make_recipe, synthesize
 from workloads.trace import Trace, open_trace
 
+QUESTION = Question(
+    "Why is a variant faster on one map than on another?",
+    place=50,
+    options=("variant", "toolchain", "plots"),
+)
 SNAPSHOTS = 8
 
 
@@ -42,7 +58,23 @@ class Found:
     branch_misses_per_page: float | None
 
 
-def study_instructions(
+def measure(options: Options, session: Session) -> pd.DataFrame:
+    """Count the variants that were asked for, and say what they were counted on."""
+    toolchains = [find_toolchain(name) for name in options.toolchains] or [default_toolchain()]
+    watch = Watch()
+    with (
+        tempfile.TemporaryDirectory(prefix="dirtyscan-") as scratch,
+        StepProgress(session.log) as steps,
+    ):
+        found = count_variants(
+            options.variants, toolchains, Path(scratch), steps, session.leave_out
+        )
+    layout = {"left_out": session.left_out}
+    session.describe(describe_environment(toolchains, layout, watch.stop()))
+    return found
+
+
+def count_variants(
     names: Sequence[str],
     toolchains: Sequence[Toolchain],
     scratch: Path,
@@ -144,12 +176,12 @@ def _count(
     )
 
 
-def summarize(found: pd.DataFrame) -> Sequence[Sequence[str]]:
+def _summary(found: pd.DataFrame) -> Table:
     """Return instructions per page, and mispredictions per 1000 pages, on the captured traces."""
     shown = found[found["origin"] == "captured"]
     conditions = list(dict.fromkeys(shown["condition"]))
     heads = [f"{c}\ninstr." for c in conditions] + [f"{c}\nmispr." for c in conditions]
-    lines = [("a page; mispr. per 1000", *heads)]
+    lines = []
     several = len(set(found["toolchain"])) > 1
     for (variant, toolchain), group in shown.groupby(["variant", "toolchain"], sort=False):
         rows = group.set_index("condition")
@@ -157,4 +189,48 @@ def summarize(found: pd.DataFrame) -> Sequence[Sequence[str]]:
         missed = [format_short(1000 * rows.loc[c, "mispredicted_per_page"]) for c in conditions]
         name = f"{variant} {toolchain}" if several else str(variant)
         lines.append((name, *instructions, *missed))
-    return lines
+    return table_by_name(QUESTION.text, ("a page; mispr. per 1000", *heads), lines)
+
+
+_FIGURES = (
+    Column("variant"),
+    Column("condition"),
+    Column("instructions a page", "instructions_per_page", right=True),
+    Column("mispredicted a page", "mispredicted_per_page", right=True),
+)
+
+
+@house_style()
+def draw_instructions(found: pd.DataFrame) -> Figure:
+    """Draw the rows of the first toolchain, a line a variant."""
+    found = of_first_toolchain(found)
+    found = found.assign(mispredicted_per_1000=1000 * found["mispredicted_per_page"])
+    dots = Dots(found, "instructions_per_page", fastest_first=False)
+    figure, (first, second) = make_panels(11, 0.27 * len(dots.order) + 1.9, 1, 2, sharey=True)
+    dots.draw(first, found, "instructions_per_page", log=True)
+    first.set_xlabel("instructions a page")
+    first.set_title(f"Instructions, {found['toolchain'].iloc[0]}")
+    dots.draw(second, found, "mispredicted_per_1000", log=False)
+    second.set_xlabel("mispredicted branches per 1000 pages (simulated)")
+    second.set_title("Branches that a simple predictor gets wrong")
+    dots.name_lines(first)
+    dots.add_legend(figure)
+    return figure
+
+
+STUDY = Study(
+    measure=measure,
+    summary=_summary,
+    exhibit=Exhibit(
+        title="Why: instructions and branches",
+        said="Left the instructions a page, counted exactly; right the branches of a simple "
+        "simulated predictor that go wrong. Variants without branches take the same work on every "
+        "trace; the patch pays for every change between dirty and clean.",
+        draw=draw_instructions,
+        shown=(
+            *("variant", "condition", "origin"),
+            *("instructions_per_page", "mispredicted_per_page"),
+        ),
+        figures=lambda found: make_table(_FIGURES, found[found["origin"] == "captured"].head(100)),
+    ),
+)

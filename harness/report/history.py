@@ -5,14 +5,15 @@ from collections.abc import Mapping
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
-from harness.presentation.figures.scale import plain_log_axis
-from harness.presentation.figures.style import (
+from harness.presentation.frames import make_pairs
+from harness.presentation.scale import plain_log_axis
+from harness.presentation.style import (
     BLACK,
     CLAIM,
     add_legend,
     house_style,
+    key,
     variant_colour,
 )
 
@@ -21,26 +22,20 @@ _MOST_LABELS = 6
 """Results that are named below the axis; more are set out over time alone."""
 
 
+@house_style()
 def draw_history(rows: pd.DataFrame) -> Figure:
     """Draw what :func:`harness.statistics.history.read_history` returns, a panel a condition."""
     conditions = list(dict.fromkeys(rows["condition"]))
-    columns = min(2, len(conditions))
-    lines = -(-len(conditions) // columns)
     hosts = dict(zip(dict.fromkeys(rows["cpu"]), _HOSTS * len(rows), strict=False))
-    with house_style():
-        size = (max(6.5, 5.2 * columns), 1.6 + 2.9 * lines)
-        figure = Figure(figsize=size, layout="constrained")
-        figure.suptitle(
-            "Speedups of stored results, oldest first", x=0.01, ha="left", weight="bold"
-        )
-        panels = figure.subplots(lines, columns, squeeze=False, sharex=True).ravel()
-        for axes, condition in zip(panels, conditions, strict=False):
-            _draw_panel(axes, rows[rows["condition"] == condition], rows, hosts)
-            axes.set_title(str(condition).capitalize())
-        for axes in panels[len(conditions) :]:
-            axes.remove()
-        _legend(figure, rows, hosts)
-        return figure
+    # One panel alone is wider than those beside each other.
+    panel = (5.2 if len(conditions) > 1 else 6.5, 2.9)
+    figure, panels = make_pairs(len(conditions), panel, (0, 1.6), sharex=True)
+    figure.suptitle("Speedups of stored results, oldest first", x=0.01, ha="left", weight="bold")
+    for axes, condition in zip(panels, conditions, strict=True):
+        _draw_panel(axes, rows[rows["condition"] == condition], rows, hosts)
+        axes.set_title(str(condition).capitalize())
+    _legend(figure, rows, hosts)
+    return figure
 
 
 def _draw_panel(
@@ -50,7 +45,6 @@ def _draw_panel(
     variants = list(dict.fromkeys(everything["variant"]))
     # Results lie beside each other in the order of time: hours and months apart look alike.
     place = {time: number for number, time in enumerate(times)}
-    axes.set_yscale("log")
     for row in rows.dropna(subset=["claim_low"]).drop_duplicates("claim_low").to_dict("records"):
         axes.axhspan(row["claim_low"], row["claim_high"], color=CLAIM, alpha=0.25, linewidth=0)
     keys = ["variant", "toolchain", "origin", "cpu"]
@@ -89,19 +83,14 @@ def _label_times(axes: Axes, rows: pd.DataFrame, times: list[pd.Timestamp]) -> N
 
 def _legend(figure: Figure, rows: pd.DataFrame, hosts: Mapping[str, str]) -> None:
     variants = list(dict.fromkeys(rows["variant"]))
-    handles = [
-        Line2D([], [], color=variant_colour(name, variants), linewidth=3, label=name)
-        for name in variants
-    ]
+    handles = [key(name, color=variant_colour(name, variants), linewidth=3) for name in variants]
     handles += [
-        Line2D([], [], color=BLACK, marker=marker, linestyle="none", label=cpu)
-        for cpu, marker in hosts.items()
+        key(cpu, color=BLACK, marker=marker, linestyle="none") for cpu, marker in hosts.items()
     ]
     if "synthetic" in set(rows["origin"]):
         handles.append(
-            Line2D([], [], color=BLACK, marker="o", markerfacecolor="white", linestyle=":",
-                   label="synthetic trace")
-        )  # fmt: skip
+            key("synthetic trace", color=BLACK, marker="o", markerfacecolor="white", linestyle=":")
+        )
     if rows["claim_low"].notna().any():
-        handles.append(Line2D([], [], color=CLAIM, alpha=0.4, linewidth=7, label="claimed"))
+        handles.append(key("claimed", color=CLAIM, alpha=0.4, linewidth=7))
     add_legend(figure, handles, 3)

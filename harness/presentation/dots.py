@@ -1,26 +1,25 @@
-"""Every variant on every trace: the ladder, one line a variant."""
+"""A line for each variant, and on it a dot for each trace."""
 
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 from harness.native.dirty_map import ARRAYS
-from harness.presentation.figures.scale import plain_log_axis
-from harness.presentation.figures.style import (
+from harness.presentation.scale import plain_log_axis
+from harness.presentation.style import (
     BLACK,
     BLUE,
     GREEN,
     GREY,
+    ORIGIN_MARKERS,
     PURPLE,
     VERMILLION,
     add_legend,
-    house_style,
+    key,
     mark,
 )
 
 _CONDITIONS = (BLUE, VERMILLION, GREEN, PURPLE, "#7F4F24", GREY)
-_MARKERS = {"synthetic": "o", "captured": "s", "imported": "D"}
 
 
 class Dots:
@@ -43,12 +42,11 @@ class Dots:
             shift = (number - (len(self._conditions) - 1) / 2) * 0.16
             (drawn,) = axes.plot(
                 row[value], lines[row["variant"]] - shift, linestyle="none", markersize=4.2,
-                marker=_MARKERS[row["origin"]], color=_CONDITIONS[number % len(_CONDITIONS)],
+                marker=ORIGIN_MARKERS[row["origin"]], color=_CONDITIONS[number % len(_CONDITIONS)],
                 markeredgewidth=0,
             )  # fmt: skip
             mark(drawn, [index])
         if log:
-            axes.set_xscale("log")
             plain_log_axis(axes.xaxis)
         for line in range(1, len(self.order)):
             if self.order[line][0] != self.order[line - 1][0]:
@@ -66,33 +64,13 @@ class Dots:
     def add_legend(self, figure: Figure) -> None:
         """Say what colours and markers mean."""
         handles = [
-            Line2D([], [], color=_CONDITIONS[number % len(_CONDITIONS)], marker="o",
-                   linestyle="none", label=condition.capitalize())
+            key(condition.capitalize(), color=_CONDITIONS[number % len(_CONDITIONS)], marker="o",
+                linestyle="none")
             for number, condition in enumerate(self._conditions)
         ]  # fmt: skip
         handles += [
-            Line2D([], [], color=BLACK, marker=_MARKERS[origin], linestyle="none", markersize=4.5,
-                   label=f"{origin} trace")
+            key(f"{origin} trace", color=BLACK, marker=ORIGIN_MARKERS[origin], linestyle="none",
+                markersize=4.5)
             for origin in self._origins
         ]  # fmt: skip
         add_legend(figure, handles, 6)
-
-
-def draw_ladder(rows: pd.DataFrame) -> Figure:
-    """Draw the rows of one ``speedups.csv``, the noise floor left out, a panel a toolchain."""
-    rows = rows[~rows["noise_floor"] & (rows["paid_in"] == "")]
-    toolchains = list(dict.fromkeys(rows["original_toolchain"]))
-    dots = Dots(rows, "speedup")
-    with house_style():
-        size = (2.4 + 4.4 * len(toolchains), 0.27 * len(dots.order) + 1.9)
-        figure = Figure(figsize=size, layout="constrained")
-        panels = figure.subplots(1, len(toolchains), sharey=True, sharex=True, squeeze=False)[0]
-        for axes, toolchain in zip(panels, toolchains, strict=True):
-            chosen = rows[rows["original_toolchain"] == toolchain]
-            dots.draw(axes, chosen, "speedup", log=True)
-            axes.axvline(1, color=BLACK, linewidth=1)
-            axes.set_xlabel("speedup (original time / variant time)")
-            axes.set_title(str(toolchain))
-        dots.name_lines(panels[0])
-        dots.add_legend(figure)
-        return figure

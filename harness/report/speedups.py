@@ -2,51 +2,63 @@
 
 import matplotlib.patches as patches
 import pandas as pd
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
-from harness.presentation.figures.scale import name_places, plain_log_axis
-from harness.presentation.figures.style import (
+from harness.presentation.frames import draw_interval, make_panels
+from harness.presentation.scale import name_places, plain_log_axis
+from harness.presentation.style import (
     BLACK,
     CLAIM,
+    ORIGIN_MARKERS,
     add_legend,
     house_style,
-    mark,
+    key,
+    letters_range,
     note,
     variant_colour,
 )
+from harness.presentation.table import (
+    INTERVAL,
+    Column,
+    claimed_range,
+    format_short,
+    make_table,
+    short_interval,
+)
+from harness.report.run_table import verdict_on, with_toolchain
+from harness.report.section import Section
+from harness.report.stored import Stored
+from harness.report.variants import MOST_SIDE_BY_SIDE, draw_ladder
 
-_MARKERS = {"synthetic": "o", "captured": "s", "imported": "D"}
 _WIDTH = 1.9
 """Inches of a condition."""
 _NUMBER = 42
 """Points that a mark with its number takes."""
 
 
+@house_style()
 def draw_speedups(rows: pd.DataFrame) -> Figure:
     """Draw the rows of one ``speedups.csv``, the noise floor left out, a panel a toolchain."""
     rows = rows[~rows["noise_floor"]]
     conditions = list(dict.fromkeys(rows["condition"]))
     variants = list(dict.fromkeys(rows["variant"]))
     toolchains = list(dict.fromkeys(rows["toolchain"]))
-    with house_style():
-        size = (max(6.5, _WIDTH * len(conditions) + 1.2), 1.2 + 3.8 * len(toolchains))
-        figure = Figure(figsize=size, layout="constrained")
-        panels = figure.subplots(len(toolchains), 1, squeeze=False, sharex=True, sharey=True)[:, 0]
-        for axes, toolchain in zip(panels, toolchains, strict=True):
-            _draw_panel(axes, rows[rows["toolchain"] == toolchain], conditions, variants)
-            if len(toolchains) > 1:
-                axes.set_title(str(toolchain))
-        if len(toolchains) == 1:
-            panels[0].set_title(f"Checking several pages at once ({toolchains[0]})", pad=18)
-            note(panels[0], "above 1 the variant is faster, below 1 slower; logarithmic scale")
-        _legend(figure, rows)
-        return figure
+    size = (max(6.5, _WIDTH * len(conditions) + 1.2), 1.2 + 3.8 * len(toolchains))
+    figure, panels = make_panels(*size, len(toolchains), 1, sharex=True, sharey=True)
+    for axes, toolchain in zip(panels, toolchains, strict=True):
+        _draw_panel(axes, rows[rows["toolchain"] == toolchain], conditions, variants)
+        if len(toolchains) > 1:
+            axes.set_title(str(toolchain))
+    if len(toolchains) == 1:
+        panels[0].set_title(f"Checking several pages at once ({toolchains[0]})", pad=18)
+        note(panels[0], "above 1 the variant is faster, below 1 slower; logarithmic scale")
+    _legend(figure, rows)
+    return figure
 
 
 def _draw_panel(axes: Axes, rows: pd.DataFrame, conditions: list[str], variants: list[str]) -> None:
-    axes.set_yscale("log")
     _draw_claims(axes, rows, conditions)
     _draw_rows(axes, rows, conditions, variants)
     axes.axhline(1, color=BLACK, linewidth=1)
@@ -87,23 +99,20 @@ def _draw_rows(axes: Axes, rows: pd.DataFrame, conditions: list[str], variants: 
                 alpha=0.3,
                 solid_capstyle="butt",
             )
-            error = [
-                [row["speedup"] - row["speedup_low"]],
-                [row["speedup_high"] - row["speedup"]],
-            ]
-            drawn = axes.errorbar(
+            draw_interval(
+                axes,
+                row,
+                index,
                 x,
-                row["speedup"],
-                yerr=error,
+                upright=True,
                 color=colour,
-                marker=_MARKERS[row["origin"]],
+                marker=ORIGIN_MARKERS[row["origin"]],
                 markersize=6,
                 markerfacecolor=colour if row["stopped"] == "precise" else "white",
                 capsize=4,
                 linewidth=1.4,
                 zorder=3,
             )
-            mark(drawn.lines[0], [index])
             if step * 72 * _WIDTH >= _NUMBER:
                 axes.annotate(
                     f"{row['speedup']:.{2 if row['speedup'] < 100 else 0}f}",
@@ -118,25 +127,58 @@ def _draw_rows(axes: Axes, rows: pd.DataFrame, conditions: list[str], variants: 
 
 def _legend(figure: Figure, rows: pd.DataFrame) -> None:
     variants = list(dict.fromkeys(rows["variant"]))
-    handles: list[Line2D | patches.Patch] = []
-    for variant in variants:
-        colour = variant_colour(variant, variants)
-        handles.append(patches.Patch(color=colour, label=variant))
+    handles: list[Artist] = [
+        patches.Patch(color=variant_colour(variant, variants), label=variant)
+        for variant in variants
+    ]
     for origin in dict.fromkeys(rows["origin"]):
         handles.append(
-            Line2D([], [], color=BLACK, marker=_MARKERS[origin], linestyle="none",
-                   label=f"{origin} trace, with 95 % interval")
+            key(f"{origin} trace, with 95 % interval", color=BLACK, marker=ORIGIN_MARKERS[origin],
+                linestyle="none")
         )  # fmt: skip
     if (rows["stopped"] != "precise").any():
         handles.append(
-            Line2D([], [], color=BLACK, marker="o", markerfacecolor="white", linestyle="none",
-                   label="not as precise as asked for")
+            key("not as precise as asked for", color=BLACK, marker="o", markerfacecolor="white",
+                linestyle="none")
         )  # fmt: skip
-    handles.append(
-        Line2D([], [], color=BLACK, alpha=0.3, linewidth=7, label="from snapshot to snapshot")
-    )
+    handles.append(key("from snapshot to snapshot", color=BLACK, alpha=0.3, linewidth=7))
     if rows["claim_low"].notna().any():
-        handles.append(
-            patches.Patch(facecolor=CLAIM, alpha=0.28, label="the letter's range (2010)")
-        )
+        handles.append(letters_range())
     add_legend(figure, handles, 3)
+
+
+def draw_main(rows: pd.DataFrame) -> Figure:
+    """Draw the main picture of a run: side by side, or a line a variant if there are many."""
+    many = rows.loc[~rows["noise_floor"], "variant"].nunique() > MOST_SIDE_BY_SIDE
+    return draw_ladder(rows) if many else draw_speedups(rows)
+
+
+def choose_rows(result: Stored) -> pd.DataFrame:
+    """Return the rows of the main picture in the page: the claimed variants, if there are many."""
+    rows = result.measured
+    claimed = rows[rows["claim_low"].notna()]
+    few = rows["variant"].nunique() <= MOST_SIDE_BY_SIDE or claimed.empty
+    return rows if few else claimed
+
+
+_FIGURES = (
+    Column("trace", lambda row: f"{row['condition'].capitalize()}, {row['origin']}"),
+    Column("variant", with_toolchain),
+    Column("speedup", lambda row: format_short(row["speedup"]), right=True),
+    Column("95 %", short_interval, right=True),
+    Column("the letter", claimed_range, right=True),
+    Column("verdict", verdict_on),
+)
+SECTION = Section(
+    key="speedups",
+    title="The letter's four conditions",
+    said="Each mark is the speedup of the patch over the original on a whole trace, with its 95 % "
+    "interval; the orange bands are the ranges that the letter reports. A mark below the line at 1 "
+    "is slower; the pale bars reach from the slowest to the fastest snapshot.",
+    command="make bench",
+    rows=choose_rows,
+    draw=lambda _, rows: draw_main(rows),
+    shown=("condition", "origin", "variant", *INTERVAL, "verdict"),
+    figures=lambda rows: make_table(_FIGURES, rows),
+    whole=lambda result: draw_main(result.speedups),
+)

@@ -7,7 +7,7 @@ import re
 import pandas as pd
 from matplotlib.figure import Figure
 
-from harness.presentation.figures.style import house_style
+from harness.presentation.style import house_style
 
 
 @dataclasses.dataclass(frozen=True)

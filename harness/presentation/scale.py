@@ -31,7 +31,9 @@ def format_plain(value: float) -> str:
 
 
 def plain_log_axis(axis: Axis) -> None:
-    """Label a logarithmic axis in plain numbers, as many as have room."""
+    """Make an axis logarithmic and label it in plain numbers, as many as have room."""
+    which = "x" if axis is axis.axes.xaxis else "y"
+    axis.axes.set(**{f"{which}scale": "log"})
     axis.set_major_locator(_PlainLogLocator())
     axis.set_major_formatter(FuncFormatter(lambda value, _: format_plain(value)))
     axis.set_minor_formatter(NullFormatter())

@@ -1,5 +1,6 @@
 """The page as HTML: sections in a template, with nothing that is not in the file."""
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -8,12 +9,16 @@ import jinja2
 from markupsafe import Markup
 
 from harness import __version__
-from harness.presentation.answer import answer
-from harness.presentation.page.sections import make_sections
-from harness.presentation.page.stored import Stored, read_stored
+from harness.presentation.table import Column, Table, half_width
+from harness.report.answer import answer
+from harness.report.contents import all_sections
+from harness.report.picture import Picture, make_picture
+from harness.report.run_table import with_toolchain
+from harness.report.section import Section
+from harness.report.stored import Stored
 from workloads.files import read_file, write_text
 
-_TEMPLATES = Path(__file__).parent.parent / "templates"
+_TEMPLATES = Path(__file__).parent / "templates"
 _QUESTION = "Does it pay to check dirty pages several at a time?"
 
 
@@ -23,7 +28,7 @@ def write_page(folders: Sequence[Path], path: Path) -> Path:
     Raises:
         BadInput: a result cannot be read, or the file cannot be written.
     """
-    write_text(path, render_page([read_stored(folder) for folder in folders]))
+    write_text(path, render_page([Stored(folder) for folder in folders]))
     return path
 
 
@@ -42,7 +47,7 @@ def render_page(results: Sequence[Stored]) -> str:
         question=_QUESTION,
         answers=[(result, answer(result.speedups)) for result in results],
         several=len(results) > 1,
-        sections=make_sections(results),
+        parts=make_parts(results),
         aligned=aligned(results),
         machines=[(result, machine(result)) for result in results],
         noise=[(result.name, noise_floor(result)) for result in results],
@@ -52,23 +57,54 @@ def render_page(results: Sequence[Stored]) -> str:
     )
 
 
-def aligned(results: Sequence[Stored]) -> list[list[str]]:
-    """Return the speedups of several results beside each other, a row a trace and variant."""
+@dataclasses.dataclass(frozen=True)
+class Part:
+    """A section with what the results have of it."""
+
+    section: Section
+    pictures: tuple[Picture, ...]
+    tables: tuple[tuple[str, Table], ...]
+    """By the name of the result."""
+    provenance: tuple[str, ...]
+    """When each result was measured, and of which commit."""
+
+
+def make_parts(results: Sequence[Stored]) -> list[Part]:
+    """Return the sections for which any of ``results`` has data."""
+    parts = []
+    for section in all_sections():
+        pictures, tables, provenance = [], [], []
+        for number, result in enumerate(results):
+            rows = section.rows(result)
+            if rows is None or rows.empty:
+                continue
+            rows = rows.reset_index(drop=True)
+            key, description = f"{section.key}-{number}", f"{section.title}, {result.name}"
+            figure = section.draw(result, rows)
+            pictures.append(
+                make_picture(key, result.name, description, figure, rows, section.shown)
+            )
+            tables.append((result.name, section.figures(rows)))
+            provenance.append(result.provenance(section.key))
+        if pictures:
+            measured = tuple(dict.fromkeys(filter(None, provenance)))
+            parts.append(Part(section, tuple(pictures), tuple(tables), measured))
+    return parts
+
+
+def aligned(results: Sequence[Stored]) -> Table | None:
+    """Return the speedups of several results beside each other, a line a trace and variant."""
     if len(results) < 2:
-        return []
-    table = [["trace", "variant", *(result.name for result in results)]]
-    keys = ["condition", "origin", "variant", "toolchain"]
-    cells: dict[tuple[str, ...], list[str]] = {}
+        return None
+    cells: dict[tuple[str, str], list[str]] = {}
     for place, result in enumerate(results):
         rows = result.speedups[~result.speedups["noise_floor"]]
         for row in rows.to_dict("records"):
-            key = tuple(str(row[name]) for name in keys)
-            line = cells.setdefault(key, [""] * len(results))
-            reach = (row["speedup_high"] / row["speedup_low"]) ** 0.5 - 1
-            line[place] = f"{row['speedup']:.3g} ± {reach:.1%}"
-    for (condition, origin, variant, toolchain), line in cells.items():
-        table.append([f"{condition.capitalize()}, {origin}", f"{variant} ({toolchain})", *line])
-    return table
+            names = (f"{row['condition'].capitalize()}, {row['origin']}", with_toolchain(row))
+            line = cells.setdefault(names, [""] * len(results))
+            line[place] = f"{row['speedup']:.3g} ± {half_width(row):.1%}"
+    columns = [Column(head) for head in ("trace", "variant", *(result.name for result in results))]
+    return Table(tuple(columns), tuple((*names, *line) for names, line in cells.items()))
 
 
 def noise_floor(result: Stored) -> str:

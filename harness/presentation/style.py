@@ -10,6 +10,8 @@ import matplotlib as mpl
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 
 from workloads.files import replacing
 
@@ -43,6 +45,7 @@ _VARIANTS = {
 }
 _OTHERS = ("#5E3C99", "#B2182B", "#01665E", "#8C510A")
 CLAIM = ORANGE
+ORIGIN_MARKERS = {"synthetic": "o", "captured": "s", "imported": "D"}
 
 _SETTINGS: dict[Any, Any] = {
     "font.size": 10,
@@ -91,6 +94,16 @@ def add_legend(figure: Figure, handles: Sequence[Artist], most: int, **options: 
         if columns == 1 or legend.get_window_extent().width <= 0.98 * figure.bbox.width:
             return
         legend.remove()
+
+
+def key(label: str, **style: Any) -> Line2D:
+    """Return a line of a legend."""
+    return Line2D([], [], label=label, **style)
+
+
+def letters_range() -> Patch:
+    """Return the line of a legend that says what the bands of claims are."""
+    return Patch(facecolor=CLAIM, alpha=0.28, label="the letter's range (2010)")
 
 
 def mark(artist: Artist, rows: Iterable[int]) -> None:
