@@ -171,10 +171,19 @@ note = ""
 """
 ABOUT_CONDITIONS = ENTRY.replace('density = 0.1\nguest_memory = "64MiB"', 'conditions = ["cond1"]')
 BAD = {
-    "no TOML": ("[[claim]]\nname = \n", "claims mine.toml are no TOML: Invalid value (at line 2"),
+    "no TOML": (
+        "[[claim]]\nname = \n",
+        "claims mine.toml cannot be read: it is no TOML: Invalid value (at line 2",
+    ),
     "no tables": ('claim = "x"', "claims mine.toml have no [[claim]] tables"),
-    "a field too few": (ENTRY.replace('note = ""', ""), "claim 'mine' in mine.toml lacks note"),
-    "a field too many": (ENTRY + "colour = 1", "claim 'mine' in mine.toml has colour"),
+    "a field too few": (
+        ENTRY.replace('note = ""', ""),
+        "mine.toml cannot be used: Object missing required field note;",
+    ),
+    "a field too many": (
+        ENTRY + "colour = 1",
+        "mine.toml cannot be used: Object contains unknown field colour;",
+    ),
     "operation": (ENTRY.replace('"drain"', '"sort"'), "operation 'sort' is not known"),
     "variant": (ENTRY.replace("skip_clean", "skip_all"), "variant 'skip_all' of operation drain"),
     "other operation": (ENTRY.replace("skip_clean", "per_word"), "variant 'per_word' of operation"),
@@ -207,8 +216,11 @@ BAD = {
     "control": (ENTRY.replace('"mine"', r'"\u001b[2J"'), "its name has a control character"),
     "NUL": (ENTRY.replace("density = 0.1", r'trace = "a\u0000b"'), "its trace has a control char"),
     "long path": (ENTRY.replace('"skip_clean"', f'"{"x" * 4000}.c"'), "a variant cannot be called"),
-    "digits": (ENTRY.replace("2.0", "2" * 5000), "have a number with too many digits"),
-    "deep": ("x = " + "[" * 100_000, "mine.toml are nested too deeply"),
+    "digits": (
+        ENTRY.replace("2.0", "2" * 5000),
+        "mine.toml cannot be read: it has a number with too many digits",
+    ),
+    "deep": ("x = " + "[" * 100_000, "mine.toml cannot be read: it is nested too deeply"),
 }
 
 

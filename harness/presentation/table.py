@@ -63,6 +63,11 @@ def make_table(
     return Table(tuple(columns), tuple(lines), title)
 
 
+def plain_columns(*names: str | tuple[str, str]) -> tuple[Column, ...]:
+    """Return columns of values as they are: (heading, name), or both in one."""
+    return tuple(Column(*((name,) if isinstance(name, str) else name)) for name in names)
+
+
 def table_by_name(title: str, heads: Sequence[str], lines: Sequence[Sequence[str]]) -> Table:
     """Return a table whose first column says what a line is of, and whose others are figures."""
     columns = [

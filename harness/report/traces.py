@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from harness.presentation.frames import make_pairs
 from harness.presentation.style import BLUE, house_style
-from harness.presentation.table import Column, Table, make_table
+from harness.presentation.table import Table, make_table, plain_columns
 from harness.report.section import Section
 from harness.report.stored import Stored
 from workloads.conditions import CONDITIONS
@@ -93,14 +93,9 @@ def profile_rows(result: Stored) -> pd.DataFrame | None:
     return pd.DataFrame(rows) if rows else None
 
 
-_FIGURES = (
-    Column("condition"),
-    Column("origin"),
-    Column("snapshots", right=True),
-    Column("seconds", right=True),
-    Column("most dirty pages", "most_dirty_pages", right=True),
-    Column("dirty pages, mean", "mean_dirty_pages", right=True),
-    Column("pages in a run, mean", "mean_run", right=True),
+_FIGURES = plain_columns(
+    *("condition", "origin", "snapshots", "seconds", ("most dirty pages", "most_dirty_pages")),
+    *(("dirty pages, mean", "mean_dirty_pages"), ("pages in a run, mean", "mean_run")),
 )
 
 

@@ -142,14 +142,11 @@ def make_assumptions_table(rows: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(found)
 
 
-_SUMMARY = (
+_FIGURES = (
     Column("condition", whole=True),
-    Column("assumption", right=True),
-    Column("variant", right=True),
-    Column("speedup", right=True),
-    Column("95 %", short_interval, right=True),
+    *(Column(name, right=True) for name in ("assumption", "variant", "speedup")),
 )
-_FIGURES = _SUMMARY[:-1]
+_SUMMARY = (*_FIGURES, Column("95 %", short_interval, right=True))
 
 
 @house_style()

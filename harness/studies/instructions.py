@@ -22,7 +22,13 @@ from harness.presentation.dots import Dots
 from harness.presentation.frames import make_panels, of_first_toolchain
 from harness.presentation.progress import StepProgress
 from harness.presentation.style import house_style
-from harness.presentation.table import Column, Table, format_short, make_table, table_by_name
+from harness.presentation.table import (
+    Table,
+    format_short,
+    make_table,
+    plain_columns,
+    table_by_name,
+)
 from harness.studies import Question
 from harness.studies.session import Session
 from harness.studies.study import Exhibit, Options, Study
@@ -192,11 +198,9 @@ def _summary(found: pd.DataFrame) -> Table:
     return table_by_name(QUESTION.text, ("a page; mispr. per 1000", *heads), lines)
 
 
-_FIGURES = (
-    Column("variant"),
-    Column("condition"),
-    Column("instructions a page", "instructions_per_page", right=True),
-    Column("mispredicted a page", "mispredicted_per_page", right=True),
+_FIGURES = plain_columns(
+    *("variant", "condition", ("instructions a page", "instructions_per_page")),
+    ("mispredicted a page", "mispredicted_per_page"),
 )
 
 

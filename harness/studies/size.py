@@ -17,7 +17,7 @@ from harness.native.operation import DEFAULT_OPERATION
 from harness.presentation.frames import make_panels, of_first_toolchain
 from harness.presentation.scale import guest_memory_axis, plain_log_axis
 from harness.presentation.style import BLACK, GREY, add_legend, house_style, mark, variant_colour
-from harness.presentation.table import Column, Table, make_table, table_by_name
+from harness.presentation.table import Table, make_table, plain_columns, table_by_name
 from harness.statistics.limits import find_limits
 from harness.studies import Question
 from harness.studies.session import Session
@@ -197,12 +197,9 @@ def _size(size: float) -> str:
     return f"{size / 2**20:.0f} MiB"
 
 
-_FIGURES = (
-    Column("variant"),
-    Column("map"),
-    Column("seconds, largest guest", "seconds", right=True),
-    Column("of a tick", "share_of_tick", right=True),
-    Column("of the limit", "share_of_limit", right=True),
+_FIGURES = plain_columns(
+    *("variant", "map", ("seconds, largest guest", "seconds")),
+    *(("of a tick", "share_of_tick"), ("of the limit", "share_of_limit")),
 )
 
 

@@ -20,7 +20,7 @@ from harness.presentation.style import (
     house_style,
     mark,
 )
-from harness.presentation.table import Column, Table, make_table, table_by_name
+from harness.presentation.table import Table, make_table, plain_columns, table_by_name
 from harness.studies import Question
 from harness.studies.session import Session
 from harness.studies.size import TICK_SECONDS, write_sizes
@@ -115,11 +115,8 @@ def _summary(found: pd.DataFrame) -> Table:
     return table_by_name(QUESTION.text, ("design", *heads), lines)
 
 
-_FIGURES = (
-    Column("design", "variant"),
-    Column("captured trace", "trace"),
-    Column("speedup", right=True),
-    Column("of a tick", "share_of_tick", right=True),
+_FIGURES = plain_columns(
+    ("design", "variant"), ("captured trace", "trace"), "speedup", ("of a tick", "share_of_tick")
 )
 
 

@@ -22,10 +22,10 @@ from harness.presentation.style import (
 )
 from harness.presentation.table import (
     INTERVAL,
-    Column,
     Table,
     format_short,
     make_table,
+    plain_columns,
     table_by_name,
 )
 from harness.studies import Question
@@ -118,14 +118,7 @@ def _summary(found: pd.DataFrame) -> Table:
     return table_by_name(QUESTION.text, heads, lines)
 
 
-_FIGURES = (
-    Column("condition"),
-    Column("origin"),
-    Column("toolchain"),
-    Column("variant"),
-    Column("speedup", right=True),
-    Column("verdict"),
-)
+_FIGURES = plain_columns("condition", "origin", "toolchain", "variant", "speedup", "verdict")
 
 
 @house_style()
