@@ -1,6 +1,7 @@
 """What ``dirtyscan claims`` lists, and has settled."""
 
 import argparse
+import dataclasses
 from pathlib import Path
 
 from harness.claims.claim import CLAIMS, find_claims
@@ -23,7 +24,8 @@ def run(options: argparse.Namespace) -> int:
     claims = find_claims(options.names, Path(options.claims) if options.claims else CLAIMS)
     if options.action == "list":
         rows = [vars(claim) | {"claimed": claim.claimed} for claim in claims]
-        print_table(make_table(_COLUMNS, rows), console())
+        table = dataclasses.replace(make_table(_COLUMNS, rows), fold=True)
+        print_table(table, console())
         return 0
     if options.unscaled:
         claims = tuple(claim.unscaled() for claim in claims)

@@ -52,6 +52,8 @@ class Table:
     title: str = ""
     notes: tuple[str, ...] = ()
     """Sentences below it."""
+    fold: bool = False
+    """Whether a terminal breaks words that are too long, rather than cut them off."""
 
 
 def make_table(
@@ -87,7 +89,7 @@ def for_terminal(table: Table) -> rich.table.Table:
             Text(column.head),
             justify="right" if column.right else "left",
             no_wrap=column.whole,
-            overflow="ellipsis" if column.whole or column.right else "fold",
+            overflow="fold" if table.fold else "ellipsis",
         )
     for line in table.lines:
         made.add_row(*(Text(cell, STYLES.get(cell, "")) for cell in line))

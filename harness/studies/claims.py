@@ -149,7 +149,8 @@ def _summary(found: pd.DataFrame) -> Table:
     """Return what came out, with how the same pair fares on captured traces."""
     scaled = dict.fromkeys(text for text in found["scaled"] if text)
     missing = (f"not measured: {sentence}" for sentence in sentences(found))
-    return dataclasses.replace(make_table(_SUMMARY, found), notes=(*scaled, *missing))
+    table = make_table(_SUMMARY, found)
+    return dataclasses.replace(table, notes=(*scaled, *missing), fold=True)
 
 
 def figures(found: pd.DataFrame) -> Table:
