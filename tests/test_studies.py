@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.cli import main
-from harness.measurement.callgrind import Program, count_instructions, require_valgrind
+from harness.counting.callgrind import Program, count_instructions, require_valgrind
 from harness.native.build import build_driver, build_stopwatch, build_variant
 from harness.native.loaded_variant import Description
 from harness.native.stopwatch import make_snapshots

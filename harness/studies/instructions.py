@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from harness.measurement.callgrind import Program, count_instructions, require_valgrind, total
-from harness.measurement.perf_counters import counters_obstacle, read_counters
+from harness.counting.callgrind import Program, count_instructions, require_valgrind, total
+from harness.counting.perf_counters import counters_obstacle, read_counters
 from harness.native.build import build_driver, build_stopwatch, build_variant
 from harness.native.loaded_variant import load_variant
 from harness.native.operation import DEFAULT_OPERATION
