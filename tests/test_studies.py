@@ -183,7 +183,7 @@ def test_a_guest_that_does_not_fit_is_refused(
     class Little:
         available = 2**30
 
-    monkeypatch.setattr("harness.studies.size.psutil.virtual_memory", Little)
+    monkeypatch.setattr("psutil.virtual_memory", Little)
     options = Options((), (), (4 * 2**40,), 0.01, 1)
     with pytest.raises(BadInput, match=r"this machine has 1024MiB free; give at most 1024GiB"):
         SIZE.request(options)
