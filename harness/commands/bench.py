@@ -5,14 +5,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.commands.options import (
-    SECONDS,
+    add_budget,
+    add_conditions,
+    add_folder,
+    add_names,
+    add_precision,
+    add_resume,
     add_workload_options,
-    condition_help,
     find_conditions,
-    positive,
     results_folder,
-    seconds,
-    share,
     workload_memory,
     workload_settings,
 )
@@ -34,9 +35,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "counts wrong, crashes, hangs, leaves its map or changes it; the others are measured."
     )
     parser.add_argument("--quick", action="store_true", help="fewer snapshots, done within 20 s")
-    parser.add_argument(
-        "--condition", action="append", default=[], metavar="NAME", help=condition_help()
-    )
+    add_conditions(parser)
     parser.add_argument(
         "--origin",
         action="append",
@@ -60,42 +59,26 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="the variant that the others are compared with; default: the operation's oldest",
     )
-    parser.add_argument(
+    add_names(
+        parser,
         "--variant",
-        action="append",
-        default=[],
-        metavar="NAME",
-        help="a name (see 'dirtyscan variants'), or the path of a C file or shared object of your "
+        "a name (see 'dirtyscan variants'), or the path of a C file or shared object of your "
         "own; all for all that can run here, recommended for the best of each representation, "
         "peers for Python packages; default: multi_page, and all for operations other than count",
     )
-    parser.add_argument("--toolchain", action="append", default=[], metavar="NAME")
-    parser.add_argument(
-        "--precision",
-        type=positive(share, "a share above 0 such as 0.5%", 0.0),
-        default=0.005,
-        metavar="SHARE",
-        help="half-width of an interval that is good enough, as a share of the speedup; "
-        "default: 0.5%%",
+    add_names(parser, "--toolchain")
+    add_precision(parser, "0.5%", ", as a share of the speedup")
+    add_budget(
+        parser, f"time to measure at most; default: {FULL_BUDGET:g}, with --quick {QUICK_BUDGET:g}"
     )
-    parser.add_argument(
-        "--budget",
-        type=positive(seconds, SECONDS, 0.0),
-        metavar="SECONDS",
-        help=f"time to measure at most; default: {FULL_BUDGET:g}, with --quick {QUICK_BUDGET:g}",
-    )
-    parser.add_argument(
-        "--output",
-        default="results/latest",
-        metavar="DIR",
-        help="default: %(default)s; {cpu} in it stands for the name of this machine's CPU",
-    )
+    more = "; {cpu} in it stands for the name of this machine's CPU"
+    add_folder(parser, "--output", "results/latest", more)
     parser.add_argument(
         "--plots",
         metavar="DIR",
         help="also draw the plots there, and write the page into the folder of the results",
     )
-    parser.add_argument("--resume", action="store_true", help="go on with a run that was cut short")
+    add_resume(parser, "a run that was cut short")
     add_workload_options(parser)
     parser.set_defaults(run=run)
 
