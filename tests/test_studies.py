@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 
 from harness.cli import main
 from harness.commands import study_run
-from harness.measurement.callgrind import Program, count_instructions, require_valgrind
+from harness.counting.callgrind import Program, count_instructions, require_valgrind
 from harness.native.build import build_driver, build_stopwatch, build_variant
 from harness.native.loaded_variant import Description
 from harness.native.stopwatch import make_snapshots
 from harness.native.toolchain import default_toolchain
-from harness.native.variant import find_variant
+from harness.native.variant import Variant, find_variant
 from harness.report.contents import all_sections
 from harness.studies import _read_question, load_study, operations, questions, size
 from harness.studies.density import grid
@@ -251,10 +251,10 @@ def test_a_guest_that_does_not_fit_is_refused(
     class Little:
         available = 2**30
 
-    monkeypatch.setattr("harness.studies.size.psutil.virtual_memory", Little)
+    monkeypatch.setattr("psutil.virtual_memory", Little)
     options = Options(sizes=(4 * 2**40,))
     with pytest.raises(BadInput, match=r"this machine has 1024MiB free; give at most 1024GiB"):
-        size.request(options, tmp_path, lambda _name, _done, _of: None)
+        size.request(options)
 
 
 def test_the_study_of_operations(dirtyscan: Run, tmp_path: Path) -> None:
@@ -290,13 +290,12 @@ def test_without_rustc_variants_in_c_are_compared_with_each_other(
 ) -> None:
     """Whichever it is that they are compared with, the shares of the best are the same."""
 
-    def describe(name: str, operation: str) -> Description:
-        variant = find_variant(name, operation)
+    def describe(variant: Variant) -> Description:
         if variant.is_rust:
-            raise BadInput(f"variant {name} needs rustc.")
+            raise BadInput(f"variant {variant.name} needs rustc.")
         return Description(
-            operation=operation, map="bitmap", year=2026, summary="", requires=(), paid_in="",
-            bound="limit" in name, for_this_architecture=True,
+            operation=variant.operation, map="bitmap", year=2026, summary="", requires=(),
+            paid_in="", bound="limit" in variant.name, for_this_architecture=True,
         )  # fmt: skip
 
     monkeypatch.setattr(operations, "describe_here", describe)

@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from harness.commands.options import add_folder, add_names
 from workloads.errors import BadInput
 from workloads.files import write_text
 
@@ -14,10 +15,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "the time, commit and machine of each."
     )
     parser.add_argument("results", nargs="+", metavar="DIR")
-    parser.add_argument(
-        "--variant", action="append", default=[], metavar="NAME", help="only this one"
-    )
-    parser.add_argument("--plots", default="plots", metavar="DIR", help="default: %(default)s")
+    add_names(parser, "--variant", "only this one")
+    add_folder(parser, "--plots", "plots")
     parser.set_defaults(run=run)
 
 

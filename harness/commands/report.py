@@ -32,7 +32,7 @@ def run(options: argparse.Namespace) -> int:
     from harness.report.contents import write_plots
     from harness.report.page import write_page
     from harness.report.run_table import results_table, results_text
-    from harness.statistics.results import SPEEDUPS, read_table
+    from harness.results.result import SPEEDUPS, read_table
 
     out = console()
     folders = [Path(folder) for folder in options.results]

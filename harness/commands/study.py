@@ -1,17 +1,18 @@
 """``dirtyscan study``: measure over a range of maps, of sizes, or of compilers."""
 
 import argparse
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
 
 from harness.commands.options import (
-    SECONDS,
-    positive,
+    add_budget,
+    add_folder,
+    add_names,
+    add_precision,
+    add_resume,
+    add_seed,
     run_by,
-    seconds,
-    share,
 )
-from harness.studies import Question, questions
+from harness.studies import questions
 from workloads.draws import DEFAULT_SEED
 
 
@@ -26,56 +27,37 @@ def add_options(parser: argparse.ArgumentParser) -> None:
             each[name].set_defaults(run=run_by("study_run"))
     what = "every study, one after the other, each as by default"
     every = actions.add_parser("all", help=what, description=f"{what.capitalize()}.")
-    every.add_argument(
-        "--output", default="results/{study}", metavar="DIR",
-        help="default: %(default)s; {study} stands for the name of each, also in --plots",
-    )  # fmt: skip
-    every.add_argument("--plots", default="plots", metavar="DIR", help="default: %(default)s")
+    more = "; {study} stands for the name of each, also in --plots"
+    add_folder(every, "--output", "results/{study}", more)
+    add_folder(every, "--plots", "plots")
     every.set_defaults(run=run_by("study_run", "run_all"), parsers=each)
 
 
 def add_study_options(parser: argparse.ArgumentParser, name: str) -> None:
     """Add the options of the study ``name``; those that it has not have their defaults."""
     question = questions()[name]
-    offered = {*question.options, "output", *(["guest-memory"] if question.sizes else [])}
-    for option, described in _options(name, question).items():
-        if option in offered:
-            parser.add_argument(f"--{option}", **described)
-        else:
-            parser.set_defaults(**{option.replace("-", "_"): described.get("default")})
-    parser.set_defaults(study=name)
-
-
-def _options(name: str, question: Question) -> Mapping[str, Mapping[str, Any]]:
-    several = {"action": "append", "default": [], "metavar": "NAME"}
+    variants = "a name or path, as for 'dirtyscan bench'"
     each = f"for {question.budget_for}; " if question.budget_for else ""
-    return {
-        "variant": {**several, "help": "a name or path, as for 'dirtyscan bench'"},
-        "toolchain": several,
-        "operation": {**several, "help": "default: all"},
-        "guest-memory": {**several, "metavar": "SIZE", "help": question.sizes},
-        "precision": {
-            "type": positive(share, "a share above 0 such as 1%", 0.0),
-            "default": 0.01,
-            "metavar": "SHARE",
-            "help": "half-width of an interval that is good enough; default: 1%%",
-        },
-        "budget": {
-            "type": positive(seconds, SECONDS, 0.0),
-            "default": question.budget,
-            "metavar": "SECONDS",
-            "help": f"{each}default: %(default)g",
-        },
-        "output": {
-            "default": f"results/{name}",
-            "metavar": "DIR",
-            "help": "default: %(default)s",
-        },
-        "plots": {"default": "plots", "metavar": "DIR", "help": "default: %(default)s"},
-        "resume": {"action": "store_true", "help": "go on with one that was cut short"},
-        "seed": {
-            "type": positive(int, "a whole number from 0 up", -1),
-            "default": DEFAULT_SEED,
-            "help": "default: %(default)s",
-        },
+    none: list[str] = []
+    add: Mapping[str, Callable[[], object]] = {
+        "variant": lambda: add_names(parser, "--variant", variants),
+        "toolchain": lambda: add_names(parser, "--toolchain"),
+        "operation": lambda: add_names(parser, "--operation", "default: all"),
+        "guest-memory": lambda: parser.add_argument(
+            "--guest-memory", action="append", default=none, metavar="SIZE", help=question.sizes
+        ),
+        "precision": lambda: add_precision(parser, "1%"),
+        "budget": lambda: add_budget(parser, f"{each}default: %(default)g", question.budget),
+        "output": lambda: add_folder(parser, "--output", f"results/{name}"),
+        "plots": lambda: add_folder(parser, "--plots", "plots"),
+        "resume": lambda: add_resume(parser, "one that was cut short"),
+        "seed": lambda: add_seed(parser),
     }
+    parser.set_defaults(
+        study=name, variant=none, toolchain=none, operation=none, guest_memory=none,
+        precision=0.01, budget=question.budget, resume=False, seed=DEFAULT_SEED,
+    )  # fmt: skip
+    offered = {*question.options, "output", *(["guest-memory"] if question.sizes else [])}
+    for option in add:
+        if option in offered:
+            add[option]()

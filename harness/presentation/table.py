@@ -144,11 +144,6 @@ def short_interval(row: Row) -> str:
     return f"{format_short(row['speedup_low'])} to {format_short(row['speedup_high'])}"
 
 
-def half_width(row: Row) -> float:
-    """Return half the width of the interval of a row's speedup, as a share of it."""
-    return float((row["speedup_high"] / row["speedup_low"]) ** 0.5 - 1)
-
-
 def claimed_range(row: Row) -> str:
     """Write the range that the letter claims; empty without a claim, which is NaN."""
     claimed = row["claim_low"] == row["claim_low"]

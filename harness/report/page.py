@@ -9,13 +9,14 @@ import jinja2
 from markupsafe import Markup
 
 from harness import __version__
-from harness.presentation.table import Column, Table, half_width
+from harness.presentation.table import Column, Table
 from harness.report.answer import answer
 from harness.report.contents import all_sections
 from harness.report.picture import Picture, make_picture
 from harness.report.run_table import with_toolchain
 from harness.report.section import Section
 from harness.report.stored import Stored
+from harness.results.speedups import half_width
 from workloads.files import read_file, write_text
 
 _TEMPLATES = Path(__file__).parent / "templates"

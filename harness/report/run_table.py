@@ -18,10 +18,10 @@ from harness.presentation.table import (
     format_number,
     format_range,
     format_short,
-    half_width,
     make_table,
 )
-from harness.statistics.limits import Limits, find_limits
+from harness.results.limits import Limits, find_limits
+from harness.results.speedups import half_width
 
 _MOST_AS_ROWS = 3
 """Variants that get a row a trace; more are set out as variants against traces."""

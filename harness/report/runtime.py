@@ -1,11 +1,11 @@
 """The letter's remark, drawn: the runtime changes with the number of remaining dirty pages."""
 
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from harness.measurement.plan import AGAIN
 from harness.presentation.frames import make_pairs
 from harness.presentation.scale import format_plain, plain_log_axis
 from harness.presentation.style import add_legend, house_style, mark, variant_colour
@@ -13,7 +13,8 @@ from harness.presentation.table import Column, Table, make_table
 from harness.report.section import Section
 from harness.report.speedups import choose_rows
 from harness.report.stored import Stored
-from harness.statistics.results import SNAPSHOTS, read_table
+from harness.results.result import SNAPSHOTS, read_table
+from harness.statistics.spacing import evenly_spaced
 
 _POINTS = 100
 """Snapshots of a trace and variant that the page draws; more would not be told apart."""
@@ -47,7 +48,7 @@ def draw_runtime(rows: pd.DataFrame, as_outlines: bool = False) -> Figure:
 
 
 def _without_noise_floor(rows: pd.DataFrame) -> pd.DataFrame:
-    return rows[~rows["variant"].str.endswith(" again")]
+    return rows[~rows["variant"].str.endswith(AGAIN)]
 
 
 def _draw_panel(axes: Axes, group: pd.DataFrame, variants: list[str], as_outlines: bool) -> None:
@@ -79,13 +80,8 @@ def _thinned(result: Stored) -> pd.DataFrame | None:
     shown = {*choose_rows(result)["variant"], *result.speedups["original"]}
     keys = ["condition", "origin", "toolchain", "variant"]
     groups = rows[rows["variant"].isin(shown)].groupby(keys, sort=False)
-    parts = [_thin(group) for _, group in groups]
+    parts = [group.iloc[evenly_spaced(len(group), _POINTS)] for _, group in groups]
     return pd.concat(parts) if parts else None
-
-
-def _thin(rows: pd.DataFrame) -> pd.DataFrame:
-    chosen = np.unique(np.linspace(0, len(rows) - 1, min(len(rows), _POINTS)).round().astype(int))
-    return rows.iloc[chosen]
 
 
 def _microseconds(end: str) -> Column:

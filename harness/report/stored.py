@@ -8,9 +8,10 @@ from typing import Any
 
 import pandas as pd
 
-from harness.machine.environment import ENVIRONMENT, read_environment
+from harness.results.environment import ENVIRONMENT, read_environment
+from harness.results.result import SNAPSHOTS, SPEEDUPS, read_table
+from harness.results.speedups import judged
 from harness.statistics.history import measured_at, read_history
-from harness.statistics.results import SNAPSHOTS, SPEEDUPS, read_table
 from workloads.errors import BadInput
 from workloads.trace import ORIGINS, Trace, open_trace
 
@@ -41,7 +42,7 @@ class Stored:
     @property
     def measured(self) -> pd.DataFrame:
         """The speedups, without noise floors and what is paid for elsewhere."""
-        return _measured(self.speedups)
+        return judged(self.speedups)
 
     @cached_property
     def snapshots(self) -> pd.DataFrame | None:
@@ -69,7 +70,7 @@ class Stored:
     def variants(self) -> pd.DataFrame | None:
         """What was measured of a run with every variant, if there is one."""
         folder = self._beside("variants")
-        return _measured(read_table(folder, SPEEDUPS)) if (folder / SPEEDUPS).exists() else None
+        return judged(read_table(folder, SPEEDUPS)) if (folder / SPEEDUPS).exists() else None
 
     def study(self, name: str) -> pd.DataFrame | None:
         """Return the table of a study, if it was measured."""
@@ -89,10 +90,6 @@ class Stored:
         folder = self.folder
         own = folder.parent / f"{folder.name}-{part}"
         return folder.parent / part if folder.name == "latest" and not own.exists() else own
-
-
-def _measured(rows: pd.DataFrame) -> pd.DataFrame:
-    return rows[~rows["noise_floor"] & (rows["paid_in"] == "")]
 
 
 def _provenance(folder: Path) -> str:

@@ -15,6 +15,7 @@ from harness.presentation.style import BLUE, house_style
 from harness.presentation.table import Table, make_table, plain_columns
 from harness.report.section import Section
 from harness.report.stored import Stored
+from harness.statistics.spacing import evenly_spaced
 from workloads.conditions import CONDITIONS
 from workloads.profile import profile_trace
 from workloads.trace import Trace
@@ -64,7 +65,7 @@ def dirty_shares(trace: Trace, rows: int, columns: int) -> NDArray[np.float64]:
     """
     pages = trace.source.memory.pages
     rows, columns = min(rows, pages), min(columns, len(trace))
-    chosen = np.linspace(0, len(trace) - 1, columns).round().astype(int).tolist()
+    chosen = evenly_spaced(len(trace), columns)
     edges = np.linspace(0, pages, rows + 1).astype(np.int64)
     shares = np.empty((rows, columns))
     for column, bitmap in enumerate(trace.bitmaps(chosen)):

@@ -1,15 +1,17 @@
 """How much of the letter's ratios do the models of its guests decide?"""
 
 import dataclasses
-from pathlib import Path
 
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from harness.claims.claim import find_claim
-from harness.measurement.preparation import Request
+from harness.measurement.choice import choose
+from harness.measurement.lineup import line_up
+from harness.measurement.request import Request, synthetic_trace
 from harness.native.operation import DEFAULT_OPERATION, OPERATIONS
+from harness.native.toolchain import find_toolchains
 from harness.presentation.frames import (
     draw_claimed,
     draw_interval,
@@ -33,7 +35,7 @@ from harness.studies.study import Exhibit, Options, Study
 from workloads.conditions import find_condition
 from workloads.guest import GuestMemory
 from workloads.parameters import Value
-from workloads.synthesis import Report, make_recipe, synthesize
+from workloads.synthesis import make_recipe
 
 QUESTION = Question(
     "How much of the letter's ratios do the models of its guests decide?",
@@ -84,34 +86,23 @@ ASSUMPTIONS = tuple(
 )
 
 
-def request(options: Options, folder: Path, report: Report) -> Request:
-    """Write a trace for each assumption."""
+def request(options: Options) -> Request:
+    """Ask for a trace for each assumption."""
     memory = GuestMemory(int(options.sizes[0])) if options.sizes else GuestMemory()
-    paths = []
-    for done, assumption in enumerate(ASSUMPTIONS, start=1):
+    traces = []
+    for assumption in ASSUMPTIONS:
         condition = find_condition(assumption.condition)
         settings = {"": dict(assumption.settings)}
         recipe = make_recipe(condition, memory, settings, options.seed)
-        path = folder / f"{assumption.name}.trace"
-        paths.append(synthesize(recipe, path, name=assumption.name).path)
-        report("traces", done, len(ASSUMPTIONS))
-    return Request(
-        conditions=(),
-        origins=(),
-        traces=tuple(paths),
-        variants=options.variants or (VARIANT,),
-        toolchains=options.toolchains,
-        memory=memory,
-        settings={},
-        seed=options.seed,
-        quick=True,
-        precision=options.precision,
-    )
+        traces.append(synthetic_trace(recipe, assumption.name))
+    variants = choose(options.variants or (VARIANT,))
+    lineup = line_up(variants, find_toolchains(options.toolchains))
+    return Request(lineup, tuple(traces), options.precision, options.seed)
 
 
 def measure(options: Options, session: Session) -> pd.DataFrame:
     """Measure on a trace for each assumption."""
-    run = session.run(lambda folder, report: request(options, folder, report))
+    run = session.run(request(options))
     return make_assumptions_table(run.rows)
 
 

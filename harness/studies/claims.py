@@ -1,7 +1,6 @@
 """Do the figures hold that were published of counting and of other operations?"""
 
 import dataclasses
-import functools
 import math
 from typing import Any
 
@@ -25,10 +24,10 @@ from harness.presentation.table import (
     format_number,
     format_range,
     format_short,
-    half_width,
     make_table,
     short_interval,
 )
+from harness.results.speedups import half_width
 from harness.studies import Question
 from harness.studies.session import Session
 from harness.studies.study import Exhibit, Options, Study
@@ -81,13 +80,13 @@ def _settle_group(
         Text(f"{group.operation} against {group.original}: {len(group.claims)} claims")
     )
     try:
-        run = session.run(functools.partial(request_group, group, precision), group.name)
+        run = session.run(request_group(group, precision), group.name)
     except BadInput as error:
         return [not_measured(claim, str(error).removesuffix(".")) for claim in group.claims], {}
-    outcome = run.measured.outcome
-    assert outcome  # it was not resumed
-    rows = run.rows if outcome.speedups else pd.DataFrame(columns=["variant"])
-    settled = settle(group, rows, len(outcome.processes), outcome.failures)
+    found = run.measured.run
+    assert found  # it was not resumed
+    rows = run.rows if found.speedups else pd.DataFrame(columns=["variant"])
+    settled = settle(group, rows, len(found.processes), found.failures)
     return settled, run.measured.environment
 
 

@@ -10,20 +10,21 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from numpy.typing import NDArray
 
-from harness.measurement.lineup import recommended_variants
-from harness.measurement.preparation import Request
+from harness.measurement.choice import choose, recommended_variants
+from harness.measurement.lineup import line_up
+from harness.measurement.request import Request, condition_traces, random_trace
 from harness.native.operation import DEFAULT_OPERATION
+from harness.native.toolchain import find_toolchains
 from harness.presentation.frames import make_pairs, of_first_toolchain
 from harness.presentation.style import BLACK, ORIGIN_MARKERS, add_legend, house_style, key, mark
 from harness.presentation.table import INTERVAL, Column, Row, format_short, make_table
 from harness.studies import Question
 from harness.studies.session import Session
-from harness.studies.study import Exhibit, Options, Study, write_maps
+from harness.studies.study import Exhibit, Options, Study
 from workloads.conditions import DEFAULT_CONDITIONS, find_condition
 from workloads.guest import GuestMemory
 from workloads.profile import profile_trace
 from workloads.random_runs import RandomRuns, is_possible
-from workloads.synthesis import Report
 from workloads.trace import open_trace
 
 QUESTION = Question(
@@ -47,27 +48,22 @@ def grid() -> list[RandomRuns]:
     return cells
 
 
-def request(options: Options, folder: Path, report: Report) -> Request:
-    """Write the maps of the study, at 512 MiB or the one size that was asked for."""
+def request(options: Options) -> Request:
+    """Ask for the maps of the study, at 512 MiB or the one size that was asked for."""
     memory = GuestMemory(options.sizes[0]) if options.sizes else GuestMemory()
-    maps = {cell.name: (memory, cell) for cell in grid()}
-    return Request(
-        conditions=tuple(find_condition(name) for name in DEFAULT_CONDITIONS),
-        origins=("synthetic", "captured"),
-        traces=write_maps(folder, maps, SNAPSHOTS, options, report),
-        variants=options.variants or (*VARIANTS, recommended_variants(DEFAULT_OPERATION)[0]),
-        toolchains=options.toolchains,
-        memory=memory,
-        settings={},
-        seed=options.seed,
-        quick=True,
-        precision=options.precision,
+    conditions = [find_condition(name) for name in DEFAULT_CONDITIONS]
+    traces = (
+        *condition_traces(conditions, memory=memory, seed=options.seed),
+        *(random_trace(memory, cell, SNAPSHOTS, options.seed) for cell in grid()),
     )
+    names = options.variants or (*VARIANTS, recommended_variants(DEFAULT_OPERATION)[0])
+    lineup = line_up(choose(names), find_toolchains(options.toolchains))
+    return Request(lineup, traces, options.precision, options.seed)
 
 
 def measure(options: Options, session: Session) -> pd.DataFrame:
     """Measure on the maps, and on the traces of the conditions."""
-    run = session.run(lambda folder, report: request(options, folder, report))
+    run = session.run(request(options))
     return make_density_table(run.rows, run.folder / "traces")
 
 

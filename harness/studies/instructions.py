@@ -8,10 +8,9 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
-from harness.machine.environment import describe_environment
+from harness.counting.callgrind import Program, count_instructions, require_valgrind, total
+from harness.counting.perf_counters import counters_obstacle, read_counters
 from harness.machine.state import Watch
-from harness.measurement.callgrind import Program, count_instructions, require_valgrind, total
-from harness.measurement.perf_counters import counters_obstacle, read_counters
 from harness.native.build import build_driver, build_stopwatch, build_variant
 from harness.native.loaded_variant import load_variant
 from harness.native.operation import DEFAULT_OPERATION
@@ -20,7 +19,7 @@ from harness.native.toolchain import Toolchain, default_toolchain, find_toolchai
 from harness.native.variant import built_in_variants, find_variant
 from harness.presentation.dots import Dots
 from harness.presentation.frames import make_panels, of_first_toolchain
-from harness.presentation.progress import StepProgress
+from harness.presentation.progress import ProgressDisplay
 from harness.presentation.style import house_style
 from harness.presentation.table import (
     Table,
@@ -29,6 +28,8 @@ from harness.presentation.table import (
     plain_columns,
     table_by_name,
 )
+from harness.results.environment import describe_environment
+from harness.statistics.spacing import evenly_spaced
 from harness.studies import Question
 from harness.studies.session import Session
 from harness.studies.study import Exhibit, Options, Study
@@ -70,7 +71,7 @@ def measure(options: Options, session: Session) -> pd.DataFrame:
     watch = Watch()
     with (
         tempfile.TemporaryDirectory(prefix="dirtyscan-") as scratch,
-        StepProgress(session.log) as steps,
+        ProgressDisplay(session.log) as steps,
     ):
         found = count_variants(
             options.variants, toolchains, Path(scratch), steps, session.leave_out
@@ -147,8 +148,7 @@ def _traces(scratch: Path, report: Report) -> list[Trace]:
 
 
 def _snapshots(trace: Trace) -> Snapshots:
-    chosen = [round(i * (len(trace) - 1) / (SNAPSHOTS - 1)) for i in range(SNAPSHOTS)]
-    chosen = sorted(set(chosen))
+    chosen = evenly_spaced(len(trace), SNAPSHOTS)
     return make_snapshots(list(trace.bitmaps(chosen)), chosen)
 
 

@@ -1,23 +1,23 @@
 """Which variant of each operation is never far from the best?"""
 
-import functools
-from pathlib import Path
-
 import pandas as pd
 
-from harness.measurement.lineup import ALL, PYTHON, describe_here
-from harness.measurement.preparation import Request
+from harness.measurement.choice import ALL, choose
+from harness.measurement.lineup import PYTHON, line_up
+from harness.measurement.request import Request, condition_traces, random_trace
+from harness.native.built_variant import describe_here
 from harness.native.operation import OPERATIONS, find_operation
-from harness.native.variant import built_in_variants
+from harness.native.toolchain import find_toolchains
+from harness.native.variant import built_in_variants, find_variant
 from harness.presentation.table import Table, format_short, table_by_name
+from harness.results.speedups import judged
 from harness.studies import Question
 from harness.studies.session import Session
-from harness.studies.study import Options, Study, with_originals, write_maps
+from harness.studies.study import Options, Study, with_originals
 from workloads.conditions import DEFAULT_CONDITIONS, find_condition
 from workloads.errors import BadInput
 from workloads.guest import GuestMemory
 from workloads.random_runs import RandomRuns, random_pages
-from workloads.synthesis import Report
 
 QUESTION = Question(
     "Which variant of each operation is never far from the best?",
@@ -51,7 +51,7 @@ def original_here(name: str) -> str:
     """
     own = find_operation(name).original
     try:
-        describe_here(own, name)
+        describe_here(find_variant(own, name))
     except BadInput as error:
         others = [other for other in built_in_variants(name) if _takes_part(other, name)]
         if len(others) < 2:
@@ -64,30 +64,21 @@ def original_here(name: str) -> str:
 
 def _takes_part(variant: str, operation: str) -> bool:
     try:
-        found = describe_here(variant, operation)
+        found = describe_here(find_variant(variant, operation))
     except BadInput:
         return False
     return not found.bound and not found.paid_in
 
 
-def request(name: str, original: str, options: Options, folder: Path, report: Report) -> Request:
-    """Write the maps and ask for every variant of an operation on them, and on captured traces."""
-    memory = GuestMemory()
-    named = {runs.name: (memory, runs) for runs in maps()}
-    return Request(
-        conditions=tuple(find_condition(condition) for condition in DEFAULT_CONDITIONS),
-        origins=("captured",),
-        traces=write_maps(folder, named, SNAPSHOTS, options, report),
-        variants=(ALL,),
-        toolchains=(),
-        memory=memory,
-        settings={},
-        seed=options.seed,
-        quick=True,
-        precision=options.precision,
-        operation=name,
-        original=original,
+def request(name: str, original: str, options: Options) -> Request:
+    """Ask for every variant of an operation on the study's maps, and on captured traces."""
+    conditions = [find_condition(condition) for condition in DEFAULT_CONDITIONS]
+    traces = (
+        *condition_traces(conditions, ("captured",)),
+        *(random_trace(GuestMemory(), runs, SNAPSHOTS, options.seed) for runs in maps()),
     )
+    lineup = line_up(choose((ALL,), name, original), find_toolchains())
+    return Request(lineup, traces, options.precision, options.seed)
 
 
 def measure(options: Options, session: Session) -> pd.DataFrame:
@@ -106,8 +97,8 @@ def measure(options: Options, session: Session) -> pd.DataFrame:
             continue
         instead = "" if original == own else f" compared with {original}, since {own} is left out"
         session.log.print(f"{name}{instead}:")
-        ask = functools.partial(request, name, original, options)
-        parts.append(shares_of_best(name, session.run(ask, name).rows))
+        run = session.run(request(name, original, options), name)
+        parts.append(shares_of_best(name, run.rows))
         # Written after each, so that what was measured is there whatever happens next.
         session.keep(pd.concat(parts))
     if not parts:
@@ -120,8 +111,8 @@ def shares_of_best(name: str, rows: pd.DataFrame) -> pd.DataFrame:
 
     Limits take no part, nor do peers, nor variants whose cost is paid in other operations.
     """
-    rows = rows[~rows["noise_floor"] & ~rows["bound"] & (rows["paid_in"] == "")]
-    rows = rows[rows["toolchain"] != PYTHON]
+    rows = judged(rows)
+    rows = rows[~rows["bound"] & (rows["toolchain"] != PYTHON)]
     kind = "byte map" if name in ("count", "tick") else str(rows["map"].iloc[0])
     found = with_originals(rows, ["condition", "origin"], kind)
     best = found.groupby(["condition", "origin", "map"])["speedup"].transform("max")

@@ -2,8 +2,6 @@
 
 import dataclasses
 import json
-import tempfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +9,11 @@ import pandas as pd
 from rich.console import Console
 
 from harness.commands.measure import Measured, measure, print_end
-from harness.machine.environment import ENVIRONMENT
-from harness.measurement.plan import Plan
-from harness.measurement.preparation import Request, prepare
+from harness.measurement.request import Request
 from harness.measurement.run_folder import RunFolder
-from harness.statistics.results import SPEEDUPS, read_table
+from harness.results.environment import ENVIRONMENT
+from harness.results.result import SPEEDUPS, read_table
 from workloads.files import write_text
-from workloads.synthesis import Report
-
-MakeRequest = Callable[[Path, Report], Request]
-"""Makes traces in a folder, tells how far it is, and says what is measured."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,19 +46,14 @@ class Session:
     left_out: list[str] = dataclasses.field(default_factory=list)
     """A sentence for each thing that could not be measured."""
 
-    def run(self, make_request: MakeRequest, part: str = "") -> Ran:
-        """Measure what is asked for, into the session's folder or a ``part`` of it.
+    def run(self, request: Request, part: str = "") -> Ran:
+        """Measure ``request`` into the session's folder or a ``part`` of it.
 
         Raises:
-            BadInput: what is asked for cannot be made, or is not that of the run to resume.
+            BadInput: it cannot be planned, or is not the run to resume.
         """
-
-        def make_plan(base: Path, report: Report) -> Plan:
-            with tempfile.TemporaryDirectory(prefix="dirtyscan-") as made:
-                return prepare(make_request(Path(made), report), base, report)
-
         with RunFolder(self.folder / part) as folder:
-            measured = measure(folder, make_plan, self.budget, self.resume, self.log)
+            measured = measure(request, folder, self.budget, self.resume, self.log)
         self.status = max(self.status, print_end(measured, self.out, self.log))
         return Ran(folder.path, measured)
 

@@ -2,31 +2,29 @@
 
 import dataclasses
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import psutil
 from matplotlib.figure import Figure
 
-from harness.measurement.lineup import recommended_variants
-from harness.measurement.preparation import Request
+from harness.measurement.choice import choose, recommended_variants
+from harness.measurement.lineup import line_up
+from harness.measurement.request import Draft, Request, random_trace
 from harness.native.dirty_map import map_bytes
 from harness.native.operation import DEFAULT_OPERATION
+from harness.native.toolchain import find_toolchains
 from harness.presentation.frames import make_panels, of_first_toolchain
 from harness.presentation.scale import guest_memory_axis, plain_log_axis
 from harness.presentation.style import BLACK, GREY, add_legend, house_style, mark, variant_colour
 from harness.presentation.table import Table, make_table, plain_columns, table_by_name
-from harness.statistics.limits import find_limits
+from harness.results.limits import find_limits
 from harness.studies import Question
 from harness.studies.session import Session
-from harness.studies.study import Exhibit, Options, Study, with_originals, write_maps
-from workloads.errors import BadInput
+from harness.studies.study import Exhibit, Options, Study, with_originals
 from workloads.guest import DEFAULT_PAGE_SIZE, GuestMemory
 from workloads.random_runs import RandomRuns
-from workloads.synthesis import Report
-from workloads.units import format_size
+from workloads.synthesis import check_fits
 
 QUESTION = Question(
     "How long does a count take in guests of up to terabytes?",
@@ -46,63 +44,36 @@ _BYTES_PER_PAGE = 4  # the map, the one it is tried on, one being drawn, and bit
 _STYLES = {"byte map": "-", "bitmap": "--", "two-level bitmap": ":"}
 
 
-def request(options: Options, folder: Path, report: Report) -> Request:
-    """Write the maps of the study, one trace a size.
+def request(options: Options) -> Request:
+    """Ask for the maps of the study, one trace a size.
 
     Raises:
         BadInput: a size does not fit into this machine.
     """
     sizes = [int(size) for size in options.sizes or SIZES]
     memories = [GuestMemory(size, DEFAULT_PAGE_SIZE) for size in sorted(sizes)]
+    check_fits(memories[-1])
     chosen = (*VARIANTS, *recommended_variants(DEFAULT_OPERATION))
+    names = (*(options.variants or chosen), *BOUNDS)
     return Request(
-        conditions=(),
-        origins=(),
-        traces=write_sizes(memories, options, folder, report),
-        variants=(*(options.variants or chosen), *BOUNDS),
-        toolchains=options.toolchains,
-        memory=memories[0],
-        settings={},
-        seed=options.seed,
+        line_up(choose(names), find_toolchains(options.toolchains)),
+        tuple(trace_of_size(memory, options.seed) for memory in memories),
+        options.precision,
+        options.seed,
         quick=False,
-        precision=options.precision,
         rounds=2,
         warmups=0,
     )
 
 
-def write_sizes(
-    memories: Sequence[GuestMemory], options: Options, folder: Path, report: Report
-) -> tuple[Path, ...]:
-    """Write a trace of the study's maps for each guest.
-
-    Raises:
-        BadInput: one of them does not fit into this machine.
-    """
-    check_fits(max(memories, key=lambda memory: memory.size))
-    maps = {str(memory.size): (memory, RUNS) for memory in memories}
-    return write_maps(folder, maps, SNAPSHOTS, options, report)
-
-
-def check_fits(memory: GuestMemory) -> None:
-    """Check that this machine can hold the maps of such a guest.
-
-    Raises:
-        BadInput: it cannot; the sentence says which size could be held.
-    """
-    available = psutil.virtual_memory().available
-    if memory.pages * _BYTES_PER_PAGE > available:
-        largest = available // _BYTES_PER_PAGE * memory.page_size // 2**30
-        raise BadInput(
-            f"guest memory of {format_size(memory.size)} needs "
-            f"{format_size(memory.pages * _BYTES_PER_PAGE // 2**20 * 2**20)} for its maps and this "
-            f"machine has {available // 2**20}MiB free; give at most {largest}GiB."
-        )
+def trace_of_size(memory: GuestMemory, seed: int) -> Draft:
+    """Return the trace that stands for guests of that size."""
+    return random_trace(memory, RUNS, SNAPSHOTS, seed, str(memory.size))
 
 
 def measure(options: Options, session: Session) -> pd.DataFrame:
     """Measure on the maps of every size."""
-    return make_size_table(session.run(lambda made, tell: request(options, made, tell)).rows)
+    return make_size_table(session.run(request(options)).rows)
 
 
 def make_size_table(rows: pd.DataFrame) -> pd.DataFrame:

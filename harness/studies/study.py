@@ -1,8 +1,7 @@
 """What a study is: how its question is answered, and how the answer is shown."""
 
 import dataclasses
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Callable
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -11,9 +10,6 @@ from harness.claims.claim import Claim
 from harness.presentation.table import Table
 from harness.studies.session import Session
 from workloads.draws import DEFAULT_SEED
-from workloads.guest import GuestMemory
-from workloads.random_runs import RandomRuns, write_random_runs
-from workloads.synthesis import Report
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,22 +49,6 @@ class Study:
     """Makes of it what a terminal shows."""
     exhibit: Exhibit | None
     """None if it has no picture."""
-
-
-def write_maps(
-    folder: Path,
-    maps: Mapping[str, tuple[GuestMemory, RandomRuns]],
-    snapshots: int,
-    options: Options,
-    report: Report,
-) -> tuple[Path, ...]:
-    """Write a trace of random maps for each name in ``maps``, and return their paths."""
-    paths = []
-    for done, (name, (memory, runs)) in enumerate(maps.items(), start=1):
-        path = folder / f"{name}.trace"
-        paths.append(write_random_runs(path, memory, runs, snapshots, options.seed).path)
-        report("maps", done, len(maps))
-    return tuple(paths)
 
 
 def with_originals(rows: pd.DataFrame, keys: list[str], kind: str) -> pd.DataFrame:

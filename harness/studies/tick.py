@@ -1,13 +1,15 @@
 """What does a design cost over a whole tick: merge, count, find and clear what is sent?"""
 
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from matplotlib.figure import Figure
 
-from harness.measurement.preparation import Request
+from harness.measurement.choice import ALL, choose
+from harness.measurement.lineup import line_up
+from harness.measurement.request import Request, condition_traces
 from harness.native.operation import OPERATIONS
+from harness.native.toolchain import find_toolchains
 from harness.presentation.frames import make_panels, of_first_toolchain
 from harness.presentation.scale import guest_memory_axis, name_places, plain_log_axis
 from harness.presentation.style import (
@@ -23,11 +25,11 @@ from harness.presentation.style import (
 from harness.presentation.table import Table, make_table, plain_columns, table_by_name
 from harness.studies import Question
 from harness.studies.session import Session
-from harness.studies.size import TICK_SECONDS, write_sizes
+from harness.studies.size import TICK_SECONDS, trace_of_size
 from harness.studies.study import Exhibit, Options, Study, with_originals
 from workloads.conditions import DEFAULT_CONDITIONS, find_condition
 from workloads.guest import GuestMemory
-from workloads.synthesis import Report
+from workloads.synthesis import check_fits
 from workloads.units import format_size
 
 QUESTION = Question(
@@ -42,28 +44,27 @@ _COLOURS = (GREY, BLUE, VERMILLION, GREEN, PURPLE)
 _MARKERS = ("o", "s", "D", "^", "v")
 
 
-def request(options: Options, folder: Path, report: Report) -> Request:
-    """Write a trace for each size; the captured traces are measured beside them."""
+def request(options: Options) -> Request:
+    """Ask for a trace for each size; the captured traces are measured beside them."""
     memories = [GuestMemory(int(size)) for size in options.sizes or SIZES]
+    check_fits(max(memories, key=lambda memory: memory.size))
+    conditions = [find_condition(name) for name in DEFAULT_CONDITIONS]
+    variants = choose(options.variants or (ALL,), OPERATION.name)
     return Request(
-        conditions=tuple(find_condition(name) for name in DEFAULT_CONDITIONS),
-        origins=("captured",),
-        traces=write_sizes(memories, options, folder, report),
-        variants=options.variants or ("all",),
-        toolchains=options.toolchains,
-        memory=GuestMemory(),
-        settings={},
-        seed=options.seed,
-        quick=True,
-        precision=options.precision,
+        line_up(variants, find_toolchains(options.toolchains)),
+        (
+            *condition_traces(conditions, ("captured",)),
+            *(trace_of_size(memory, options.seed) for memory in memories),
+        ),
+        options.precision,
+        options.seed,
         rounds=2,
-        operation=OPERATION.name,
     )
 
 
 def measure(options: Options, session: Session) -> pd.DataFrame:
     """Measure on the maps of every size, and on the captured traces."""
-    return make_tick_table(session.run(lambda made, tell: request(options, made, tell)).rows)
+    return make_tick_table(session.run(request(options)).rows)
 
 
 def make_tick_table(rows: pd.DataFrame) -> pd.DataFrame:

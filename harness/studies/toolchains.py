@@ -5,8 +5,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from harness.measurement.preparation import Request
-from harness.native.toolchain import COMPILERS, PROFILES, find_toolchain
+from harness.measurement.choice import choose
+from harness.measurement.lineup import line_up
+from harness.measurement.request import Request, condition_traces
+from harness.native.toolchain import COMPILERS, PROFILES, find_toolchain, find_toolchains
 from harness.presentation.frames import draw_claimed, draw_interval, make_panels
 from harness.presentation.scale import plain_log_axis
 from harness.presentation.style import (
@@ -33,7 +35,6 @@ from harness.studies.session import Session
 from harness.studies.study import Exhibit, Options, Study
 from workloads.conditions import DEFAULT_CONDITIONS, find_condition
 from workloads.errors import BadInput
-from workloads.guest import GuestMemory
 
 QUESTION = Question(
     "How do the letter's ratios depend on the compiler?",
@@ -58,23 +59,16 @@ def available_toolchains() -> tuple[str, ...]:
 
 def request(options: Options) -> Request:
     """Ask for the letter's conditions with every toolchain."""
-    return Request(
-        conditions=tuple(find_condition(name) for name in DEFAULT_CONDITIONS),
-        origins=("synthetic", "captured"),
-        traces=(),
-        variants=options.variants or VARIANTS,
-        toolchains=options.toolchains or available_toolchains(),
-        memory=GuestMemory(),
-        settings={},
-        seed=options.seed,
-        quick=True,
-        precision=options.precision,
-    )
+    conditions = [find_condition(name) for name in DEFAULT_CONDITIONS]
+    toolchains = find_toolchains(options.toolchains or available_toolchains())
+    lineup = line_up(choose(options.variants or VARIANTS), toolchains)
+    traces = condition_traces(conditions, seed=options.seed)
+    return Request(lineup, traces, options.precision, options.seed)
 
 
 def measure(options: Options, session: Session) -> pd.DataFrame:
     """Measure the letter's conditions with every toolchain."""
-    return make_toolchains_table(session.run(lambda _made, _tell: request(options)).rows)
+    return make_toolchains_table(session.run(request(options)).rows)
 
 
 def make_toolchains_table(rows: pd.DataFrame) -> pd.DataFrame:
