@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+import math
 from collections.abc import Iterator
 
 from rich.table import Table
@@ -31,7 +32,7 @@ def run(options: argparse.Namespace) -> int:
     operation = find_operation(options.operation).name
     best = recommended_variants(operation)
     peers = _peers() if operation == DEFAULT_OPERATION else ()
-    rows = sorted((*_variants(operation), *peers), key=lambda row: row.year)
+    rows = sorted((*_variants(operation), *peers), key=lambda row: row.year or math.inf)
     out = console()
     for kind in ARRAYS:
         table = Table(
@@ -41,7 +42,7 @@ def run(options: argparse.Namespace) -> int:
             table.add_column(name, no_wrap=name in ("variant", "year"))
         for row in (row for row in rows if row.map == kind):
             name = f"{row.name} *" if row.name in best else row.name
-            table.add_row(name, str(row.year), row.needs, Text(row.what))
+            table.add_row(name, str(row.year or ""), row.needs, Text(row.what))
         if table.row_count:
             out.print(table)
             out.print()
@@ -54,6 +55,7 @@ class _Row:
     name: str
     map: str
     year: int
+    """0 where it is not known, since the variant cannot be compiled here."""
     needs: str
     what: str
 
