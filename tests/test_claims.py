@@ -17,7 +17,7 @@ from harness.claims.claim import Claim, find_claim, find_claims, read_claims
 from harness.claims.settlement import group_claims, obstacle, settle
 from harness.claims.verdict import verdict
 from harness.cli import main
-from harness.measurement.lineup import lane_names
+from harness.measurement.choice import choose
 from harness.native.build import build_variant
 from harness.native.toolchain import default_toolchain
 from harness.native.variant import built_in_variants, find_variant
@@ -450,11 +450,11 @@ def test_files_of_one_name_are_told_apart(tmp_path: Path, monkeypatch: pytest.Mo
             (Path(folder) / name).touch()
     (tmp_path / "y.so").touch()
     names = ["a/x.c", "b/x.c", "c/x.c", "c/x.c", "y.so", "a/y.so", "word_sum"]
-    assert lane_names(names, "count", "b/x.c") == {
+    assert choose(names, "count", "b/x.c").called == {
         "a/x.c": "a/x.c", "b/x.c": "x", "c/x.c": "c/x.c", "y.so": "y.so", "a/y.so": "a/y.so",
         "word_sum": "word_sum",
     }  # fmt: skip
-    assert lane_names(["y.so", "c/y.so"], "count", "a/y.so") == {
+    assert choose(["y.so", "c/y.so"], "count", "a/y.so").called == {
         "y.so": str(tmp_path / "y.so"), "c/y.so": "c/y.so",
     }  # fmt: skip
 

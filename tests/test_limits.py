@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from harness.presentation.page.tables import ladder_table
-from harness.statistics.limits import find_limits
-from harness.statistics.results import SPEEDUPS, read_table
+from harness.results.limits import find_limits
+from harness.results.result import SPEEDUPS, read_table
 
 RESULT = Path(__file__).parent.parent / "results" / "amd-epyc-variants"
 

@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from harness.measurement.lineup import rust_obstacle
 from harness.native.build import build_stopwatch, build_trial, build_variant
+from harness.native.built_variant import rust_obstacle
 from harness.native.loaded_variant import load_variant
 from harness.native.operation import OPERATIONS, TICK_SENT
 from harness.native.stopwatch import make_snapshots

@@ -16,7 +16,7 @@ from harness.native.build import build_driver, build_stopwatch, build_variant
 from harness.native.loaded_variant import Description
 from harness.native.stopwatch import make_snapshots
 from harness.native.toolchain import default_toolchain
-from harness.native.variant import find_variant
+from harness.native.variant import Variant, find_variant
 from harness.studies import operations
 from harness.studies.density import grid
 from harness.studies.size import STUDY as SIZE
@@ -186,7 +186,7 @@ def test_a_guest_that_does_not_fit_is_refused(
     monkeypatch.setattr("harness.studies.size.psutil.virtual_memory", Little)
     options = Options((), (), (4 * 2**40,), 0.01, 1)
     with pytest.raises(BadInput, match=r"this machine has 1024MiB free; give at most 1024GiB"):
-        SIZE.request(options, tmp_path, lambda _name, _done, _of: None)
+        SIZE.request(options)
 
 
 def test_the_study_of_operations(dirtyscan: Run, tmp_path: Path) -> None:
@@ -222,13 +222,12 @@ def test_without_rustc_variants_in_c_are_compared_with_each_other(
 ) -> None:
     """Whichever it is that they are compared with, the shares of the best are the same."""
 
-    def describe(name: str, operation: str) -> Description:
-        variant = find_variant(name, operation)
+    def describe(variant: Variant) -> Description:
         if variant.is_rust:
-            raise BadInput(f"variant {name} needs rustc.")
+            raise BadInput(f"variant {variant.name} needs rustc.")
         return Description(
-            operation=operation, map="bitmap", year=2026, summary="", requires=(), paid_in="",
-            bound="limit" in name, for_this_architecture=True,
+            operation=variant.operation, map="bitmap", year=2026, summary="", requires=(),
+            paid_in="", bound="limit" in variant.name, for_this_architecture=True,
         )  # fmt: skip
 
     monkeypatch.setattr(operations, "describe_here", describe)

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from harness.measurement.lineup import rust_obstacle
 from harness.measurement.rounds import time_pass
 from harness.native.build import build_variant
+from harness.native.built_variant import rust_obstacle
 from harness.native.dirty_map import ARRAYS, BYTE_MAP, COUNTED, MapStruct
 from harness.native.loaded_variant import LoadedVariant, load_variant
 from harness.native.peers import PEERS

@@ -20,7 +20,7 @@ from harness.commands.report import PAGE
 from harness.native.operation import DEFAULT_OPERATION, OPERATIONS
 
 if TYPE_CHECKING:
-    from harness.measurement.preparation import Request
+    from harness.measurement.request import Request
 
 DEFAULT_VARIANTS = ("multi_page",)  # of count
 FULL_BUDGET, QUICK_BUDGET = 150.0, 15.0
@@ -103,22 +103,16 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Do what ``options`` ask for."""
     from harness.commands.measure import measure, print_end
-    from harness.measurement.plan import Plan
-    from harness.measurement.preparation import prepare
     from harness.measurement.run_folder import RunFolder
     from harness.presentation.console import console
     from harness.presentation.table import results_table
-    from harness.statistics.results import SPEEDUPS, read_table
-    from workloads.synthesis import Report
+    from harness.results.result import SPEEDUPS, read_table
 
     out, log = console(), console(stderr=True)
     request = _request(options)
 
-    def make_plan(base: Path, report: Report) -> Plan:
-        return prepare(request, base, report)
-
     with RunFolder(results_folder(options.output)) as folder:
-        measured = measure(folder, make_plan, _budget(options), options.resume, log)
+        measured = measure(request, folder, _budget(options), options.resume, log)
     out.print(results_table(read_table(folder.path, SPEEDUPS)))
     out.print(f"results: {folder.path}", soft_wrap=True)
     if options.plots:
@@ -134,24 +128,28 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _request(options: argparse.Namespace) -> "Request":
-    from harness.measurement.lineup import ALL
-    from harness.measurement.preparation import Request
+    from harness.measurement.choice import ALL, choose
+    from harness.measurement.lineup import line_up
+    from harness.measurement.request import Request, condition_traces
+    from harness.native.toolchain import find_toolchains
 
     by_default = DEFAULT_VARIANTS if options.operation == DEFAULT_OPERATION else (ALL,)
     only_traces = options.trace and not options.condition
+    of_conditions = condition_traces(
+        () if only_traces else find_conditions(options.condition),
+        options.origin or ("synthetic", "captured"),
+        workload_memory(options),
+        workload_settings(options),
+        options.seed,
+    )
+    toolchains = find_toolchains(tuple(dict.fromkeys(options.toolchain)))
+    variants = dict.fromkeys(options.variant or by_default)
     return Request(
-        conditions=() if only_traces else find_conditions(options.condition),
-        origins=tuple(options.origin or ("synthetic", "captured")),
-        traces=tuple(Path(path) for path in options.trace),
-        variants=tuple(dict.fromkeys(options.variant or by_default)),
-        toolchains=tuple(dict.fromkeys(options.toolchain)),
-        memory=workload_memory(options),
-        settings=workload_settings(options),
-        seed=options.seed,
+        line_up(choose(tuple(variants), options.operation, options.original), toolchains),
+        (*of_conditions, *map(Path, options.trace)),
+        options.precision,
+        options.seed,
         quick=options.quick,
-        precision=options.precision,
-        operation=options.operation,
-        original=options.original,
     )
 
 

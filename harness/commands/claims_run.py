@@ -4,7 +4,6 @@ import argparse
 import dataclasses
 import json
 import math
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -17,20 +16,17 @@ from harness.claims.claim import CLAIMS, Claim, find_claims
 from harness.claims.settled import Settled, not_measured, sentences, to_table
 from harness.claims.settlement import Group, group_claims, obstacle, request_group, settle
 from harness.claims.verdict import NOT_MEASURED
-from harness.commands.measure import MakePlan, Measured, measure, print_end
+from harness.commands.measure import Measured, measure, print_end
 from harness.commands.options import results_folder
-from harness.machine.environment import ENVIRONMENT
-from harness.measurement.plan import Plan
-from harness.measurement.preparation import prepare
 from harness.measurement.run_folder import RunFolder
 from harness.presentation.console import console
 from harness.presentation.figures.claims import draw_claims
 from harness.presentation.figures.style import save
 from harness.presentation.table import STYLES, format_number, format_range
-from harness.statistics.results import SPEEDUPS, read_table
+from harness.results.environment import ENVIRONMENT
+from harness.results.result import SPEEDUPS, read_table
 from workloads.errors import BadInput
 from workloads.files import write_text
-from workloads.synthesis import Report
 
 RESULT = "claims.csv"
 
@@ -89,29 +85,21 @@ def _measure(
     log.print(Text(f"{group.operation} against {group.original}: {len(group.claims)} claims"))
     try:
         with RunFolder(results_folder(options.output) / group.name) as folder:
-            make_plan = _planner(group, options.precision)
-            run = measure(folder, make_plan, options.budget, resume=False, log=log)
+            request = request_group(group, options.precision)
+            measured = measure(request, folder, options.budget, resume=False, log=log)
     except BadInput as error:
         return [not_measured(claim, str(error).removesuffix(".")) for claim in group.claims], None
-    assert run.outcome  # it was not resumed
-    some = bool(run.outcome.speedups)
+    run = measured.run
+    assert run  # it was not resumed
+    some = bool(run.speedups)
     rows = read_table(folder.path, SPEEDUPS) if some else pd.DataFrame(columns=["variant"])
-    return settle(group, rows, len(run.outcome.processes), run.outcome.failures), run
+    return settle(group, rows, len(run.processes), run.failures), measured
 
 
 def _joined(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
     """Return the environment of the last run, with the toolchains of all."""
     made = [*before.get("toolchains", ()), *after["toolchains"]]
     return {**after, "toolchains": list({each["name"]: each for each in made}.values())}
-
-
-def _planner(group: Group, precision: float) -> MakePlan:
-    def make_plan(base: Path, report: Report) -> Plan:
-        with tempfile.TemporaryDirectory(prefix="dirtyscan-") as made:
-            request = request_group(group, Path(made), precision, report)
-            return prepare(request, base, report)
-
-    return make_plan
 
 
 def _table(*heads: str) -> Table:

@@ -1,7 +1,6 @@
 """``dirtyscan doctor``: the state of the machine, and how far its results can be trusted."""
 
 import argparse
-import contextlib
 import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +10,7 @@ from rich.text import Text
 
 from harness.commands.options import positive
 from harness.presentation.console import console
-from harness.presentation.progress import StepProgress
+from harness.presentation.progress import ProgressDisplay
 from workloads.errors import BadInput
 from workloads.files import write_text
 
@@ -62,17 +61,17 @@ def run(options: argparse.Namespace) -> int:
     if options.calibrate:
         from harness.measurement.short_runs import measure_coverage
 
-        with StepProgress(log) as steps:
+        with ProgressDisplay(log) as steps:
             coverage = measure_coverage(options.calibrate, steps)
         _print_coverage(out, coverage)
     if options.against_sequential:
         from harness.measurement.short_runs import compare_with_sequential
 
-        with StepProgress(log) as steps:
+        with ProgressDisplay(log) as steps:
             comparison = compare_with_sequential(options.against_sequential, steps)
         _print_comparison(out, comparison)
     if options.gate:
-        with StepProgress(log) as steps:
+        with ProgressDisplay(log) as steps:
             _print_gates(out, calibrate(options.gate, Path(options.output), steps))
     if not (options.calibrate or options.against_sequential or options.gate):
         _print_machine(out)
@@ -88,15 +87,11 @@ def calibrate(rounds: int, path: Path, report: "Report") -> "pd.DataFrame":
     import pandas as pd
 
     from harness.gate.calibration import KINDS, calibrate_gate
-    from harness.gate.timed import Tellers
 
-    quiet = Tellers(
-        lambda: contextlib.nullcontext(_nobody), lambda: contextlib.nullcontext(_nobody)
-    )
     table = _answers(path)
     done = len(table) // len(KINDS)
     table = table.head(done * len(KINDS))  # a round that was cut short is asked again
-    for gate in calibrate_gate(range(done, rounds), quiet, report):
+    for gate in calibrate_gate(range(done, rounds), report):
         fields = dataclasses.asdict(gate)
         row = pd.DataFrame([{**fields.pop("trial"), **fields}])
         table = pd.concat([table, row]) if len(table) else row
@@ -116,10 +111,6 @@ def _answers(path: Path) -> "pd.DataFrame":
     if not {"evidence", "extra_work", "round", "outcome", "seconds"} <= set(table):
         raise BadInput(f"{path} is no table of the gate's answers; name another with --output.")
     return table
-
-
-def _nobody(*_: object) -> None:
-    """Take no notice."""
 
 
 def _print_gates(out: Console, gates: "pd.DataFrame") -> None:

@@ -33,7 +33,7 @@ def run(options: argparse.Namespace) -> int:
     from harness.presentation.report import write_report
     from harness.presentation.table import results_table
     from harness.presentation.text import format_rows
-    from harness.statistics.results import SPEEDUPS, read_table
+    from harness.results.result import SPEEDUPS, read_table
 
     out = console()
     folders = [Path(folder) for folder in options.results]

@@ -14,24 +14,21 @@ from rich.text import Text
 
 from harness.commands.measure import measure, print_end
 from harness.commands.options import results_folder
-from harness.machine.environment import ENVIRONMENT, describe_environment
 from harness.machine.state import Watch
-from harness.measurement.plan import Plan
-from harness.measurement.preparation import prepare
 from harness.measurement.run_folder import RunFolder
 from harness.native.operation import find_operation
 from harness.native.toolchain import default_toolchain, find_toolchain
 from harness.presentation.console import console
 from harness.presentation.figures.instructions import draw_instructions
 from harness.presentation.figures.style import save
-from harness.presentation.progress import StepProgress
-from harness.statistics.results import SPEEDUPS, read_table
+from harness.presentation.progress import ProgressDisplay
+from harness.results.environment import ENVIRONMENT, describe_environment
+from harness.results.result import SPEEDUPS, read_table
 from harness.studies import QUESTIONS, operations
 from harness.studies.instructions import study_instructions, summarize
 from harness.studies.study import Options, Study
 from workloads.errors import BadInput
 from workloads.files import write_text
-from workloads.synthesis import Report
 from workloads.units import parse_size
 
 
@@ -48,12 +45,9 @@ def run(options: argparse.Namespace) -> int:
         options.seed,
     )
 
-    def make_plan(base: Path, report: Report) -> Plan:
-        with tempfile.TemporaryDirectory(prefix="dirtyscan-") as made:
-            return prepare(study.request(chosen, Path(made), report), base, report)
-
     with RunFolder(results_folder(options.output)) as folder:
-        measured = measure(folder, make_plan, options.budget, options.resume, log)
+        request = study.request(chosen)
+        measured = measure(request, folder, options.budget, options.resume, log)
     found = study.table(read_table(folder.path, SPEEDUPS), folder.path)
     path = folder.path / f"{question.name}.csv"
     write_text(path, str(found.to_csv(index=False, float_format="%.6g")))
@@ -76,7 +70,7 @@ def run_instructions(options: argparse.Namespace) -> int:
         log.print(f"left out: {sentence}", soft_wrap=True)
 
     watch = Watch()
-    with tempfile.TemporaryDirectory(prefix="dirtyscan-") as scratch, StepProgress(log) as steps:
+    with tempfile.TemporaryDirectory(prefix="dirtyscan-") as scratch, ProgressDisplay(log) as steps:
         found = study_instructions(options.variant, toolchains, Path(scratch), steps, left_out)
     path = results_folder(options.output) / "instructions.csv"
     environment = describe_environment(toolchains, {"left_out": sentences}, watch.stop())
@@ -106,17 +100,11 @@ def run_operations(options: argparse.Namespace) -> int:
             log.print(f"left out: {error}", soft_wrap=True)
             continue
 
-        def make_plan(
-            base: Path, report: Report, name: str = name, original: str = original
-        ) -> Plan:
-            with tempfile.TemporaryDirectory(prefix="dirtyscan-") as made:
-                request = operations.request_operation(name, original, Path(made), 0.01, report)
-                return prepare(request, base, report)
-
         instead = "" if original == own else f" compared with {original}, since {own} is left out"
         log.print(f"{name}{instead}:")
         with RunFolder(output / name) as folder:
-            measured = measure(folder, make_plan, options.budget, resume=False, log=log)
+            request = operations.request_operation(name, original, 0.01)
+            measured = measure(request, folder, options.budget, resume=False, log=log)
         parts.append(operations.shares_of_best(name, read_table(folder.path, SPEEDUPS)))
         path = output / "operations.csv"
         # Written after each, so that what was measured is there whatever happens next.

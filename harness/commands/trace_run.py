@@ -13,7 +13,7 @@ from harness.commands.options import (
     workload_settings,
 )
 from harness.presentation.console import console
-from harness.presentation.progress import StepProgress
+from harness.presentation.progress import ProgressDisplay
 from workloads.conditions import find_condition
 from workloads.errors import BadInput
 from workloads.guest import GuestMemory
@@ -37,7 +37,7 @@ def run_synthesize(options: argparse.Namespace) -> int:
     ]
     for recipe in recipes:
         path = Path(options.output) / f"{recipe.condition.name}.trace"
-        with StepProgress(console(stderr=True)) as steps:
+        with ProgressDisplay(console(stderr=True)) as steps:
             trace = synthesize(recipe, path, steps)
         out.print(f"{trace.path}: {_summary(trace)}", soft_wrap=True)
     return 0
@@ -59,7 +59,7 @@ def run_capture(options: argparse.Namespace) -> int:
         options.accelerator,
         Limits(parse_size(options.bandwidth), options.max_downtime, options.seconds),
     )
-    with StepProgress(console(stderr=True)) as steps:
+    with ProgressDisplay(console(stderr=True)) as steps:
         trace = capture(request, Path(options.output) / f"{workload.name}.trace", steps)
     console().print(f"{trace.path}: {_summary(trace)}", soft_wrap=True)
     return 0
@@ -72,7 +72,7 @@ def run_import(options: argparse.Namespace) -> int:
     target = Path(options.output) / f"{name}.trace"
     if options.kind != "kvm-log" and len(paths) > 1:
         raise BadInput(f"a {options.kind} is one file and not {len(paths)}; give one.")
-    with StepProgress(console(stderr=True)) as steps:
+    with ProgressDisplay(console(stderr=True)) as steps:
         if options.kind == "stream":
             bandwidth = parse_size(options.bandwidth)
             trace = import_stream(paths[0], target, name, bandwidth, steps)

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from rich.table import Table
 from rich.text import Text
 
-from harness.measurement.lineup import recommended_variants, rust_obstacle
+from harness.measurement.choice import recommended_variants
 from harness.native.build import build_variant
+from harness.native.built_variant import rust_obstacle
 from harness.native.dirty_map import ARRAYS
 from harness.native.loaded_variant import load_variant
 from harness.native.operation import DEFAULT_OPERATION, find_operation

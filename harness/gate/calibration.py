@@ -22,7 +22,7 @@ from harness.gate.finding import Change, Evidence, Verdict
 from harness.gate.gate import ask
 from harness.gate.question import Question
 from harness.gate.reference import find_reference
-from harness.gate.timed import Tellers
+from harness.measurement.tell import quiet
 from harness.native.variant import find_variant
 from workloads.conditions import DEFAULT_CONDITIONS, find_condition
 from workloads.files import read_file, write_text
@@ -80,7 +80,7 @@ KINDS = (
 )
 
 
-def calibrate_gate(rounds: range, tellers: Tellers, report: Report) -> Iterator[Gate]:
+def calibrate_gate(rounds: range, report: Report) -> Iterator[Gate]:
     """Ask every kind of gate once in each of ``rounds``, those that are odd beside two busy loops.
 
     Raises:
@@ -92,13 +92,13 @@ def calibrate_gate(rounds: range, tellers: Tellers, report: Report) -> Iterator[
             with _busy_loops() if busy else contextlib.nullcontext():
                 for evidence, extra in KINDS:
                     trial = Trial(evidence, extra, busy, number)
-                    yield _ask(trial, Path(scratch), tellers)
+                    yield _ask(trial, Path(scratch))
             report("rounds", number + 1, rounds.stop)
 
 
-def _ask(trial: Trial, scratch: Path, tellers: Tellers) -> Gate:
+def _ask(trial: Trial, scratch: Path) -> Gate:
     start = time.monotonic()
-    verdict = ask(_question(trial, scratch), tellers)
+    verdict = ask(_question(trial, scratch), quiet)
     return Gate(
         trial,
         _outcome(verdict),

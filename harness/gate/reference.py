@@ -11,8 +11,8 @@ import msgspec
 
 from harness.gate.instruction_evidence import Key
 from harness.machine.cpu import cpu_slug
-from harness.machine.environment import ENVIRONMENT, read_environment
-from harness.statistics.results import PROCESSES, read_table
+from harness.results.environment import ENVIRONMENT, read_environment
+from harness.results.result import PROCESSES, read_table
 from workloads.errors import BadInput
 from workloads.files import read_file
 

@@ -49,6 +49,14 @@ class Lane:
         """The name in tables, plots and the pyperf file."""
         return f"{self.variant} again" if self.noise_floor else self.variant
 
+    @property
+    def is_judged(self) -> bool:
+        """Whether its speedup is that of its variant.
+
+        A noise floor's is not, nor that of a variant whose cost is paid in other operations.
+        """
+        return not (self.noise_floor or self.paid_in)
+
 
 @dataclasses.dataclass(frozen=True)
 class PlannedTrace:
@@ -127,6 +135,10 @@ class Plan:
                 sentence = failed[lane.original].sentence()
                 raise BadInput(f"{sentence}; nothing can be compared with it.")
         return [number for number in range(len(self.lanes)) if number not in failed]
+
+    def toolchains(self) -> list[str]:
+        """Return the names of the toolchains that its variants were compiled with."""
+        return list(dict.fromkeys(lane.toolchain for lane in self.lanes if not lane.peer))
 
     def pairs(self) -> list[tuple[int, int]]:
         """Return (original lane, variant lane) of every comparison, noise floors among them."""

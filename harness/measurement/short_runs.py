@@ -1,29 +1,31 @@
 """Short runs: how far results can be trusted, and what speedup traces give."""
 
-import contextlib
 import dataclasses
 import shutil
 import statistics
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pyperf
 
-from harness.measurement.experiment import Experiment
-from harness.measurement.plan import ROUNDS, Plan
-from harness.measurement.preparation import Request, prepare
+from harness.measurement.choice import choose
+from harness.measurement.experiment import Experiment, measure
+from harness.measurement.lineup import line_up
+from harness.measurement.plan import ROUNDS
+from harness.measurement.preparation import prepare
+from harness.measurement.request import Request, condition_traces
 from harness.measurement.run_folder import RunFolder
+from harness.native.toolchain import find_toolchains
 from harness.statistics.interval import Interval
 from workloads.conditions import find_condition
 from workloads.errors import BadInput
-from workloads.guest import GuestMemory
 from workloads.processes import module_command, module_environment
 from workloads.synthesis import Report
 
-_CONDITION = "cond1"
+VARIANT, _CONDITION = "multi_page", "cond1"
 _PRECISION = 0.005
 _BUDGET = 20.0
 _PYPERF_PROCESS_SECONDS = 0.6  # one of pyperf's processes with the options below
@@ -57,8 +59,8 @@ def measure_coverage(runs: int, report: Report) -> Coverage:
     """Measure the original against itself in ``runs`` short runs, each with a trace of its own."""
     found: list[Interval] = []
     for number in range(runs):
-        with _short_plan((), number) as (plan, folder):
-            found.append(_measure(plan, folder))
+        (speedup,) = measure(_request((), number), _BUDGET).speedups.values()
+        found.append(speedup)
         report("A/A runs", number + 1, runs)
     values = [interval.value for interval in found]
     return Coverage(
@@ -75,10 +77,17 @@ def compare_with_sequential(runs: int, report: Report) -> Comparison:
     paired: list[float] = []
     sequential: list[float] = []
     seconds: dict[str, list[float]] = {"paired": [], "sequential": []}
-    with _short_plan(("multi_page",), 0) as (plan, folder):
+    with (
+        tempfile.TemporaryDirectory(prefix="dirtyscan-") as scratch,
+        RunFolder(Path(scratch)) as folder,
+    ):
+        plan = prepare(_request((VARIANT,), 0), folder)
         for number in range(runs):
             start = time.monotonic()
-            paired.append(_measure(dataclasses.replace(plan, seed=number), folder).value)
+            shutil.rmtree(folder.samples)
+            folder.begin(dataclasses.replace(plan, seed=number))
+            run = Experiment(folder.unfinished_plan(), folder, _BUDGET).run()
+            paired.append(next(iter(run.speedups.values())).value)
             seconds["paired"].append(time.monotonic() - start)
             start = time.monotonic()
             sequential.append(_measure_sequentially(folder, seconds["paired"][-1]))
@@ -94,47 +103,16 @@ def compare_with_sequential(runs: int, report: Report) -> Comparison:
 
 def measure_traces(paths: Sequence[Path]) -> list[Interval]:
     """Measure the speedup of the patch on each of some traces in a quick run."""
-    with _short_plan(("multi_page",), 0, paths) as (plan, folder):
-        folder.begin(plan)
-        speedups = Experiment(plan, folder, _BUDGET).run().speedups
-        return [
-            interval for (_, lane), interval in speedups.items() if not plan.lanes[lane].noise_floor
-        ]
+    run = measure(_request((VARIANT,), 0, tuple(paths)), _BUDGET)
+    lanes = run.plan.lanes
+    return [speedup for (_, lane), speedup in run.speedups.items() if lanes[lane].is_judged]
 
 
-@contextlib.contextmanager
-def _short_plan(
-    variants: tuple[str, ...], seed: int, traces: Sequence[Path] = ()
-) -> Iterator[tuple[Plan, RunFolder]]:
-    """Yield the plan of a quick run, in a folder that is gone afterwards.
-
-    It is of ``traces``, or of one condition if there are none.
-    """
-    request = Request(
-        conditions=() if traces else (find_condition(_CONDITION),),
-        origins=("synthetic",),
-        traces=tuple(traces),
-        variants=variants,
-        toolchains=(),
-        memory=GuestMemory(),
-        settings={},
-        seed=seed,
-        quick=True,
-        precision=_PRECISION,
-    )
-    with (
-        tempfile.TemporaryDirectory(prefix="dirtyscan-") as scratch,
-        RunFolder(Path(scratch)) as folder,
-    ):
-        yield prepare(request, folder.unfinished, lambda _name, _done, _of: None), folder
-
-
-def _measure(plan: Plan, folder: RunFolder) -> Interval:
-    """Run ``plan`` anew and return the speedup of its first comparison."""
-    shutil.rmtree(folder.samples, ignore_errors=True)
-    folder.begin(plan)
-    speedups = Experiment(plan, folder, _BUDGET).run().speedups
-    return next(iter(speedups.values()))
+def _request(variants: tuple[str, ...], seed: int, traces: tuple[Path, ...] = ()) -> Request:
+    """Return the request of a quick run, of ``traces`` or of one condition if there are none."""
+    lineup = line_up(choose(variants), find_toolchains())
+    condition = condition_traces([find_condition(_CONDITION)], ("synthetic",), seed=seed)
+    return Request(lineup, traces or condition, _PRECISION, seed)
 
 
 def _measure_sequentially(folder: RunFolder, seconds: float) -> float:

@@ -8,7 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from workloads.errors import BadInput
 
@@ -79,6 +79,15 @@ def find_toolchain(name: str) -> Toolchain:
     if compiler == "zig":
         flags = (*flags, *_ZIG_FORM, *(() if profile == "native" else _ZIG_BASELINE))
     return Toolchain(name, command, flags, _version(command))
+
+
+def find_toolchains(names: Sequence[str] = ()) -> list[Toolchain]:
+    """Return the toolchains called ``names``; the default one if there are none.
+
+    Raises:
+        BadInput: one is not known, or its compiler is not on this machine.
+    """
+    return [find_toolchain(name) for name in names] or [default_toolchain()]
 
 
 def rust_toolchain(profile: str) -> Toolchain:

@@ -9,7 +9,7 @@ from harness.presentation.figures.memory import draw_memory
 from harness.presentation.figures.runtime import draw_runtime
 from harness.presentation.figures.speedups import draw_speedups
 from harness.presentation.figures.style import save
-from harness.statistics.results import SNAPSHOTS, SPEEDUPS, read_table
+from harness.results.result import SNAPSHOTS, SPEEDUPS, read_table
 from workloads.conditions import CONDITIONS
 from workloads.profile import profile_trace
 from workloads.trace import ORIGINS, Trace, open_trace

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.native.dirty_map import ARRAYS
-from harness.statistics.limits import Limits, find_limits
+from harness.results.limits import Limits, find_limits
 
 STYLES: Mapping[str, str] = {
     "reproduced": "green",

@@ -8,8 +8,8 @@ from typing import Any
 import pandas as pd
 import pyperf
 
-from harness.machine.environment import read_environment
-from harness.statistics.results import PYPERF, SPEEDUPS, read_table
+from harness.results.environment import read_environment
+from harness.results.result import PYPERF, SPEEDUPS, read_table
 from workloads.errors import BadInput
 
 HISTORY = "history.csv"

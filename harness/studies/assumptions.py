@@ -8,15 +8,18 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from harness.claims.claim import find_claim
-from harness.measurement.preparation import Request
+from harness.measurement.choice import choose
+from harness.measurement.lineup import line_up
+from harness.measurement.request import Request, synthetic_trace
 from harness.native.operation import DEFAULT_OPERATION, OPERATIONS
+from harness.native.toolchain import find_toolchains
 from harness.presentation.figures.assumptions import draw_assumptions
 from harness.presentation.table import format_short
 from harness.studies.study import Options, Study
 from workloads.conditions import find_condition
 from workloads.guest import GuestMemory
 from workloads.parameters import Value
-from workloads.synthesis import Report, make_recipe, synthesize
+from workloads.synthesis import make_recipe
 
 VARIANT = "multi_page"
 AS_ASSUMED = "as assumed"
@@ -61,29 +64,18 @@ ASSUMPTIONS = tuple(
 )
 
 
-def request(options: Options, folder: Path, report: Report) -> Request:
-    """Write a trace for each assumption."""
+def request(options: Options) -> Request:
+    """Ask for a trace for each assumption."""
     memory = GuestMemory(int(options.sizes[0])) if options.sizes else GuestMemory()
-    paths = []
-    for done, assumption in enumerate(ASSUMPTIONS, start=1):
+    traces = []
+    for assumption in ASSUMPTIONS:
         condition = find_condition(assumption.condition)
         settings = {"": dict(assumption.settings)}
         recipe = make_recipe(condition, memory, settings, options.seed)
-        path = folder / f"{assumption.name}.trace"
-        paths.append(synthesize(recipe, path, name=assumption.name).path)
-        report("traces", done, len(ASSUMPTIONS))
-    return Request(
-        conditions=(),
-        origins=(),
-        traces=tuple(paths),
-        variants=options.variants or (VARIANT,),
-        toolchains=options.toolchains,
-        memory=memory,
-        settings={},
-        seed=options.seed,
-        quick=True,
-        precision=options.precision,
-    )
+        traces.append(synthetic_trace(recipe, assumption.name))
+    variants = choose(options.variants or (VARIANT,))
+    lineup = line_up(variants, find_toolchains(options.toolchains))
+    return Request(lineup, tuple(traces), options.precision, options.seed)
 
 
 def table(rows: pd.DataFrame, results: Path) -> pd.DataFrame:

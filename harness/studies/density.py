@@ -7,17 +7,18 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from harness.measurement.lineup import recommended_variants
-from harness.measurement.preparation import Request
+from harness.measurement.choice import choose, recommended_variants
+from harness.measurement.lineup import line_up
+from harness.measurement.request import Request, condition_traces, random_trace
 from harness.native.operation import DEFAULT_OPERATION
+from harness.native.toolchain import find_toolchains
 from harness.presentation.figures.density import draw_density
 from harness.presentation.table import format_short
 from harness.studies.study import Options, Study
 from workloads.conditions import DEFAULT_CONDITIONS, find_condition
 from workloads.guest import GuestMemory
 from workloads.profile import profile_trace
-from workloads.random_runs import RandomRuns, is_possible, write_random_runs
-from workloads.synthesis import Report
+from workloads.random_runs import RandomRuns, is_possible
 from workloads.trace import open_trace
 
 DENSITIES = (0.0, 0.001, 0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99, 1.0)
@@ -35,27 +36,17 @@ def grid() -> list[RandomRuns]:
     return cells
 
 
-def request(options: Options, folder: Path, report: Report) -> Request:
-    """Write the maps of the study, at 512 MiB or the one size that was asked for."""
+def request(options: Options) -> Request:
+    """Ask for the maps of the study, at 512 MiB or the one size that was asked for."""
     memory = GuestMemory(options.sizes[0]) if options.sizes else GuestMemory()
-    cells = grid()
-    paths = []
-    for done, cell in enumerate(cells, start=1):
-        path = folder / f"{cell.name}.trace"
-        paths.append(write_random_runs(path, memory, cell, SNAPSHOTS, options.seed).path)
-        report("maps", done, len(cells))
-    return Request(
-        conditions=tuple(find_condition(name) for name in DEFAULT_CONDITIONS),
-        origins=("synthetic", "captured"),
-        traces=tuple(paths),
-        variants=options.variants or (*VARIANTS, recommended_variants(DEFAULT_OPERATION)[0]),
-        toolchains=options.toolchains,
-        memory=memory,
-        settings={},
-        seed=options.seed,
-        quick=True,
-        precision=options.precision,
+    conditions = [find_condition(name) for name in DEFAULT_CONDITIONS]
+    traces = (
+        *condition_traces(conditions, memory=memory, seed=options.seed),
+        *(random_trace(memory, cell, SNAPSHOTS, options.seed) for cell in grid()),
     )
+    names = options.variants or (*VARIANTS, recommended_variants(DEFAULT_OPERATION)[0])
+    lineup = line_up(choose(names), find_toolchains(options.toolchains))
+    return Request(lineup, traces, options.precision, options.seed)
 
 
 def table(rows: pd.DataFrame, results: Path) -> pd.DataFrame:

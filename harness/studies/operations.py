@@ -1,21 +1,22 @@
 """Which variant of each operation is never far from the best?"""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import pandas as pd
 
-from harness.measurement.lineup import ALL, PYTHON, describe_here
-from harness.measurement.preparation import Request
+from harness.measurement.choice import ALL, choose
+from harness.measurement.lineup import PYTHON, line_up
+from harness.measurement.request import Request, condition_traces, random_trace
+from harness.native.built_variant import describe_here
 from harness.native.operation import OPERATIONS, find_operation
-from harness.native.variant import built_in_variants
+from harness.native.toolchain import find_toolchains
+from harness.native.variant import built_in_variants, find_variant
 from harness.presentation.table import format_short
 from workloads.conditions import DEFAULT_CONDITIONS, find_condition
 from workloads.draws import DEFAULT_SEED
 from workloads.errors import BadInput
 from workloads.guest import GuestMemory
-from workloads.random_runs import RandomRuns, random_pages, write_random_runs
-from workloads.synthesis import Report
+from workloads.random_runs import RandomRuns, random_pages
 
 STUDIED = tuple(name for name in OPERATIONS if name != "tick")
 ENOUGH = 0.9
@@ -42,7 +43,7 @@ def original_here(name: str) -> str:
     """
     own = find_operation(name).original
     try:
-        describe_here(own, name)
+        describe_here(find_variant(own, name))
     except BadInput as error:
         others = [other for other in built_in_variants(name) if _takes_part(other, name)]
         if len(others) < 2:
@@ -55,36 +56,20 @@ def original_here(name: str) -> str:
 
 def _takes_part(variant: str, operation: str) -> bool:
     try:
-        found = describe_here(variant, operation)
+        found = describe_here(find_variant(variant, operation))
     except BadInput:
         return False
     return not found.bound and not found.paid_in
 
 
-def request_operation(
-    name: str, original: str, folder: Path, precision: float, report: Report
-) -> Request:
-    """Write the maps and ask for every variant of an operation on them, and on captured traces."""
-    memory = GuestMemory()
-    paths = [
-        write_random_runs(folder / f"{runs.name}.trace", memory, runs, SNAPSHOTS, DEFAULT_SEED).path
-        for runs in maps()
-    ]
-    report(f"maps of {name}", len(paths), len(paths))
-    return Request(
-        conditions=tuple(find_condition(condition) for condition in DEFAULT_CONDITIONS),
-        origins=("captured",),
-        traces=tuple(paths),
-        variants=(ALL,),
-        toolchains=(),
-        memory=memory,
-        settings={},
-        seed=DEFAULT_SEED,
-        quick=True,
-        precision=precision,
-        operation=name,
-        original=original,
+def request_operation(name: str, original: str, precision: float) -> Request:
+    """Ask for every variant of an operation on the study's maps, and on captured traces."""
+    conditions = [find_condition(condition) for condition in DEFAULT_CONDITIONS]
+    traces = (
+        *condition_traces(conditions, ("captured",)),
+        *(random_trace(GuestMemory(), runs, SNAPSHOTS, DEFAULT_SEED) for runs in maps()),
     )
+    return Request(line_up(choose((ALL,), name, original), find_toolchains()), traces, precision)
 
 
 def shares_of_best(name: str, rows: pd.DataFrame) -> pd.DataFrame:

@@ -9,17 +9,18 @@ import pandas as pd
 import psutil
 from matplotlib.figure import Figure
 
-from harness.measurement.lineup import recommended_variants
-from harness.measurement.preparation import Request
+from harness.measurement.choice import choose, recommended_variants
+from harness.measurement.lineup import line_up
+from harness.measurement.request import Draft, Request, random_trace
 from harness.native.dirty_map import map_bytes
 from harness.native.operation import DEFAULT_OPERATION
+from harness.native.toolchain import find_toolchains
 from harness.presentation.figures.size import draw_size
-from harness.statistics.limits import find_limits
+from harness.results.limits import find_limits
 from harness.studies.study import Options, Study
 from workloads.errors import BadInput
 from workloads.guest import DEFAULT_PAGE_SIZE, GuestMemory
-from workloads.random_runs import RandomRuns, write_random_runs
-from workloads.synthesis import Report
+from workloads.random_runs import RandomRuns
 from workloads.units import format_size
 
 TICK_SECONDS = 0.1
@@ -33,8 +34,8 @@ BOUNDS = ("read_limit", "bitmap_read_limit")
 _BYTES_PER_PAGE = 4  # the map, the one it is tried on, one being drawn, and bitmaps
 
 
-def request(options: Options, folder: Path, report: Report) -> Request:
-    """Write the maps of the study, one trace a size.
+def request(options: Options) -> Request:
+    """Ask for the maps of the study, one trace a size.
 
     Raises:
         BadInput: a size does not fit into this machine.
@@ -42,26 +43,22 @@ def request(options: Options, folder: Path, report: Report) -> Request:
     sizes = [int(size) for size in options.sizes or SIZES]
     memories = [GuestMemory(size, DEFAULT_PAGE_SIZE) for size in sorted(sizes)]
     check_fits(memories[-1])
-    paths = []
-    for done, memory in enumerate(memories, start=1):
-        path = folder / f"{memory.size}.trace"
-        paths.append(write_random_runs(path, memory, RUNS, SNAPSHOTS, options.seed).path)
-        report("maps", done, len(memories))
     chosen = (*VARIANTS, *recommended_variants(DEFAULT_OPERATION))
+    names = (*(options.variants or chosen), *BOUNDS)
     return Request(
-        conditions=(),
-        origins=(),
-        traces=tuple(paths),
-        variants=(*(options.variants or chosen), *BOUNDS),
-        toolchains=options.toolchains,
-        memory=memories[0],
-        settings={},
-        seed=options.seed,
+        line_up(choose(names), find_toolchains(options.toolchains)),
+        tuple(trace_of_size(memory, options.seed) for memory in memories),
+        options.precision,
+        options.seed,
         quick=False,
-        precision=options.precision,
         rounds=2,
         warmups=0,
     )
+
+
+def trace_of_size(memory: GuestMemory, seed: int) -> Draft:
+    """Return the trace that stands for guests of that size."""
+    return random_trace(memory, RUNS, SNAPSHOTS, seed, str(memory.size))
 
 
 def check_fits(memory: GuestMemory) -> None:

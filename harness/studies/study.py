@@ -7,8 +7,7 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
-from harness.measurement.preparation import Request
-from workloads.synthesis import Report
+from harness.measurement.request import Request
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,8 +26,8 @@ class Options:
 class Study:
     """A study that is measured as a run is."""
 
-    request: Callable[[Options, Path, Report], Request]
-    """Makes its traces in a folder and says what is measured."""
+    request: Callable[[Options], Request]
+    """Says what is measured."""
     table: Callable[[pd.DataFrame, Path], pd.DataFrame]
     """Makes the study's table from ``speedups.csv`` and the folder of the results."""
     draw: Callable[[pd.DataFrame], Figure]

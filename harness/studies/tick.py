@@ -6,43 +6,37 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
-from harness.measurement.preparation import Request
+from harness.measurement.choice import ALL, choose
+from harness.measurement.lineup import line_up
+from harness.measurement.request import Request, condition_traces
 from harness.native.operation import OPERATIONS
+from harness.native.toolchain import find_toolchains
 from harness.presentation.figures.tick import draw_tick
-from harness.studies.size import RUNS, SNAPSHOTS, TICK_SECONDS, check_fits
+from harness.studies.size import TICK_SECONDS, check_fits, trace_of_size
 from harness.studies.study import Options, Study
 from workloads.conditions import DEFAULT_CONDITIONS, find_condition
 from workloads.guest import GuestMemory
-from workloads.random_runs import write_random_runs
-from workloads.synthesis import Report
 from workloads.units import format_size
 
 SIZES = tuple(size * 2**30 for size in (0.5, 8, 128, 1024))
 OPERATION = OPERATIONS["tick"]
 
 
-def request(options: Options, folder: Path, report: Report) -> Request:
-    """Write a trace for each size; the captured traces are measured beside them."""
+def request(options: Options) -> Request:
+    """Ask for a trace for each size; the captured traces are measured beside them."""
     memories = [GuestMemory(int(size)) for size in options.sizes or SIZES]
     check_fits(max(memories, key=lambda memory: memory.size))
-    paths = []
-    for done, memory in enumerate(memories, start=1):
-        path = folder / f"{memory.size}.trace"
-        paths.append(write_random_runs(path, memory, RUNS, SNAPSHOTS, options.seed).path)
-        report("maps", done, len(memories))
+    conditions = [find_condition(name) for name in DEFAULT_CONDITIONS]
+    variants = choose(options.variants or (ALL,), OPERATION.name)
     return Request(
-        conditions=tuple(find_condition(name) for name in DEFAULT_CONDITIONS),
-        origins=("captured",),
-        traces=tuple(paths),
-        variants=options.variants or ("all",),
-        toolchains=options.toolchains,
-        memory=GuestMemory(),
-        settings={},
-        seed=options.seed,
-        quick=True,
-        precision=options.precision,
+        line_up(variants, find_toolchains(options.toolchains)),
+        (
+            *condition_traces(conditions, ("captured",)),
+            *(trace_of_size(memory, options.seed) for memory in memories),
+        ),
+        options.precision,
+        options.seed,
         rounds=2,
-        operation=OPERATION.name,
     )
 
 

@@ -7,15 +7,15 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from harness.measurement.preparation import Request
-from harness.native.toolchain import COMPILERS, PROFILES, find_toolchain
+from harness.measurement.choice import choose
+from harness.measurement.lineup import line_up
+from harness.measurement.request import Request, condition_traces
+from harness.native.toolchain import COMPILERS, PROFILES, find_toolchain, find_toolchains
 from harness.presentation.figures.toolchains import draw_toolchains
 from harness.presentation.table import format_short
 from harness.studies.study import Options, Study
 from workloads.conditions import DEFAULT_CONDITIONS, find_condition
 from workloads.errors import BadInput
-from workloads.guest import GuestMemory
-from workloads.synthesis import Report
 
 VARIANTS = ("multi_page", "word_test", "word_sum")
 
@@ -32,20 +32,13 @@ def available_toolchains() -> tuple[str, ...]:
     return tuple(found) or tuple(f"{COMPILERS[0]}-{profile}" for profile in PROFILES)
 
 
-def request(options: Options, folder: Path, report: Report) -> Request:
+def request(options: Options) -> Request:
     """Ask for the letter's conditions with every toolchain."""
-    return Request(
-        conditions=tuple(find_condition(name) for name in DEFAULT_CONDITIONS),
-        origins=("synthetic", "captured"),
-        traces=(),
-        variants=options.variants or VARIANTS,
-        toolchains=options.toolchains or available_toolchains(),
-        memory=GuestMemory(),
-        settings={},
-        seed=options.seed,
-        quick=True,
-        precision=options.precision,
-    )
+    conditions = [find_condition(name) for name in DEFAULT_CONDITIONS]
+    toolchains = find_toolchains(options.toolchains or available_toolchains())
+    lineup = line_up(choose(options.variants or VARIANTS), toolchains)
+    traces = condition_traces(conditions, seed=options.seed)
+    return Request(lineup, traces, options.precision, options.seed)
 
 
 def table(rows: pd.DataFrame, results: Path) -> pd.DataFrame:

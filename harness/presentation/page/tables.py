@@ -8,7 +8,7 @@ import pandas as pd
 
 from harness.claims.verdict import NOT_MEASURED
 from harness.presentation.table import format_short
-from harness.statistics.limits import find_limits
+from harness.results.limits import find_limits
 
 Table = tuple[tuple[str, ...], ...]
 
