@@ -11,6 +11,7 @@ from harness.claims.claim import Claim
 from harness.claims.settled import Settled, measured, not_measured
 from harness.measurement.lineup import describe_here, lane_names
 from harness.measurement.preparation import Request
+from harness.native.operation import find_operation
 from harness.trial.failure import Failure
 from workloads.conditions import DEFAULT_CONDITIONS, find_condition
 from workloads.draws import DEFAULT_SEED
@@ -21,9 +22,6 @@ from workloads.synthesis import Report
 from workloads.trace import open_trace
 
 SNAPSHOTS = 2
-_ROUNDS = {"mark": 15, "drain": 5}
-"""In each process, where one call takes so little that more of them cost nothing."""
-_FEWEST_ROUNDS = 3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -117,7 +115,7 @@ def request_group(group: Group, folder: Path, precision: float, report: Report) 
         precision=precision,
         operation=group.operation,
         original=group.original,
-        rounds=_ROUNDS.get(group.operation, _FEWEST_ROUNDS),
+        rounds=find_operation(group.operation).claim_rounds,
         # What chance alone does is in the intervals; the original's time is better spent on them.
         noise_floor=False,
         one_cpu=True,

@@ -17,12 +17,11 @@ from harness.commands.options import (
     workload_settings,
 )
 from harness.commands.report import PAGE
-from harness.native.operation import DEFAULT_OPERATION, OPERATIONS
+from harness.native.operation import DEFAULT_OPERATION, OPERATIONS, find_operation
 
 if TYPE_CHECKING:
     from harness.measurement.preparation import Request
 
-DEFAULT_VARIANTS = ("multi_page",)  # of count
 FULL_BUDGET, QUICK_BUDGET = 150.0, 15.0
 
 
@@ -134,10 +133,9 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _request(options: argparse.Namespace) -> "Request":
-    from harness.measurement.lineup import ALL
     from harness.measurement.preparation import Request
 
-    by_default = DEFAULT_VARIANTS if options.operation == DEFAULT_OPERATION else (ALL,)
+    by_default = find_operation(options.operation).shown
     only_traces = options.trace and not options.condition
     return Request(
         conditions=() if only_traces else find_conditions(options.condition),

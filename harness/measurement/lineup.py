@@ -8,6 +8,7 @@ from pathlib import Path
 from harness.measurement.plan import Lane
 from harness.native.build import Library, build_variant, require_loadable
 from harness.native.loaded_variant import Description, describe_variant, load_variant
+from harness.native.operation import find_operation
 from harness.native.peers import PEERS
 from harness.native.toolchain import (
     Toolchain,
@@ -15,7 +16,7 @@ from harness.native.toolchain import (
     rust_companion,
     rust_toolchain,
 )
-from harness.native.variant import RECOMMENDED, Variant, built_in_variants, find_variant
+from harness.native.variant import Variant, built_in_variants, find_variant
 from workloads.errors import BadInput
 from workloads.files import copy_file
 
@@ -125,7 +126,8 @@ def describe_here(name: str, operation: str) -> Description:
 
 def recommended_variants(operation: str) -> tuple[str, ...]:
     """Return for each representation the variant to take on this machine."""
-    return tuple(_first_that_runs(names, operation) for names in RECOMMENDED.get(operation, ()))
+    choices = find_operation(operation).recommended
+    return tuple(_first_that_runs(names, operation) for names in choices)
 
 
 def _first_that_runs(names: Sequence[str], operation: str) -> str:
@@ -143,7 +145,7 @@ def _choose(names: Sequence[str], operation: str, original: Variant) -> _Choice:
     peers: list[str] = []
     optional: set[str] = set()
     for name in _expand(names, operation, optional):
-        if name in PEERS and operation == "count":
+        if name in find_operation(operation).peers:
             peers.append(called.setdefault(name, name))
             continue
         variant = _told_apart(find_variant(name, operation), name, named)
@@ -164,7 +166,7 @@ def _told_apart(variant: Variant, given: str, named: Mapping[str, Variant]) -> V
 
 def _expand(names: Sequence[str], operation: str, optional: set[str]) -> Iterator[str]:
     """Yield names with those that stand for several replaced, and add these to ``optional``."""
-    peers = list(PEERS) if operation == "count" else []
+    peers = list(find_operation(operation).peers)
     several = {
         ALL: [*built_in_variants(operation), *peers],
         EVERY_PEER: peers,
