@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.native import dirty_map, loaded_variant, stopwatch
+from harness.native import dirty_map, loaded_variant, stopwatch, work
 from harness.native.build import TRIAL, WRITERS
 from harness.native.toolchain import FORM, default_toolchain
 from harness.native.variant import VARIANTS
@@ -19,9 +19,10 @@ FILES = (NATIVE / "stopwatch.c", WRITERS, TRIAL)
 
 STRUCTS: Mapping[str, type[ctypes.Structure]] = {
     "dirtyscan_map": dirty_map.MapStruct,
-    "dirtyscan_ranges": checker._Ranges,
+    "dirtyscan_ranges": work.RangesStruct,
     "dirtyscan_variant": loaded_variant._Struct,
-    "operation_work": stopwatch.Work,
+    "operation": work.OperationStruct,
+    "operation_work": work.WorkStruct,
     "stopwatch_lane": stopwatch._Lane,
     "stopwatch_snapshots": stopwatch._Snapshots,
     "stopwatch_place": stopwatch.Place,

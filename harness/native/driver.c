@@ -2,12 +2,11 @@
  * The driver: calls a variant on snapshots in a program of its own, for tools that look at programs
  * (valgrind, perf).
  *
- *     driver STOPWATCH VARIANT BITMAPS PAGES PAGE_SIZE SNAPSHOTS CALLS ARRAYS SENT
+ *     driver STOPWATCH VARIANT BITMAPS PAGES PAGE_SIZE SNAPSHOTS CALLS ARGUMENT
  *
  * BITMAPS is a file of bitmaps, one behind the other; what is merged into each is the next one, into
  * the last the first. Builds each snapshot's map with the stopwatch's library, calls the variant
- * CALLS times, and prints the sum of what came out. ARRAYS names what the operation works on beside
- * the map, separated by commas; SENT is the pages that a tick sends.
+ * CALLS times, and prints the sum of what came out. ARGUMENT is the number that calls are given.
  */
 #include <dlfcn.h>
 #include <stdio.h>
@@ -17,6 +16,8 @@
 #include "operations.h"
 
 typedef const struct operation *find_function(const char *name);
+typedef uint64_t bytes_function(const struct operation *operation, enum operation_array array,
+                                uint64_t pages);
 typedef void prepare_function(struct operation_work *work, const uint8_t *bitmap, const uint8_t *log,
                               uint64_t dirty, uint64_t pages);
 typedef void restore_function(const struct operation *operation, struct dirtyscan_map *map,
@@ -72,19 +73,22 @@ int main(int argc, char **argv)
 {
     const struct dirtyscan_variant *variant;
     const struct operation *operation;
+    bytes_function *array_bytes;
     prepare_function *prepare;
     restore_function *restore;
     fill_function *fill;
     struct dirtyscan_map map = {0};
     struct operation_work work = {0};
     uint64_t bytes, snapshots, snapshot, calls, call, words, total = 0;
+    int each;
     uint8_t *bitmaps;
     FILE *file;
 
-    if (argc != 10 || (file = fopen(argv[3], "rb")) == NULL) {
+    if (argc != 9 || (file = fopen(argv[3], "rb")) == NULL) {
         return 2;
     }
     fill = (fill_function *)find(argv[1], "stopwatch_fill");
+    array_bytes = (bytes_function *)find(argv[1], "operation_bytes");
     prepare = (prepare_function *)find(argv[1], "operation_prepare");
     restore = (restore_function *)find(argv[1], "operation_restore");
     variant = find(argv[2], "dirtyscan_variant");
@@ -93,7 +97,7 @@ int main(int argc, char **argv)
     map.page_size = strtoull(argv[5], NULL, 10);
     snapshots = strtoull(argv[6], NULL, 10);
     calls = strtoull(argv[7], NULL, 10);
-    work.sent = strtoull(argv[9], NULL, 10);
+    work.argument = strtoull(argv[8], NULL, 10);
 
     bytes = (map.pages + 7) / 8;
     words = operation_words(map.pages) * sizeof(*map.words);
@@ -109,10 +113,11 @@ int main(int argc, char **argv)
     if (strcmp(variant->map, "two-level bitmap") == 0) {
         map.summary = array(words);
     }
-    work.log = strstr(argv[8], "log") ? array(words) : NULL;
-    work.taken = strstr(argv[8], "taken") ? array(words) : NULL;
-    work.ranges = strstr(argv[8], "ranges") ? array((map.pages / 2 + 1) * sizeof(*work.ranges)) : NULL;
-    work.runs = strstr(argv[8], "runs") ? array((map.pages / 2 + 1) * sizeof(*work.runs)) : NULL;
+    for (each = 0; each < OPERATION_ARRAYS; each++) {
+        const uint64_t length = array_bytes(operation, (enum operation_array)each, map.pages);
+
+        work.arrays[each] = length ? array(length) : NULL;
+    }
 
     for (snapshot = 0; snapshot < snapshots; snapshot++) {
         const uint8_t *bitmap = bitmaps + snapshot * bytes;

@@ -18,7 +18,7 @@ from workloads.errors import BadInput
 from workloads.guest import GuestMemory
 from workloads.random_runs import RandomRuns, random_pages
 
-STUDIED = tuple(name for name in OPERATIONS if name != "tick")
+STUDIED = tuple(name for name, operation in OPERATIONS.items() if not operation.composed)
 ENOUGH = 0.9
 """Of the best: what a recommended variant has on every map."""
 SNAPSHOTS = 4
@@ -81,11 +81,9 @@ def shares_of_best(name: str, rows: pd.DataFrame) -> pd.DataFrame:
     rows = rows[rows["toolchain"] != PYTHON]
     first = rows.drop_duplicates(["condition", "origin"])
     original = first.assign(
-        variant=first["original"], map=first["map"].iloc[0], speedup=1.0,
+        variant=first["original"], map=find_operation(name).original_map, speedup=1.0,
         variant_seconds=first["original_seconds"],
     )  # fmt: skip
-    if name in ("count", "tick"):
-        original["map"] = "byte map"
     found = pd.concat([original, rows], ignore_index=True)
     best = found.groupby(["condition", "origin", "map"])["speedup"].transform("max")
     return pd.DataFrame(

@@ -47,7 +47,7 @@ def table(rows: pd.DataFrame, results: Path) -> pd.DataFrame:
     originals = first.assign(
         variant=first["original"],
         variant_seconds=first["original_seconds"],
-        map="byte map",
+        map=OPERATION.original_map,
         speedup=1.0,
         speedup_low=1.0,
         speedup_high=1.0,
