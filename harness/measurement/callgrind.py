@@ -40,14 +40,13 @@ class Program:
     """The driver with what it needs to call one variant."""
 
     driver: Path
-    stopwatch: Path
     variant: Path
     operation: Operation = OPERATIONS[DEFAULT_OPERATION]
 
     def command(self, bitmaps: Path, memory: GuestMemory, snapshots: int, calls: int) -> list[str]:
         """Return the command that calls the variant ``calls`` times on each snapshot."""
         numbers = (memory.pages, memory.page_size, snapshots, calls)
-        paths = (self.driver, self.stopwatch, self.variant, bitmaps)
+        paths = (self.driver, self.variant, bitmaps)
         return [str(part) for part in (*paths, *numbers, self.operation.argument)]
 
 

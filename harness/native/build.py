@@ -26,10 +26,11 @@ from workloads.errors import BadInput
 from workloads.files import read_file, write_text
 
 _FOLDER = Path(__file__).parent
-STOPWATCH, OPERATIONS = _FOLDER / "stopwatch.c", _FOLDER / "operations.c"
-DRIVER = _FOLDER / "driver.c"
+STOPWATCH = (_FOLDER / "stopwatch.c", _FOLDER / "operations.c")
+DRIVER = (_FOLDER / "driver.c", *STOPWATCH)
+_HEADERS = (_FOLDER / "operations.h", VARIANTS / CONTRACT)
 _TRIAL_FOLDER = _FOLDER.parent / "trial"
-TRIAL, WRITERS = _TRIAL_FOLDER / "trial.c", _TRIAL_FOLDER / "writers.c"
+TRIAL = (_TRIAL_FOLDER / "trial.c", _TRIAL_FOLDER / "writers.c")
 
 _SHARED, _PROGRAM = ("-shared", "-pthread"), ("-ldl",)
 
@@ -85,21 +86,17 @@ def build_variant(variant: Variant, toolchain: Toolchain) -> Library:
 
 def build_stopwatch(toolchain: Toolchain) -> Library:
     """Compile the timed loop; see :func:`build_variant`."""
-    sources = (STOPWATCH, OPERATIONS)
-    headers = (OPERATIONS.with_suffix(".h"), VARIANTS / CONTRACT)
-    return _kept_or_built(_Job("stopwatch", sources, toolchain), (*sources, *headers))
+    return _kept_or_built(_Job("stopwatch", STOPWATCH, toolchain), (*STOPWATCH, *_HEADERS))
 
 
 def build_trial(toolchain: Toolchain) -> Library:
     """Compile the trial's part in C; see :func:`build_variant`."""
-    sources = (TRIAL, WRITERS)
-    return _kept_or_built(_Job("trial", sources, toolchain), (*sources, VARIANTS / CONTRACT))
+    return _kept_or_built(_Job("trial", TRIAL, toolchain), (*TRIAL, VARIANTS / CONTRACT))
 
 
 def build_driver(toolchain: Toolchain) -> Library:
     """Compile the driver, a program; see :func:`build_variant`."""
-    depends = (DRIVER, OPERATIONS.with_suffix(".h"), VARIANTS / CONTRACT)
-    return _kept_or_built(_Job("driver", (DRIVER,), toolchain, _PROGRAM), depends)
+    return _kept_or_built(_Job("driver", DRIVER, toolchain, _PROGRAM), (*DRIVER, *_HEADERS))
 
 
 def machine_code(library: Library) -> bytes:

@@ -2,10 +2,10 @@
  * The driver: calls a variant on snapshots in a program of its own, for tools that look at programs
  * (valgrind, perf).
  *
- *     driver STOPWATCH VARIANT BITMAPS PAGES PAGE_SIZE SNAPSHOTS CALLS ARGUMENT
+ *     driver VARIANT BITMAPS PAGES PAGE_SIZE SNAPSHOTS CALLS ARGUMENT
  *
  * BITMAPS is a file of bitmaps, one behind the other; what is merged into each is the next one, into
- * the last the first. Builds each snapshot's map with the stopwatch's library, calls the variant
+ * the last the first. Builds each snapshot's map as the stopwatch does, calls the variant
  * CALLS times, and prints the sum of what came out. ARGUMENT is the number that calls are given.
  */
 #include <dlfcn.h>
@@ -14,26 +14,6 @@
 #include <string.h>
 
 #include "operations.h"
-
-typedef const struct operation *find_function(const char *name);
-typedef uint64_t bytes_function(const struct operation *operation, enum operation_array array,
-                                uint64_t pages);
-typedef void prepare_function(struct operation_work *work, const uint8_t *bitmap, const uint8_t *log,
-                              uint64_t dirty, uint64_t pages);
-typedef void restore_function(const struct operation *operation, struct dirtyscan_map *map,
-                              struct operation_work *work, int counted);
-typedef void fill_function(struct dirtyscan_map *map, const uint8_t *bitmap);
-
-static void *find(const char *library, const char *name)
-{
-    void *handle = dlopen(library, RTLD_NOW), *found = handle ? dlsym(handle, name) : NULL;
-
-    if (found == NULL) {
-        fprintf(stderr, "%s\n", dlerror());
-        exit(2);
-    }
-    return found;
-}
 
 /* The tools count what happens in this function and in what it calls. */
 __attribute__((noinline))
@@ -73,31 +53,29 @@ int main(int argc, char **argv)
 {
     const struct dirtyscan_variant *variant;
     const struct operation *operation;
-    bytes_function *array_bytes;
-    prepare_function *prepare;
-    restore_function *restore;
-    fill_function *fill;
     struct dirtyscan_map map = {0};
     struct operation_work work = {0};
     uint64_t bytes, snapshots, snapshot, calls, call, words, total = 0;
     int each;
     uint8_t *bitmaps;
+    void *library;
     FILE *file;
 
-    if (argc != 9 || (file = fopen(argv[3], "rb")) == NULL) {
+    if (argc != 8 || (file = fopen(argv[2], "rb")) == NULL) {
         return 2;
     }
-    fill = (fill_function *)find(argv[1], "stopwatch_fill");
-    array_bytes = (bytes_function *)find(argv[1], "operation_bytes");
-    prepare = (prepare_function *)find(argv[1], "operation_prepare");
-    restore = (restore_function *)find(argv[1], "operation_restore");
-    variant = find(argv[2], "dirtyscan_variant");
-    operation = ((find_function *)find(argv[1], "operation_find"))(variant->operation);
-    map.pages = strtoull(argv[4], NULL, 10);
-    map.page_size = strtoull(argv[5], NULL, 10);
-    snapshots = strtoull(argv[6], NULL, 10);
-    calls = strtoull(argv[7], NULL, 10);
-    work.argument = strtoull(argv[8], NULL, 10);
+    library = dlopen(argv[1], RTLD_NOW);
+    variant = library ? dlsym(library, "dirtyscan_variant") : NULL;
+    if (variant == NULL) {
+        fprintf(stderr, "%s\n", dlerror());
+        return 2;
+    }
+    operation = operation_find(variant->operation);
+    map.pages = strtoull(argv[3], NULL, 10);
+    map.page_size = strtoull(argv[4], NULL, 10);
+    snapshots = strtoull(argv[5], NULL, 10);
+    calls = strtoull(argv[6], NULL, 10);
+    work.argument = strtoull(argv[7], NULL, 10);
 
     bytes = (map.pages + 7) / 8;
     words = operation_words(map.pages) * sizeof(*map.words);
@@ -114,7 +92,7 @@ int main(int argc, char **argv)
         map.summary = array(words);
     }
     for (each = 0; each < OPERATION_ARRAYS; each++) {
-        const uint64_t length = array_bytes(operation, (enum operation_array)each, map.pages);
+        const uint64_t length = operation_bytes(operation, (enum operation_array)each, map.pages);
 
         work.arrays[each] = length ? array(length) : NULL;
     }
@@ -123,10 +101,10 @@ int main(int argc, char **argv)
         const uint8_t *bitmap = bitmaps + snapshot * bytes;
         const uint8_t *log = bitmaps + (snapshot + 1) % snapshots * bytes;
 
-        prepare(&work, bitmap, log, set_bits(bitmap, bytes), map.pages);
-        fill(&map, bitmap);
+        operation_prepare(&work, bitmap, log, set_bits(bitmap, bytes), map.pages);
+        stopwatch_fill(&map, bitmap);
         for (call = 0; call < calls; call++) {
-            restore(operation, &map, &work, strcmp(variant->map, "counted bitmap") == 0);
+            operation_restore(operation, &map, &work, strcmp(variant->map, "counted bitmap") == 0);
             total += dirtyscan_measured(operation, variant->run.count, &map, &work);
         }
     }
