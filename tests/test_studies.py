@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.cli import main
-from harness.measurement.callgrind import Program, count_instructions, require_valgrind
+from harness.counting.callgrind import Program, count_instructions, require_valgrind
 from harness.native.build import build_driver, build_variant
 from harness.native.loaded_variant import Description
 from harness.native.stopwatch import make_snapshots
@@ -183,7 +183,7 @@ def test_a_guest_that_does_not_fit_is_refused(
     class Little:
         available = 2**30
 
-    monkeypatch.setattr("harness.studies.size.psutil.virtual_memory", Little)
+    monkeypatch.setattr("psutil.virtual_memory", Little)
     options = Options((), (), (4 * 2**40,), 0.01, 1)
     with pytest.raises(BadInput, match=r"this machine has 1024MiB free; give at most 1024GiB"):
         SIZE.request(options)

@@ -25,6 +25,7 @@ from harness.presentation.figures.style import save
 from harness.presentation.table import STYLES, format_number, format_range
 from harness.results.environment import ENVIRONMENT
 from harness.results.result import SPEEDUPS, read_table
+from harness.results.speedups import half_width
 from workloads.errors import BadInput
 from workloads.files import write_text
 
@@ -125,7 +126,6 @@ def _print_settled(rows: pd.DataFrame, out: Console) -> None:
     table = _table("claim", "on", "claimed", "measured", "95 %", "verdict", "captured")
     for row in rows.to_dict("records"):
         measured = row["verdict"] != NOT_MEASURED
-        half = (row["speedup_high"] / row["speedup_low"]) ** 0.5 - 1 if measured else 0
         low, high = row["claimed_low"], row["claimed_high"]
         captured = row["captured_low"] == row["captured_low"]  # a missing one is NaN
         table.add_row(
@@ -133,7 +133,7 @@ def _print_settled(rows: pd.DataFrame, out: Console) -> None:
             Text(row["workload"]),
             f"above {low:g}" if high == math.inf else format_range(low, high),
             format_number(row["speedup"]) if measured else "",
-            f"±{half:.1%}" if measured else "",
+            f"±{half_width(row):.1%}" if measured else "",
             Text(row["verdict"], STYLES.get(row["verdict"], "")),
             format_range(row["captured_low"], row["captured_high"]) if captured else "",
         )

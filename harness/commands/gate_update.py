@@ -6,6 +6,7 @@ from rich.console import Console
 
 from harness.commands.gate import FIND
 from harness.commands.options import find_conditions, results_folder
+from harness.counting.callgrind import require_valgrind
 from harness.gate.gate import count_built_in
 from harness.gate.question import conditions_of
 from harness.gate.reference import RESULTS, SUFFIX
@@ -19,7 +20,6 @@ from harness.gate.update import (
     read_replaced,
     write_gate_file,
 )
-from harness.measurement.callgrind import require_valgrind
 from harness.measurement.choice import choose
 from harness.measurement.experiment import Experiment
 from harness.measurement.lineup import line_up

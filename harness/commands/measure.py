@@ -10,7 +10,6 @@ from harness.measurement.preparation import prepare
 from harness.measurement.request import Request
 from harness.measurement.run import Run
 from harness.measurement.run_folder import RunFolder
-from harness.measurement.samples import failures_path
 from harness.presentation.progress import ProgressDisplay
 from harness.results.environment import read_environment
 from harness.results.result import write_result
@@ -42,7 +41,7 @@ def measure(
         plan = prepare(request, folder, tell, resume)
     if resume and folder.is_written():
         folder.finish()
-        failures = read_failures(failures_path(folder.path / "samples"))
+        failures = read_failures(folder.finished_samples.failures)
         return Measured(failures, read_environment(folder.path))
     for sentence in plan.left_out:
         log.print(f"left out: {sentence}", soft_wrap=True)
@@ -50,7 +49,7 @@ def measure(
         with ProgressDisplay(log) as tell:
             run = Experiment(plan, folder, budget, tell).run()
     except KeyboardInterrupt:
-        if kept := len(folder.finished_processes()):
+        if kept := len(folder.samples.processes()):
             log.print(
                 f"interrupted: the samples of {kept} processes are kept in {folder.path}; go on "
                 "with --resume and the same options.",

@@ -129,13 +129,20 @@ def run_plot(options: argparse.Namespace) -> int:
 
 def run_compare(options: argparse.Namespace) -> int:
     """Compare traces."""
-    from harness.measurement.short_runs import measure_traces
+    from harness.measurement.choice import choose
+    from harness.measurement.experiment import measure
+    from harness.measurement.lineup import line_up
+    from harness.measurement.request import Request
+    from harness.native.toolchain import find_toolchains
     from harness.presentation.figures.comparison import draw_comparison
     from harness.presentation.figures.style import save
 
     out = console()
     profiles = [profile_trace(open_trace(Path(path))) for path in options.traces]
-    speedups = measure_traces([profile.trace.path for profile in profiles])
+    lineup = line_up(choose(["multi_page"]), find_toolchains())
+    paths = tuple(profile.trace.path for profile in profiles)
+    run = measure(Request(lineup, paths, precision=0.005, seed=0), budget=20.0)
+    speedups = [run.speedups[pair] for pair in run.judged]
     table = Table(box=None, pad_edge=False)
     for name in ("trace", "snapshots", "dirty pages", "runs", "mean run", "speedup"):
         table.add_column(name, justify="left" if name == "trace" else "right")

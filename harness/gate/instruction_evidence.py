@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from harness.counting.callgrind import Program, count_instructions, require_valgrind, total
 from harness.gate.finding import Change, Compared, Evidence, Finding, Verdict
 from harness.gate.lanes import Compiled
-from harness.measurement.callgrind import Program, count_instructions, require_valgrind, total
 from harness.native.build import build_driver
 from harness.native.operation import OPERATIONS
 from harness.native.stopwatch import make_snapshots

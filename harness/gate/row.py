@@ -74,7 +74,7 @@ class Row:
 
 def rows_of(run: Run) -> list[Row]:
     """Return the rows of a run that say something of a variant's speed."""
-    return [Row(run, key, lane) for key, lane in run.logs if run.plan.lanes[lane].is_judged]
+    return [Row(run, key, lane) for key, lane in run.judged]
 
 
 def one_name_each(sources: Sequence[str]) -> tuple[str, ...]:

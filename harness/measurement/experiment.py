@@ -9,16 +9,16 @@ from pathlib import Path
 import numpy as np
 
 from harness.machine.state import Watch
+from harness.measurement.astray import Astray
 from harness.measurement.plan import Plan
 from harness.measurement.preparation import prepare
 from harness.measurement.processes import Processes
 from harness.measurement.request import Request
 from harness.measurement.run import Pair, Run
 from harness.measurement.run_folder import RunFolder
-from harness.measurement.samples import Samples, failures_path, read_samples
+from harness.measurement.samples import Samples, read_samples
 from harness.measurement.tell import Tell, quiet
 from harness.statistics.interval import confidence_interval, process_log_speedup
-from harness.trial.failure import read_failures
 from workloads.errors import BadInput
 
 
@@ -62,7 +62,7 @@ class Experiment:
         self._budget = budget
         self._tell = tell
         self._processes = Processes(plan, folder, budget)
-        self._failures = failures_path(folder.samples)
+        self._astray = Astray(plan, folder.samples)
         self._samples: list[Samples] = []
         self._logs: dict[Pair, list[float]] = {
             (trace.key, lane): [] for trace in plan.traces for _, lane in plan.pairs()
@@ -78,9 +78,9 @@ class Experiment:
         self._check_compares()
         watch = Watch()
         start = time.monotonic()
-        done = self._folder.finished_processes()
+        done = self._folder.samples.processes()
         for index in done:
-            self._take(read_samples(self._folder.sample_path(index)))
+            self._take(read_samples(self._folder.samples.process(index)))
         if not done:
             self._take(self._processes.measure(0, []))
         self._drop_failed()
@@ -106,7 +106,7 @@ class Experiment:
             self._folder.unfinished,
             tuple(self._samples),
             {pair: tuple(logs) for pair, logs in self._logs.items()},
-            read_failures(self._failures),
+            self._astray.failures(),
             watch.stop(),
         )
 
@@ -123,7 +123,7 @@ class Experiment:
 
     def _drop_failed(self) -> None:
         """Leave out of all that follows what is said of variants that have failed."""
-        sound = self._plan.sound_lanes(read_failures(self._failures))
+        sound = self._astray.sound_lanes()
         self._logs = {pair: logs for pair, logs in self._logs.items() if pair[1] in sound}
 
     def _take(self, samples: Samples) -> None:

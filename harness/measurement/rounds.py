@@ -2,17 +2,38 @@
 
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.measurement.plan import PlannedTrace
 from harness.native.dirty_map import ARRAYS
 from harness.native.loaded_variant import LoadedVariant
+from harness.native.operation import Operation
 from harness.native.peers import Peer
-from harness.native.stopwatch import Snapshots, Stopwatch
+from harness.native.stopwatch import Snapshots, Stopwatch, make_snapshots
+from workloads.errors import BadInput
+from workloads.guest import GuestMemory
+from workloads.trace import open_trace
 
 Callee = LoadedVariant | Peer
 Elapsed = NDArray[np.uint64]
+
+
+def load_snapshots(
+    planned: PlannedTrace, base: Path, operation: Operation
+) -> tuple[GuestMemory, Snapshots]:
+    """Read the snapshots of a planned trace under ``base``, for ``operation``.
+
+    Raises:
+        BadInput: the trace is another one by now, or damaged.
+    """
+    trace = open_trace(base / planned.path)
+    if trace.content_hash != planned.content_hash:
+        raise BadInput(f"trace {trace.path} has changed since the run was planned; start anew.")
+    bitmaps = list(trace.bitmaps(planned.snapshots))
+    return trace.source.memory, make_snapshots(bitmaps, planned.snapshots, operation)
 
 
 def time_pass(

@@ -39,6 +39,11 @@ class Run:
         return {pair: confidence_interval(logs) for pair, logs in self.logs.items()}
 
     @property
+    def judged(self) -> list[Pair]:
+        """The comparisons that say something of a variant's speed."""
+        return [pair for pair in self.logs if self.plan.lanes[pair[1]].is_judged]
+
+    @property
     def processes(self) -> dict[str, int]:
         """By trace, how many processes measured it."""
         counts = {trace.key: 0 for trace in self.plan.traces}

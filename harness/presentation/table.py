@@ -10,6 +10,7 @@ from rich.text import Text
 
 from harness.native.dirty_map import ARRAYS
 from harness.results.limits import Limits, find_limits
+from harness.results.speedups import half_width
 
 STYLES: Mapping[str, str] = {
     "reproduced": "green",
@@ -57,7 +58,7 @@ def results_table(rows: pd.DataFrame) -> Group:
         parts += [_noise_floor(group[group["noise_floor"]])]
     vague = rows[rows["stopped"] == "budget"]
     if len(vague):
-        worst = float((vague["speedup_high"] / vague["speedup_low"]).max() ** 0.5 - 1)
+        worst = max(map(half_width, vague.to_dict("records")))
         sentence = f"not as precise as asked for (worst ±{worst:.1%}): the time budget was spent"
         parts.append(Text(f"! {sentence}"))
     return Group(*parts)
@@ -71,7 +72,6 @@ def _rows_table(title: str, rows: pd.DataFrame) -> Table:
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
     for row in rows.to_dict("records"):
-        half = (row["speedup_high"] / row["speedup_low"]) ** 0.5 - 1
         flag = "!" if row["stopped"] == "budget" else ""
         claimed = row["claim_low"] == row["claim_low"]  # a missing claim is NaN
         paid = bool(row["paid_in"])
@@ -79,7 +79,7 @@ def _rows_table(title: str, rows: pd.DataFrame) -> Table:
             f"{row['condition']} {row['origin']}",
             Text(row["variant"]),
             "" if paid else format_number(row["speedup"]),
-            "" if paid else f"{flag}±{half:.2%}",
+            "" if paid else f"{flag}±{half_width(row):.2%}",
             "" if paid else format_range(row["snapshot_speedup_min"], row["snapshot_speedup_max"]),
             format_range(row["claim_low"], row["claim_high"]) if claimed else "",
             Text(row["verdict"], STYLES.get(row["verdict"], "")) if claimed else "",

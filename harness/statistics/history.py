@@ -10,6 +10,7 @@ import pyperf
 
 from harness.results.environment import read_environment
 from harness.results.result import PYPERF, SPEEDUPS, read_table
+from harness.results.speedups import judged
 from workloads.errors import BadInput
 
 HISTORY = "history.csv"
@@ -35,8 +36,7 @@ def read_history(folders: Sequence[Path]) -> pd.DataFrame:
 
 
 def _read(folder: Path) -> pd.DataFrame:
-    rows = read_table(folder, SPEEDUPS)
-    rows = rows[~rows["noise_floor"] & (rows["paid_in"] == "")].copy()
+    rows = judged(read_table(folder, SPEEDUPS)).copy()
     environment = read_environment(folder)
     versions = {made["name"]: made["version"] for made in environment["toolchains"]}
     rows["date"] = measured_at(folder, environment)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from harness.measurement.callgrind import Program, count_instructions, require_valgrind, total
-from harness.measurement.perf_counters import counters_obstacle, read_counters
+from harness.counting.callgrind import Program, count_instructions, require_valgrind, total
+from harness.counting.perf_counters import counters_obstacle, read_counters
 from harness.native.build import build_driver, build_variant
 from harness.native.loaded_variant import load_variant
 from harness.native.operation import DEFAULT_OPERATION
@@ -15,6 +15,7 @@ from harness.native.stopwatch import Snapshots, make_snapshots
 from harness.native.toolchain import Toolchain
 from harness.native.variant import built_in_variants, find_variant
 from harness.presentation.table import format_short
+from harness.statistics.spacing import evenly_spaced
 from workloads.captured import captured_trace
 from workloads.conditions import DEFAULT_CONDITIONS, find_condition
 from workloads.errors import BadInput
@@ -108,8 +109,7 @@ def _traces(scratch: Path, report: Report) -> list[Trace]:
 
 
 def _snapshots(trace: Trace) -> Snapshots:
-    chosen = [round(i * (len(trace) - 1) / (SNAPSHOTS - 1)) for i in range(SNAPSHOTS)]
-    chosen = sorted(set(chosen))
+    chosen = evenly_spaced(len(trace), SNAPSHOTS)
     return make_snapshots(list(trace.bitmaps(chosen)), chosen)
 
 

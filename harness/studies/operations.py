@@ -12,6 +12,7 @@ from harness.native.operation import OPERATIONS, find_operation
 from harness.native.toolchain import find_toolchains
 from harness.native.variant import built_in_variants, find_variant
 from harness.presentation.table import format_short
+from harness.results.speedups import judged
 from workloads.conditions import DEFAULT_CONDITIONS, find_condition
 from workloads.draws import DEFAULT_SEED
 from workloads.errors import BadInput
@@ -77,8 +78,8 @@ def shares_of_best(name: str, rows: pd.DataFrame) -> pd.DataFrame:
 
     Limits take no part, nor do peers, nor variants whose cost is paid in other operations.
     """
-    rows = rows[~rows["noise_floor"] & ~rows["bound"] & (rows["paid_in"] == "")]
-    rows = rows[rows["toolchain"] != PYTHON]
+    rows = judged(rows)
+    rows = rows[~rows["bound"] & (rows["toolchain"] != PYTHON)]
     first = rows.drop_duplicates(["condition", "origin"])
     original = first.assign(
         variant=first["original"], map=find_operation(name).original_map, speedup=1.0,

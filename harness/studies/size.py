@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import psutil
 from matplotlib.figure import Figure
 
 from harness.measurement.choice import choose, recommended_variants
@@ -18,10 +17,9 @@ from harness.native.toolchain import find_toolchains
 from harness.presentation.figures.size import draw_size
 from harness.results.limits import find_limits
 from harness.studies.study import Options, Study
-from workloads.errors import BadInput
 from workloads.guest import DEFAULT_PAGE_SIZE, GuestMemory
 from workloads.random_runs import RandomRuns
-from workloads.units import format_size
+from workloads.synthesis import check_fits
 
 TICK_SECONDS = 0.1
 SHARES = (0.01, 0.1, 1.0)
@@ -31,7 +29,6 @@ RUNS = RandomRuns(0.1, 64)
 SNAPSHOTS = 2
 VARIANTS = ("multi_page", "word_sum", "bitmap_popcount", "two_level")
 BOUNDS = ("read_limit", "bitmap_read_limit")
-_BYTES_PER_PAGE = 4  # the map, the one it is tried on, one being drawn, and bitmaps
 
 
 def request(options: Options) -> Request:
@@ -59,22 +56,6 @@ def request(options: Options) -> Request:
 def trace_of_size(memory: GuestMemory, seed: int) -> Draft:
     """Return the trace that stands for guests of that size."""
     return random_trace(memory, RUNS, SNAPSHOTS, seed, str(memory.size))
-
-
-def check_fits(memory: GuestMemory) -> None:
-    """Check that this machine can hold the maps of such a guest.
-
-    Raises:
-        BadInput: it cannot; the sentence says which size could be held.
-    """
-    available = psutil.virtual_memory().available
-    if memory.pages * _BYTES_PER_PAGE > available:
-        largest = available // _BYTES_PER_PAGE * memory.page_size // 2**30
-        raise BadInput(
-            f"guest memory of {format_size(memory.size)} needs "
-            f"{format_size(memory.pages * _BYTES_PER_PAGE // 2**20 * 2**20)} for its maps and this "
-            f"machine has {available // 2**20}MiB free; give at most {largest}GiB."
-        )
 
 
 def table(rows: pd.DataFrame, results: Path) -> pd.DataFrame:

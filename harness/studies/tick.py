@@ -12,10 +12,11 @@ from harness.measurement.request import Request, condition_traces
 from harness.native.operation import OPERATIONS
 from harness.native.toolchain import find_toolchains
 from harness.presentation.figures.tick import draw_tick
-from harness.studies.size import TICK_SECONDS, check_fits, trace_of_size
+from harness.studies.size import TICK_SECONDS, trace_of_size
 from harness.studies.study import Options, Study
 from workloads.conditions import DEFAULT_CONDITIONS, find_condition
 from workloads.guest import GuestMemory
+from workloads.synthesis import check_fits
 from workloads.units import format_size
 
 SIZES = tuple(size * 2**30 for size in (0.5, 8, 128, 1024))

@@ -18,6 +18,7 @@ from harness.presentation.figures.style import (
     house_style,
     mark,
 )
+from harness.results.speedups import judged
 
 _CONDITIONS = (BLUE, VERMILLION, GREEN, PURPLE, "#7F4F24", GREY)
 _MARKERS = {"synthetic": "o", "captured": "s", "imported": "D"}
@@ -80,7 +81,7 @@ class Dots:
 
 def draw_ladder(rows: pd.DataFrame) -> Figure:
     """Draw the rows of one ``speedups.csv``, the noise floor left out, a panel a toolchain."""
-    rows = rows[~rows["noise_floor"] & (rows["paid_in"] == "")]
+    rows = judged(rows)
     toolchains = list(dict.fromkeys(rows["original_toolchain"]))
     dots = Dots(rows, "speedup")
     with house_style():

@@ -10,6 +10,7 @@ from matplotlib.image import AxesImage
 from numpy.typing import NDArray
 
 from harness.presentation.figures.style import BLUE, house_style
+from harness.statistics.spacing import evenly_spaced
 from workloads.trace import Trace
 
 _ROWS, _COLUMNS = 256, 400
@@ -62,7 +63,7 @@ def dirty_shares(trace: Trace, rows: int, columns: int) -> NDArray[np.float64]:
     """
     pages = trace.source.memory.pages
     rows, columns = min(rows, pages), min(columns, len(trace))
-    chosen = np.linspace(0, len(trace) - 1, columns).round().astype(int).tolist()
+    chosen = evenly_spaced(len(trace), columns)
     edges = np.linspace(0, pages, rows + 1).astype(np.int64)
     shares = np.empty((rows, columns))
     for column, bitmap in enumerate(trace.bitmaps(chosen)):

@@ -5,6 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from harness.measurement.plan import AGAIN
 from harness.presentation.figures.scale import format_plain, plain_log_axis
 from harness.presentation.figures.style import add_legend, house_style, mark, variant_colour
 
@@ -15,7 +16,7 @@ def draw_runtime(rows: pd.DataFrame, as_outlines: bool = False) -> Figure:
     Args:
         as_outlines: whether points stay points however many there are.
     """
-    rows = rows[~rows["variant"].str.endswith(" again")]
+    rows = rows[~rows["variant"].str.endswith(AGAIN)]
     panels = list(rows.groupby(["condition", "origin", "toolchain"], sort=False))
     variants = list(dict.fromkeys(rows["variant"]))
     columns = min(2, len(panels))

@@ -11,6 +11,7 @@ from harness import __version__
 from harness.presentation.answer import answer
 from harness.presentation.page.sections import make_sections
 from harness.presentation.page.stored import Stored, read_stored
+from harness.results.speedups import half_width
 from workloads.files import read_file, write_text
 
 _TEMPLATES = Path(__file__).parent.parent / "templates"
@@ -64,8 +65,7 @@ def aligned(results: Sequence[Stored]) -> list[list[str]]:
         for row in rows.to_dict("records"):
             key = tuple(str(row[name]) for name in keys)
             line = cells.setdefault(key, [""] * len(results))
-            reach = (row["speedup_high"] / row["speedup_low"]) ** 0.5 - 1
-            line[place] = f"{row['speedup']:.3g} ± {reach:.1%}"
+            line[place] = f"{row['speedup']:.3g} ± {half_width(row):.1%}"
     for (condition, origin, variant, toolchain), line in cells.items():
         table.append([f"{condition.capitalize()}, {origin}", f"{variant} ({toolchain})", *line])
     return table

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 
-import numpy as np
 import pandas as pd
 
+from harness.measurement.plan import AGAIN
 from harness.presentation.page.stored import Stored
 from harness.presentation.report import MOST_SIDE_BY_SIDE, comparable
+from harness.results.speedups import judged
+from harness.statistics.spacing import evenly_spaced
 from workloads.profile import profile_trace
 
 _POINTS = 100
@@ -15,8 +17,7 @@ _POINTS = 100
 
 def measured(result: Stored) -> pd.DataFrame:
     """Return the speedups, without noise floors and what is paid for elsewhere."""
-    rows = result.speedups
-    return rows[~rows["noise_floor"] & (rows["paid_in"] == "")]
+    return judged(result.speedups)
 
 
 def few(result: Stored) -> pd.DataFrame:
@@ -32,7 +33,7 @@ def snapshots(result: Stored) -> pd.DataFrame | None:
     """Return the snapshots of those variants, thinned."""
     if result.snapshots is None:
         return None
-    rows = result.snapshots[~result.snapshots["variant"].str.endswith(" again")]
+    rows = result.snapshots[~result.snapshots["variant"].str.endswith(AGAIN)]
     rows = rows[rows["variant"].isin({*few(result)["variant"], *result.speedups["original"]})]
     parts = [_thin(group) for _, group in rows.groupby(["condition", "origin", "toolchain",
                                                         "variant"], sort=False)]  # fmt: skip
@@ -40,15 +41,13 @@ def snapshots(result: Stored) -> pd.DataFrame | None:
 
 
 def _thin(rows: pd.DataFrame) -> pd.DataFrame:
-    chosen = np.unique(np.linspace(0, len(rows) - 1, min(len(rows), _POINTS)).round().astype(int))
-    return rows.iloc[chosen]
+    return rows.iloc[evenly_spaced(len(rows), _POINTS)]
 
 
 def every_variant(result: Stored) -> pd.DataFrame | None:
     """Return the speedups of a run with every variant."""
     if result.variants is not None:
-        rows = result.variants
-        return rows[~rows["noise_floor"] & (rows["paid_in"] == "")]
+        return judged(result.variants)
     rows = measured(result)
     return rows if rows["variant"].nunique() > MOST_SIDE_BY_SIDE else None
 

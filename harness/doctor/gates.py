@@ -18,6 +18,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import pandas as pd
+
 from harness.gate.finding import Change, Evidence, Verdict
 from harness.gate.gate import ask
 from harness.gate.question import Question
@@ -25,6 +27,7 @@ from harness.gate.reference import find_reference
 from harness.measurement.tell import quiet
 from harness.native.variant import find_variant
 from workloads.conditions import DEFAULT_CONDITIONS, find_condition
+from workloads.errors import BadInput
 from workloads.files import read_file, write_text
 from workloads.synthesis import Report
 
@@ -80,20 +83,53 @@ KINDS = (
 )
 
 
-def calibrate_gate(rounds: range, report: Report) -> Iterator[Gate]:
-    """Ask every kind of gate once in each of ``rounds``, those that are odd beside two busy loops.
+def calibrate_gate(rounds: int, path: Path, report: Report) -> pd.DataFrame:
+    """Ask every kind of gate ``rounds`` times, every other time beside two busy loops.
+
+    Args:
+        path: a table that each answer is written to at once; rounds that are in it are not asked
+            again.
+
+    Returns:
+        The table, a row for each :class:`Gate`.
 
     Raises:
-        BadInput: a gate cannot be asked.
+        BadInput: a gate cannot be asked, or ``path`` is not such a table.
     """
-    with tempfile.TemporaryDirectory(prefix="dirtyscan-") as scratch:
-        for number in rounds:
-            busy = number % 2 == 1
-            with _busy_loops() if busy else contextlib.nullcontext():
-                for evidence, extra in KINDS:
-                    trial = Trial(evidence, extra, busy, number)
-                    yield _ask(trial, Path(scratch))
-            report("rounds", number + 1, rounds.stop)
+    table = _answers(path)
+    done = len(table) // len(KINDS)
+    table = table.head(done * len(KINDS))  # a round that was cut short is asked again
+    for number in range(done, rounds):
+        for gate in _ask_all(number):
+            fields = dataclasses.asdict(gate)
+            row = pd.DataFrame([{**fields.pop("trial"), **fields}])
+            table = pd.concat([table, row]) if len(table) else row
+            write_text(path, str(table.to_csv(index=False, float_format="%.6g")))
+        report("rounds", number + 1, rounds)
+    return table
+
+
+def _answers(path: Path) -> pd.DataFrame:
+    if not path.exists():
+        return pd.DataFrame()
+    try:
+        table = pd.read_csv(path)
+    except ValueError:  # pandas' own errors are kinds of it
+        table = pd.DataFrame()
+    if not {"evidence", "extra_work", "round", "outcome", "seconds"} <= set(table):
+        raise BadInput(f"{path} is no table of the gate's answers; name another with --output.")
+    return table
+
+
+def _ask_all(number: int) -> Iterator[Gate]:
+    """Ask every kind of gate once, in round ``number``."""
+    busy = number % 2 == 1
+    with (
+        tempfile.TemporaryDirectory(prefix="dirtyscan-") as scratch,
+        _busy_loops() if busy else contextlib.nullcontext(),
+    ):
+        for evidence, extra in KINDS:
+            yield _ask(Trial(evidence, extra, busy, number), Path(scratch))
 
 
 def _ask(trial: Trial, scratch: Path) -> Gate:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.measurement.callgrind import Program
+from harness.counting.callgrind import Program
 from harness.native.stopwatch import Snapshots
 from workloads.guest import GuestMemory
 
