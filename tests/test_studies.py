@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from harness.cli import main
 from harness.commands import study_run
 from harness.counting.callgrind import Program, count_instructions, require_valgrind
-from harness.native.build import build_driver, build_stopwatch, build_variant
+from harness.native.build import build_driver, build_variant
 from harness.native.loaded_variant import Description
 from harness.native.stopwatch import make_snapshots
 from harness.native.toolchain import default_toolchain
@@ -151,7 +151,7 @@ def test_instructions_are_those_of_the_loop() -> None:
     """A loop over a known number of pages takes a whole number of instructions a page."""
     toolchain = default_toolchain()
     library = build_variant(find_variant("bitmap_test_bit", "count"), toolchain).path
-    program = Program(build_driver(toolchain).path, build_stopwatch(toolchain).path, library)
+    program = Program(build_driver(toolchain).path, library)
 
     def count(pages: int) -> list[int]:
         snapshots = make_snapshots([np.full(pages // 8, 0x0F, np.uint8)] * 2, [0, 1])
@@ -183,7 +183,7 @@ def test_what_valgrind_cannot_run_is_said(
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     snapshots = make_snapshots([np.zeros(1024, np.uint8)], [0])
-    driven = Program(tmp_path / "driver", tmp_path / "stopwatch", tmp_path / "variant")
+    driven = Program(tmp_path / "driver", tmp_path / "variant")
     assert count_instructions(driven, GuestMemory(8192 * 4096), snapshots) == sentence
 
 

@@ -14,6 +14,7 @@ from harness.measurement.choice import Choice, choose
 from harness.measurement.lineup import line_up
 from harness.measurement.request import Draft, Request, condition_traces, random_trace
 from harness.native.built_variant import describe_here
+from harness.native.operation import find_operation
 from harness.native.toolchain import find_toolchains
 from harness.native.variant import find_variant
 from harness.trial.failure import Failure
@@ -25,9 +26,6 @@ from workloads.random_runs import RandomRuns
 from workloads.trace import open_trace
 
 SNAPSHOTS = 2
-_ROUNDS = {"mark": 15, "drain": 5}
-"""In each process, where one call takes so little that more of them cost nothing."""
-_FEWEST_ROUNDS = 3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -108,7 +106,7 @@ def request_group(group: Group, precision: float) -> Request:
         lineup,
         (*condition_traces(conditions, origins), *given),
         precision,
-        rounds=_ROUNDS.get(group.operation, _FEWEST_ROUNDS),
+        rounds=find_operation(group.operation).claim_rounds,
         one_cpu=True,
     )
 

@@ -18,12 +18,11 @@ from harness.commands.options import (
     workload_settings,
 )
 from harness.commands.report import PAGE
-from harness.native.operation import DEFAULT_OPERATION, OPERATIONS
+from harness.native.operation import DEFAULT_OPERATION, OPERATIONS, find_operation
 
 if TYPE_CHECKING:
     from harness.measurement.request import Request
 
-DEFAULT_VARIANTS = ("multi_page",)  # of count
 FULL_BUDGET, QUICK_BUDGET = 150.0, 15.0
 
 
@@ -111,12 +110,12 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _request(options: argparse.Namespace) -> "Request":
-    from harness.measurement.choice import ALL, choose
+    from harness.measurement.choice import choose
     from harness.measurement.lineup import line_up
     from harness.measurement.request import Request, condition_traces
     from harness.native.toolchain import find_toolchains
 
-    by_default = DEFAULT_VARIANTS if options.operation == DEFAULT_OPERATION else (ALL,)
+    by_default = find_operation(options.operation).shown
     only_traces = options.trace and not options.condition
     of_conditions = condition_traces(
         () if only_traces else find_conditions(options.condition),

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.native.operation import OPERATIONS, TICK_SENT, Operation
+from harness.native.operation import DEFAULT_OPERATION, OPERATIONS, Operation
 from harness.native.stopwatch import Snapshots
 from workloads.errors import BadInput
 from workloads.guest import GuestMemory
@@ -40,16 +40,14 @@ class Program:
     """The driver with what it needs to call one variant."""
 
     driver: Path
-    stopwatch: Path
     variant: Path
-    operation: Operation = OPERATIONS["count"]
+    operation: Operation = OPERATIONS[DEFAULT_OPERATION]
 
     def command(self, bitmaps: Path, memory: GuestMemory, snapshots: int, calls: int) -> list[str]:
         """Return the command that calls the variant ``calls`` times on each snapshot."""
         numbers = (memory.pages, memory.page_size, snapshots, calls)
-        paths = (self.driver, self.stopwatch, self.variant, bitmaps)
-        beside = (",".join(self.operation.arrays), TICK_SENT)
-        return [str(part) for part in (*paths, *numbers, *beside)]
+        paths = (self.driver, self.variant, bitmaps)
+        return [str(part) for part in (*paths, *numbers, self.operation.argument)]
 
 
 def require_valgrind() -> str:

@@ -113,8 +113,8 @@ def main() -> int:
     def time_passes(passes: int, variant: LoadedVariant) -> float:
         total = 0.0
         for _ in range(passes):
-            visited = snapshots.in_order(random.permutation(len(snapshots)))
-            elapsed, _counts = stopwatch.time_pass(visited, [variant], [1], order)
+            visited = random.permutation(len(snapshots))
+            elapsed, _counts = stopwatch.time_pass(snapshots, [variant], [1], visited, order)
             total += float(elapsed.sum()) * 1e-9
         return total
 

@@ -5,9 +5,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from harness.native.built_variant import build_here
 from harness.native.operation import DEFAULT_OPERATION, find_operation
-from harness.native.peers import PEERS, Peer
+from harness.native.peers import Peer
 from harness.native.toolchain import default_toolchain
-from harness.native.variant import RECOMMENDED, Variant, built_in_variants, find_variant
+from harness.native.variant import Variant, built_in_variants, find_variant
 from workloads.errors import BadInput
 
 ALL, EVERY_PEER, BEST = "all", "peers", "recommended"
@@ -38,14 +38,15 @@ def choose(names: Sequence[str], operation: str = DEFAULT_OPERATION, original: s
     Raises:
         BadInput: one does not exist.
     """
-    compared_with = find_variant(original or find_operation(operation).original, operation)
+    known = find_operation(operation)
+    compared_with = find_variant(original or known.original, operation)
     named = {compared_with.name: compared_with}
     called: dict[str, str] = {}
     peers: dict[str, Peer] = {}
     optional: set[str] = set()
     for name in _expand(names, operation, optional):
-        if name in PEERS and operation == DEFAULT_OPERATION:
-            peers[name] = PEERS[name]
+        if name in known.peers:
+            peers[name] = known.peers[name]
             called[name] = name
             continue
         variant = _told_apart(find_variant(name, operation), name, named)
@@ -58,7 +59,8 @@ def choose(names: Sequence[str], operation: str = DEFAULT_OPERATION, original: s
 
 def recommended_variants(operation: str) -> tuple[str, ...]:
     """Return for each representation the variant to take on this machine."""
-    return tuple(_first_that_runs(names, operation) for names in RECOMMENDED.get(operation, ()))
+    choices = find_operation(operation).recommended
+    return tuple(_first_that_runs(names, operation) for names in choices)
 
 
 def _first_that_runs(names: Sequence[str], operation: str) -> str:
@@ -71,7 +73,7 @@ def _first_that_runs(names: Sequence[str], operation: str) -> str:
 
 def _expand(names: Sequence[str], operation: str, optional: set[str]) -> Iterator[str]:
     """Yield names with those that stand for several replaced, and add these to ``optional``."""
-    peers = list(PEERS) if operation == DEFAULT_OPERATION else []
+    peers = list(find_operation(operation).peers)
     several = {
         ALL: [*built_in_variants(operation), *peers],
         EVERY_PEER: peers,

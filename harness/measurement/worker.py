@@ -81,14 +81,14 @@ class Worker:
         for planned in self._plan.traces:
             stopwatch, snapshots = self._load(planned)
             # What changes the map can be called once only; any time is long enough then.
-            wanted = 0.0 if self._operation.changes_map else stopwatch.clock_cost() / CLOCK_SHARE
+            wanted = 0.0 if stopwatch.changes_map else stopwatch.clock_cost() / CLOCK_SHARE
             self._runner.args.min_time = wanted * len(snapshots)
-            order = np.zeros((len(snapshots), 1), np.uint8)
+            turns = np.arange(len(snapshots)), np.zeros((len(snapshots), 1), np.uint8)
             for number, callee in zip(self._numbers, self._callees, strict=True):
 
                 def time_calls(calls: int) -> float:
                     self._place.alone = number + 1  # noqa: B023
-                    elapsed, results = time_pass(stopwatch, snapshots, [callee], [calls], order)  # noqa: B023
+                    elapsed, results = time_pass(stopwatch, snapshots, [callee], [calls], *turns)  # noqa: B023
                     self._check_results(planned, snapshots, [number], results)  # noqa: B023
                     return float(elapsed.sum()) * 1e-9
 

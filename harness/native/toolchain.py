@@ -159,7 +159,12 @@ def _compiler_command(compiler: str) -> tuple[str, ...] | None:
 def _version(command: tuple[str, ...]) -> str:
     try:
         done = subprocess.run(
-            [*command, "--version"], capture_output=True, text=True, check=True, timeout=60
+            [*command, "--version"],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=60,
+            env={**os.environ, "LC_ALL": "C"},  # the same compiler in whatever language
         )
     except (OSError, subprocess.SubprocessError) as error:
         raise BadInput(

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from harness.counting.callgrind import Program, count_instructions, require_valgrind, total
 from harness.counting.perf_counters import counters_obstacle, read_counters
 from harness.machine.state import Watch
-from harness.native.build import build_driver, build_stopwatch, build_variant
+from harness.native.build import build_driver, build_variant
 from harness.native.loaded_variant import load_variant
 from harness.native.operation import DEFAULT_OPERATION
 from harness.native.stopwatch import Snapshots, make_snapshots
@@ -115,8 +115,7 @@ def count_variants(
             if said.paid_in:
                 left_out(f"variant {variant.name}: its cost is paid in {said.paid_in}")
                 break
-            libraries = build_stopwatch(toolchain).path, built.path
-            program = Program(build_driver(toolchain).path, *libraries)
+            program = Program(build_driver(toolchain).path, built.path)
             try:
                 found += [
                     _count(program, trace, snapshots, variant.name, said.map, toolchain.name,

@@ -26,7 +26,7 @@ QUESTION = Question(
     budget=30.0,
     budget_for="each operation",
 )
-STUDIED = tuple(name for name in OPERATIONS if name != "tick")
+STUDIED = tuple(name for name, operation in OPERATIONS.items() if not operation.composed)
 ENOUGH = 0.9
 """Of the best: what a recommended variant has on every map."""
 SNAPSHOTS = 4
@@ -113,8 +113,7 @@ def shares_of_best(name: str, rows: pd.DataFrame) -> pd.DataFrame:
     """
     rows = judged(rows)
     rows = rows[~rows["bound"] & (rows["toolchain"] != PYTHON)]
-    kind = "byte map" if name in ("count", "tick") else str(rows["map"].iloc[0])
-    found = with_originals(rows, ["condition", "origin"], kind)
+    found = with_originals(rows, ["condition", "origin"], name)
     best = found.groupby(["condition", "origin", "map"])["speedup"].transform("max")
     return pd.DataFrame(
         {

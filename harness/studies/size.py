@@ -80,7 +80,7 @@ def make_size_table(rows: pd.DataFrame) -> pd.DataFrame:
     """Return a row for each size and variant, the original among them."""
     rows = rows[~rows["noise_floor"]]
     keys = ["guest_memory_bytes", "original_toolchain"]
-    found = with_originals(rows, keys, "byte map")
+    found = with_originals(rows, keys, DEFAULT_OPERATION)
     found = found.sort_values("guest_memory_bytes", kind="stable", ignore_index=True)
     lengths = [
         map_bytes(kind, size // DEFAULT_PAGE_SIZE)

@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from harness.claims.claim import Claim
+from harness.native.operation import find_operation
 from harness.presentation.table import Table
 from harness.studies.session import Session
 from workloads.draws import DEFAULT_SEED
@@ -51,16 +52,12 @@ class Study:
     """None if it has no picture."""
 
 
-def with_originals(rows: pd.DataFrame, keys: list[str], kind: str) -> pd.DataFrame:
-    """Return ``rows`` behind what those of the originals would be, one for each of ``keys``.
-
-    Args:
-        kind: the representation that the originals look at.
-    """
+def with_originals(rows: pd.DataFrame, keys: list[str], operation: str) -> pd.DataFrame:
+    """Return ``rows`` of an operation behind those of its originals, one for each of ``keys``."""
     first = rows.drop_duplicates(keys)
     originals = first.assign(
         variant=first["original"],
-        map=kind,
+        map=find_operation(operation).original_map,
         bound=False,
         variant_seconds=first["original_seconds"],
         speedup=1.0,

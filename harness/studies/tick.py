@@ -71,7 +71,7 @@ def make_tick_table(rows: pd.DataFrame) -> pd.DataFrame:
     """Return a row for each design and each trace or size, the original design among them."""
     rows = rows[~rows["noise_floor"] & ~rows["bound"]]
     keys = ["condition", "guest_memory_bytes", "original_toolchain"]
-    found = with_originals(rows, keys, "byte map")
+    found = with_originals(rows, keys, OPERATION.name)
     captured = found["origin"] == "captured"
     return pd.DataFrame(
         {

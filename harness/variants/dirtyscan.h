@@ -88,9 +88,9 @@ typedef uint64_t dirtyscan_list_ranges(const struct dirtyscan_map *map,
                                        struct dirtyscan_ranges *ranges);
 
 /*
- * Operation "drain", on a bitmap in which other threads set bits meanwhile: moves every set bit from
- * the map to `taken`, which has as many words and is all 0 before. No bit may be lost: one that is
- * set while this runs ends up in `taken` or stays in the map.
+ * Operation "drain", on a bitmap in which other threads set bits meanwhile: moves every set bit
+ * from the map to `taken`, which has as many words and is all 0 before. No bit may be lost: one
+ * that is set while this runs ends up in `taken` or stays in the map.
  */
 typedef void dirtyscan_drain(struct dirtyscan_map *map, uint64_t *taken);
 

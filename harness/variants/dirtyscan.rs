@@ -2,9 +2,8 @@
 //
 //     mod dirtyscan { include!(env!("DIRTYSCAN_RS")); }
 //
-// and define `pub static dirtyscan_variant: Variant` with #[no_mangle]. dirtyscan.h says what holds.
-
-
+// and define `pub static dirtyscan_variant: Variant` with #[no_mangle]. dirtyscan.h says what
+// holds.
 
 use std::ffi::{c_char, c_void, CStr};
 

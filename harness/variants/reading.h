@@ -37,8 +37,7 @@ static inline void read_words(const uint8_t *bytes, uint64_t left)
  */
 static unsigned widest_load = 8;
 
-__attribute__((constructor))
-static void find_widest_load(void)
+__attribute__((constructor)) static void find_widest_load(void)
 {
     const unsigned ymm = 0x06, zmm = 0xe6; /* state that the kernel keeps, bits of XCR0 */
     unsigned a, b, c, d, kept, high;
@@ -58,8 +57,7 @@ static void find_widest_load(void)
     }
 }
 
-__attribute__((target("avx2")))
-static void read_avx2(const uint8_t *bytes, uint64_t left)
+__attribute__((target("avx2"))) static void read_avx2(const uint8_t *bytes, uint64_t left)
 {
     for (; left >= 128; left -= 128, bytes += 128) {
         USE("x", _mm256_loadu_si256((const __m256i *)bytes));
@@ -70,8 +68,7 @@ static void read_avx2(const uint8_t *bytes, uint64_t left)
     read_words(bytes, left);
 }
 
-__attribute__((target("avx512f")))
-static void read_avx512(const uint8_t *bytes, uint64_t left)
+__attribute__((target("avx512f"))) static void read_avx512(const uint8_t *bytes, uint64_t left)
 {
     for (; left >= 256; left -= 256, bytes += 256) {
         USE("v", _mm512_loadu_si512(bytes));

@@ -116,8 +116,8 @@ static int open_disk(const char *path, int flags)
 static void write_region(uint64_t bytes, uint64_t stride, uint64_t period_us)
 {
     uint64_t words = bytes / sizeof(uint64_t), page_words = PAGE / sizeof(uint64_t), word, pass;
-    volatile uint64_t *region = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
-                                     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    volatile uint64_t *region =
+        mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     uint64_t start;
 
     if (region == MAP_FAILED) {

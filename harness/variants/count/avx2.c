@@ -1,9 +1,9 @@
 /*
  * AVX2: 32 pages a vector; the flags themselves are added up in bytes.
  *
- * Source of the idea: sums in bytes that are widened with the sum of absolute differences before they
- * overflow, as vector counting loops have done since SSE2 (2001); AVX2 is of 2013. A flag is worth 8,
- * so a byte takes 31 of them, and the total is divided by 8.
+ * Source of the idea: sums in bytes that are widened with the sum of absolute differences before
+ * they overflow, as vector counting loops have done since SSE2 (2001); AVX2 is of 2013. A flag is
+ * worth 8, so a byte takes 31 of them, and the total is divided by 8.
  * Cost: one load with and, and one add, for every 32 pages, whatever the map holds.
  */
 #include "dirtyscan.h"
@@ -14,15 +14,16 @@
 #define VECTOR 32
 #define LANES 8 /* vectors at a time, so that one sum does not wait for the last */
 #define ROUNDS (UINT8_MAX / DIRTYSCAN_MIGRATION_FLAG)
+#define TARGET __attribute__((target("avx2")))
 
-__attribute__((target("avx2")))
+TARGET
 static inline __m256i flags_in(const uint8_t *bytes)
 {
     return _mm256_and_si256(_mm256_loadu_si256((const __m256i *)bytes),
                             _mm256_set1_epi8(DIRTYSCAN_MIGRATION_FLAG));
 }
 
-__attribute__((target("avx2")))
+TARGET
 static uint64_t count_pages(const struct dirtyscan_map *map)
 {
     const uint8_t *bytes = map->bytes, *end = bytes + map->pages;

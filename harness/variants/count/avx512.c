@@ -12,8 +12,9 @@
 
 #define VECTOR 64
 #define LANES 4 /* vectors at a time, so that one sum does not wait for the last */
+#define TARGET __attribute__((target("avx512f,avx512bw,popcnt")))
 
-__attribute__((target("avx512f,avx512bw,popcnt")))
+TARGET
 static inline uint64_t dirty_in(const uint8_t *bytes)
 {
     const __m512i flag = _mm512_set1_epi8(DIRTYSCAN_MIGRATION_FLAG);
@@ -21,7 +22,7 @@ static inline uint64_t dirty_in(const uint8_t *bytes)
     return (uint64_t)_mm_popcnt_u64(_mm512_test_epi8_mask(_mm512_loadu_si512(bytes), flag));
 }
 
-__attribute__((target("avx512f,avx512bw,popcnt")))
+TARGET
 static uint64_t count_pages(const struct dirtyscan_map *map)
 {
     const __m512i flag = _mm512_set1_epi8(DIRTYSCAN_MIGRATION_FLAG);
@@ -40,8 +41,8 @@ static uint64_t count_pages(const struct dirtyscan_map *map)
     }
     /*
      * Not with an empty mask: where no page of memory lies behind the map, even a load that reads
-     * nothing takes as long as counting ten thousand pages, because the CPU has to see that its fault
-     * does not count.
+     * nothing takes as long as counting ten thousand pages, because the CPU has to see that its
+     * fault does not count.
      */
     if (bytes < end) {
         rest = (UINT64_C(1) << (end - bytes)) - 1;

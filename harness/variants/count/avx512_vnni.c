@@ -13,8 +13,9 @@
 
 #define VECTOR 64
 #define LANES 4 /* sums at a time, so that one does not wait for the last */
+#define TARGET __attribute__((target("avx512f,avx512bw,avx512vnni,popcnt")))
 
-__attribute__((target("avx512f,avx512vnni")))
+TARGET
 static inline __m512i add_flags(__m512i sum, const uint8_t *bytes)
 {
     const __m512i flag = _mm512_set1_epi8(DIRTYSCAN_MIGRATION_FLAG);
@@ -24,7 +25,7 @@ static inline __m512i add_flags(__m512i sum, const uint8_t *bytes)
 }
 
 /* The sum of the words of `sums` as 64 bits. */
-__attribute__((target("avx512f")))
+TARGET
 static inline uint64_t total_of(__m512i sums)
 {
     const __m512i low = _mm512_cvtepu32_epi64(_mm512_castsi512_si256(sums));
@@ -34,7 +35,7 @@ static inline uint64_t total_of(__m512i sums)
 }
 
 /* A word takes the flags of 2^27 vectors, which is more than 2^31 pages have in a lane. */
-__attribute__((target("avx512f,avx512bw,avx512vnni,popcnt")))
+TARGET
 static uint64_t count_pages(const struct dirtyscan_map *map)
 {
     const uint8_t *bytes = map->bytes, *end = bytes + map->pages;

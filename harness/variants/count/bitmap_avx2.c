@@ -13,13 +13,15 @@
 
 #define VECTOR_WORDS 4
 #define BLOCK 16 /* vectors whose sum is one bit in `sixteens` */
+#define TARGET __attribute__((target("avx2,popcnt")))
 
 /* The bits of each of the four words, as four sums. */
-__attribute__((target("avx2")))
+TARGET
 static inline __m256i bits_of(__m256i v)
 {
-    const __m256i table = _mm256_setr_epi8(0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4,
-                                           0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4);
+    const __m256i table =
+        _mm256_setr_epi8(0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4, /* low half */
+                         0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4);
     const __m256i nibble = _mm256_set1_epi8(0x0f);
     const __m256i low = _mm256_shuffle_epi8(table, _mm256_and_si256(v, nibble));
     const __m256i high =
@@ -29,7 +31,7 @@ static inline __m256i bits_of(__m256i v)
 }
 
 /* Adds b and c to the sum, bit by bit, and returns the carry. */
-__attribute__((target("avx2")))
+TARGET
 static inline __m256i add(__m256i *sum, __m256i b, __m256i c)
 {
     const __m256i half = _mm256_xor_si256(*sum, b);
@@ -39,14 +41,14 @@ static inline __m256i add(__m256i *sum, __m256i b, __m256i c)
     return carry;
 }
 
-__attribute__((target("avx2")))
+TARGET
 static inline __m256i load(const uint64_t *words, int vector)
 {
     return _mm256_loadu_si256((const __m256i *)(words + vector * VECTOR_WORDS));
 }
 
 /* Adds four vectors to ones and twos, and returns the carry to fours. */
-__attribute__((target("avx2")))
+TARGET
 static inline __m256i add_four(__m256i *ones, __m256i *twos, const uint64_t *words)
 {
     const __m256i first = add(ones, load(words, 0), load(words, 1));
@@ -55,7 +57,7 @@ static inline __m256i add_four(__m256i *ones, __m256i *twos, const uint64_t *wor
     return add(twos, first, second);
 }
 
-__attribute__((target("avx2,popcnt")))
+TARGET
 static uint64_t count_pages(const struct dirtyscan_map *map)
 {
     const uint64_t *words = map->words;

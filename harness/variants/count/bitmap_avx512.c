@@ -11,14 +11,15 @@
 #include <immintrin.h>
 
 #define VECTOR 8 /* words */
+#define TARGET __attribute__((target("avx512f,avx512vpopcntdq")))
 
-__attribute__((target("avx512f,avx512vpopcntdq")))
+TARGET
 static inline __m512i bits_of(const uint64_t *words)
 {
     return _mm512_popcnt_epi64(_mm512_loadu_si512(words));
 }
 
-__attribute__((target("avx512f,avx512vpopcntdq")))
+TARGET
 static uint64_t count_pages(const struct dirtyscan_map *map)
 {
     const uint64_t *words = map->words;

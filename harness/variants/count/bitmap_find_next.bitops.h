@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-__attribute__((visibility("hidden")))
-uint64_t find_next_bit(const uint64_t *words, uint64_t bits, uint64_t start);
+uint64_t find_next_bit(const uint64_t *words, uint64_t bits, uint64_t start)
+    __attribute__((visibility("hidden")));
 
 #endif

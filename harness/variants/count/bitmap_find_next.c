@@ -1,13 +1,13 @@
 /*
  * From one dirty page to the next: a call for every one of them, which skips words that are 0.
  *
- * Source of the idea: find_next_bit(), which came from Linux to QEMU's migration in 2012. It lies in
- * a translation unit of its own there, and here.
+ * Source of the idea: find_next_bit(), which came from Linux to QEMU's migration in 2012. It lies
+ * in a translation unit of its own there, and here.
  * Cost: one load and compare for every 64 clean pages, and one call for every dirty page; so it
  * gains on maps that are nearly clean, and loses on those that are nearly all dirty.
  */
-#include "dirtyscan.h"
 #include "bitmap_find_next.bitops.h"
+#include "dirtyscan.h"
 
 static uint64_t count(const struct dirtyscan_map *map)
 {

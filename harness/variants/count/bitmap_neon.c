@@ -1,8 +1,8 @@
 /*
  * NEON: the population count of each byte of 128 pages in one instruction.
  *
- * Source of the idea: CNT, the only population count that aarch64 had at first (2011); compilers use
- * it for a single word as well.
+ * Source of the idea: CNT, the only population count that aarch64 had at first (2011); compilers
+ * use it for a single word as well.
  * Cost: one load, count and add for every 128 pages, and two widening adds for every 31 of those.
  */
 #include "dirtyscan.h"

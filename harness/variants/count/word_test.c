@@ -1,6 +1,6 @@
 /*
- * A word at a time: eight clean pages, or eight dirty ones, are seen at once; a word that is neither
- * is looked at page by page.
+ * A word at a time: eight clean pages, or eight dirty ones, are seen at once; a word that is
+ * neither is looked at page by page.
  *
  * Source of the idea: what many would write for the letter of 2010, without its two functions.
  * Cost: one load and two compares for eight pages that are alike, and eight tests more for a mixed

@@ -2,8 +2,8 @@
 //!
 //! Source of the idea: rust-vmm's pull request 158 (2026), which skips clean words and then whole
 //! cache lines.
-//! Cost: eight loads, seven ors and one branch for every 512 clean pages; an atomic read-modify-write
-//! for every word with a dirty page.
+//! Cost: eight loads, seven ors and one branch for every 512 clean pages; an atomic read-modify-
+//! write for every word with a dirty page.
 
 #[allow(dead_code)]
 mod dirtyscan {

@@ -1,10 +1,11 @@
 /*
- * Cache lines that are clean are found by vector loads, and only words that are not 0 are exchanged.
+ * Cache lines that are clean are found by vector loads, and only words that are not 0 are
+ * exchanged.
  *
  * Source of the idea: skip_lines.rs, with the vectors of the CPU. A vector load of aligned words
- * takes each word as a whole on every CPU that has these vectors, though the architecture promises it
- * only for up to 16 bytes; a word that is seen as 0 is left for the next time, so nothing is lost
- * either way.
+ * takes each word as a whole on every CPU that has these vectors, though the architecture promises
+ * it only for up to 16 bytes; a word that is seen as 0 is left for the next time, so nothing is
+ * lost either way.
  * Cost: one load and test for every 256 clean pages; an atomic exchange for every word with a dirty
  * page.
  */
@@ -14,6 +15,7 @@
 #include <immintrin.h>
 
 #define VECTOR 4 /* words */
+#define TARGET __attribute__((target("avx2")))
 
 static inline void take(uint64_t *word, uint64_t *taken)
 {
@@ -22,7 +24,7 @@ static inline void take(uint64_t *word, uint64_t *taken)
     }
 }
 
-__attribute__((target("avx2")))
+TARGET
 static void drain_map(struct dirtyscan_map *map, uint64_t *taken)
 {
     const uint64_t words = (map->pages + DIRTYSCAN_WORD_PAGES - 1) / DIRTYSCAN_WORD_PAGES;
@@ -30,7 +32,8 @@ static void drain_map(struct dirtyscan_map *map, uint64_t *taken)
 
     for (; words - index >= 4 * VECTOR; index += 4 * VECTOR) {
         const __m256i *line = (const __m256i *)(map->words + index);
-        const __m256i first = _mm256_or_si256(_mm256_loadu_si256(line), _mm256_loadu_si256(line + 1));
+        const __m256i first =
+            _mm256_or_si256(_mm256_loadu_si256(line), _mm256_loadu_si256(line + 1));
         const __m256i second =
             _mm256_or_si256(_mm256_loadu_si256(line + 2), _mm256_loadu_si256(line + 3));
         const __m256i any = _mm256_or_si256(first, second);

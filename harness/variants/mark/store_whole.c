@@ -2,8 +2,8 @@
  * An atomic or for the first and the last word, and plain stores of the words between.
  *
  * Source of the idea: a word all of whose bits are set needs nothing of what it held before, so it
- * can be stored rather than changed; bits that other threads set meanwhile are set anyway, and those
- * that they take are taken.
+ * can be stored rather than changed; bits that other threads set meanwhile are set anyway, and
+ * those that they take are taken.
  * Cost: one or two atomic read-modify-writes, and one store for every 64 pages between.
  */
 #include "dirtyscan.h"

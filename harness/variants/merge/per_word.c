@@ -3,8 +3,8 @@
  *
  * Source of the idea: QEMU's cpu_physical_memory_sync_dirty_bitmap() (2014), which goes on at once
  * where the log's word is 0.
- * Cost: one load and compare for every 64 pages that the log says nothing of; a population count, an or
- * and a store for the others.
+ * Cost: one load and compare for every 64 pages that the log says nothing of; a population count,
+ * an or and a store for the others.
  */
 #include "dirtyscan.h"
 

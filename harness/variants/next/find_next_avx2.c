@@ -11,8 +11,9 @@
 #include <immintrin.h>
 
 #define VECTOR 4 /* words */
+#define TARGET __attribute__((target("avx2")))
 
-__attribute__((target("avx2")))
+TARGET
 static uint64_t search(const struct dirtyscan_map *map, uint64_t index)
 {
     const uint64_t words = (map->pages + DIRTYSCAN_WORD_PAGES - 1) / DIRTYSCAN_WORD_PAGES;

@@ -1,10 +1,10 @@
 /*
  * From a word to the next that is not 0, and in it to the first bit.
  *
- * Source of the idea: find_next_bit() of Linux, with which QEMU's send loop has gone from page to page
- * since 2012.
- * Cost: a mask, load and count of zeros for every dirty page; one load and compare for every 64 clean
- * pages.
+ * Source of the idea: find_next_bit() of Linux, with which QEMU's send loop has gone from page to
+ * page since 2012.
+ * Cost: a mask, load and count of zeros for every dirty page; one load and compare for every 64
+ * clean pages.
  */
 #include "finding.h"
 

@@ -2,8 +2,8 @@
  * Edges: a bit that differs from the one before it begins or ends a run.
  *
  * Source of the idea: word ^ (word << 1), as in Warren, "Hacker's Delight" (2002), 2-1; written for
- * this list. First pages and ends alternate, so they are written one after the other and nothing asks
- * which it is; ends become lengths in a second step.
+ * this list. First pages and ends alternate, so they are written one after the other and nothing
+ * asks which it is; ends become lengths in a second step.
  * Cost: one load, shift and compare for every 64 pages without an edge, and a count of zeros and a
  * store for every edge.
  */

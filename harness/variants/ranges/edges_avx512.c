@@ -72,7 +72,8 @@ static uint64_t list_ranges(const struct dirtyscan_map *map, struct dirtyscan_ra
                 continue;
             }
         }
-        for (uint64_t last = words - index < VECTOR ? words : index + VECTOR; index < last; index++) {
+        for (uint64_t last = words - index < VECTOR ? words : index + VECTOR; index < last;
+             index++) {
             const uint64_t word = map->words[index];
             const uint64_t edges = word ^ (word << 1 | before);
 

@@ -1,6 +1,6 @@
 /*
- * The limit: reads the bitmap and lists nothing. What the list costs to write is not in it, so it is
- * near only where there are few ranges. Its result is not checked.
+ * The limit: reads the bitmap and lists nothing. What the list costs to write is not in it, so it
+ * is near only where there are few ranges. Its result is not checked.
  *
  * Cost: one load for every 512 (AVX-512), 256 (AVX2), 128 (NEON) or 64 pages.
  */

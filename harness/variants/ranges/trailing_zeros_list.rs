@@ -1,7 +1,8 @@
 //! One set bit at a time, as in trailing_zeros.rs, into a list that is reused.
 //!
-//! Source of the idea: Cloud Hypervisor's pull request 8859 (2026) with one half of item 10 of issue
-//! 8899, the reused buffer. Beside word_runs.rs it shows what the other half, whole runs, does alone.
+//! Source of the idea: Cloud Hypervisor's pull request 8859 (2026) with one half of item 10 of
+//! issue 8899, the reused buffer. Beside word_runs.rs it shows what the other half, whole runs,
+//! does alone.
 //! Cost: one load and compare for every 64 clean pages; a count of zeros and a compare for every
 //! dirty page.
 

@@ -2,8 +2,8 @@
  * The tick with a bitmap and nothing beside it.
  *
  * Source of the idea: what QEMU's bitmap of 2012 would be without its counter.
- * Cost: an or for every word of the log that is not 0; a population count for every word of the map; a
- * search and a clear for every page that is sent.
+ * Cost: an or for every word of the log that is not 0; a population count for every word of the
+ * map; a search and a clear for every page that is sent.
  */
 #include "ticking.h"
 

@@ -1,10 +1,10 @@
 /*
  * The tick of 2010: a byte map.
  *
- * Source of the idea: QEMU until 2012: a byte is stored for every dirty page of the log, ram_save_remaining() counts,
- * and the send loop tests page after page.
- * Cost: a store for every page of the log; a load and test for every page to count; and again up to the
- * last page that is sent.
+ * Source of the idea: QEMU until 2012: a byte is stored for every dirty page of the log,
+ * ram_save_remaining() counts, and the send loop tests page after page.
+ * Cost: a store for every page of the log; a load and test for every page to count; and again up to
+ * the last page that is sent.
  */
 #include "dirtyscan.h"
 

@@ -1,10 +1,10 @@
 /*
  * The tick with a bitmap and a counter.
  *
- * Source of the idea: QEMU since 2014: the merge counts what is new in each word, every page that is sent is counted
- * down, and the count is read.
- * Cost: beside the merge, a population count for every word of the log that is not 0; nothing to count
- * with; a search, a clear and a subtraction for every page that is sent.
+ * Source of the idea: QEMU since 2014: the merge counts what is new in each word, every page that
+ * is sent is counted down, and the count is read.
+ * Cost: beside the merge, a population count for every word of the log that is not 0; nothing to
+ * count with; a search, a clear and a subtraction for every page that is sent.
  */
 #include "ticking.h"
 

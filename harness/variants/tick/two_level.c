@@ -1,10 +1,10 @@
 /*
  * The tick with a bitmap whose summary says which cache lines have a dirty page.
  *
- * Source of the idea: QEMU's HBitmap of 2013, with a bit for a cache line; see two_level.c of count. A summary bit is
- * cleared when its line is found to be clean, not with every page.
- * Cost: a load and compare for every word of the log; a population count for the words of lines that
- * have a dirty page; a search and a clear for every page that is sent.
+ * Source of the idea: QEMU's HBitmap of 2013, with a bit for a cache line; see two_level.c of
+ * count. A summary bit is cleared when its line is found to be clean, not with every page.
+ * Cost: a load and compare for every word of the log; a population count for the words of lines
+ * that have a dirty page; a search and a clear for every page that is sent.
  */
 #include "ticking.h"
 
