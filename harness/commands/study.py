@@ -55,7 +55,7 @@ def add_study_options(parser: argparse.ArgumentParser, name: str) -> None:
     }
     parser.set_defaults(
         study=name, variant=none, toolchain=none, operation=none, guest_memory=none,
-        precision=0.01, budget=question.budget, resume=False, seed=DEFAULT_SEED,
+        precision=0.01, budget=question.budget, plots="plots", resume=False, seed=DEFAULT_SEED,
     )  # fmt: skip
     offered = {*question.options, "output", *(["guest-memory"] if question.sizes else [])}
     for option in add:

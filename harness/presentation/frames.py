@@ -2,12 +2,16 @@
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from harness.presentation.style import CLAIM, mark
 from harness.presentation.table import Row
+
+Place = tuple[float, float]
+"""In a panel: x and y."""
 
 
 def make_panels(
@@ -66,3 +70,19 @@ def draw_claimed(axes: Axes, rows: pd.DataFrame) -> None:
     low, high = rows["claim_low"].iloc[0], rows["claim_high"].iloc[0]
     if low == low:  # a missing claim is NaN
         axes.axvspan(low, high, color=CLAIM, alpha=0.28, linewidth=0)
+
+
+def move_apart(places: list[Place], apart: float) -> list[Place]:
+    """Return ``places``, those pushed away from each other that are nearer than ``apart``."""
+    moved = np.array(places, dtype=np.float64).reshape(-1, 2)
+    # Those at the very same place leave it in different directions.
+    angles = np.arange(len(moved)) * np.pi * (3 - 5**0.5)
+    moved += 1e-3 * np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    for _ in range(300):
+        between = moved[:, None] - moved[None]
+        distance = np.hypot(between[..., 0], between[..., 1]) + np.eye(len(moved))
+        push = np.clip(apart - distance, 0, None) * (1 - np.eye(len(moved)))
+        if not push.any():
+            break
+        moved += 0.3 * (between / distance[..., None] * push[..., None]).sum(axis=1)
+    return [(float(x), float(y)) for x, y in moved]

@@ -13,7 +13,7 @@ from harness.presentation.table import Column, Table
 from harness.report.answer import answer
 from harness.report.contents import all_sections
 from harness.report.picture import Picture, make_picture
-from harness.report.run_table import with_toolchain
+from harness.report.run_table import noise_floor, with_toolchain
 from harness.report.section import Section
 from harness.report.stored import Stored
 from harness.results.speedups import half_width
@@ -51,7 +51,7 @@ def render_page(results: Sequence[Stored]) -> str:
         parts=make_parts(results),
         aligned=aligned(results),
         machines=[(result, machine(result)) for result in results],
-        noise=[(result.name, noise_floor(result)) for result in results],
+        noise=[(result.name, noise_floor(result.speedups)) for result in results],
         svg=Markup,
         version=__version__,
         **own,
@@ -106,15 +106,6 @@ def aligned(results: Sequence[Stored]) -> Table | None:
             line[place] = f"{row['speedup']:.3g} ± {half_width(row):.1%}"
     columns = [Column(head) for head in ("trace", "variant", *(result.name for result in results))]
     return Table(tuple(columns), tuple((*names, *line) for names, line in cells.items()))
-
-
-def noise_floor(result: Stored) -> str:
-    """Say what the original gave against itself; empty if it was not measured."""
-    rows = result.speedups[result.speedups["noise_floor"]]
-    if rows.empty:
-        return ""
-    low, high = rows["speedup"].min(), rows["speedup"].max()
-    return f"{rows['original'].iloc[0]} against itself gave {low:.4f} to {high:.4f} on every trace"
 
 
 def machine(result: Stored) -> list[tuple[str, str]]:

@@ -96,7 +96,8 @@ def results_table(rows: pd.DataFrame) -> Group:
             parts.append(for_terminal(make_table(_COLUMNS, measured, title)))
         else:
             parts += _ladder(title, measured)
-        parts.append(_noise_floor(group[group["noise_floor"]]))
+        floor = noise_floor(group)
+        parts.append(Text(f"noise floor: {floor}\n" if floor else ""))
     vague = rows[rows["stopped"] == "budget"]
     if len(vague):
         worst = max(map(half_width, vague.to_dict("records")))
@@ -153,9 +154,10 @@ def _ladder_line(variant: str, rows: pd.DataFrame, traces: list[str], limits: Li
     return [f"  {variant}", *(cells.get(trace, "") for trace in traces), of_limit]
 
 
-def _noise_floor(rows: pd.DataFrame) -> Text:
+def noise_floor(rows: pd.DataFrame) -> str:
+    """Say what the original gave against itself; empty if it was not measured."""
+    rows = rows[rows["noise_floor"]]
     if rows.empty:
-        return Text("")
+        return ""
     low, high = rows["speedup"].min(), rows["speedup"].max()
-    original = rows["original"].iloc[0]
-    return Text(f"noise floor: {original} against itself gave {low:.4f} to {high:.4f}\n")
+    return f"{rows['original'].iloc[0]} against itself gave {low:.4f} to {high:.4f}"

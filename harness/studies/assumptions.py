@@ -1,6 +1,7 @@
 """How much of the letter's ratios do the models of its guests decide?"""
 
 import dataclasses
+from pathlib import Path
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -30,8 +31,7 @@ from harness.presentation.style import (
 )
 from harness.presentation.table import INTERVAL, Column, make_table, short_interval
 from harness.studies import Question
-from harness.studies.session import Session
-from harness.studies.study import Exhibit, Options, Study
+from harness.studies.study import Exhibit, Options, Study, measured_once
 from workloads.conditions import find_condition
 from workloads.guest import GuestMemory
 from workloads.parameters import Value
@@ -100,13 +100,7 @@ def request(options: Options) -> Request:
     return Request(lineup, tuple(traces), options.precision, options.seed)
 
 
-def measure(options: Options, session: Session) -> pd.DataFrame:
-    """Measure on a trace for each assumption."""
-    run = session.run(request(options))
-    return make_assumptions_table(run.rows)
-
-
-def make_assumptions_table(rows: pd.DataFrame) -> pd.DataFrame:
+def table(rows: pd.DataFrame, _: Path) -> pd.DataFrame:
     """Return a row for each assumption and variant, with the range that is claimed, if any."""
     rows = rows[~rows["noise_floor"]]
     found = []
@@ -176,7 +170,7 @@ def _draw_panel(axes: Axes, rows: pd.DataFrame, colour: str) -> None:
 
 
 STUDY = Study(
-    measure=measure,
+    measure=measured_once(request, table),
     summary=lambda found: make_table(_SUMMARY, found, QUESTION.text),
     exhibit=Exhibit(
         title="How much the models of the guests decide",

@@ -15,12 +15,11 @@ from harness.measurement.lineup import line_up
 from harness.measurement.request import Request, condition_traces, random_trace
 from harness.native.operation import DEFAULT_OPERATION
 from harness.native.toolchain import find_toolchains
-from harness.presentation.frames import make_pairs, of_first_toolchain
+from harness.presentation.frames import Place, make_pairs, move_apart, of_first_toolchain
 from harness.presentation.style import BLACK, ORIGIN_MARKERS, add_legend, house_style, key, mark
 from harness.presentation.table import INTERVAL, Column, Row, format_short, make_table
 from harness.studies import Question
-from harness.studies.session import Session
-from harness.studies.study import Exhibit, Options, Study
+from harness.studies.study import Exhibit, Options, Study, measured_once
 from workloads.conditions import DEFAULT_CONDITIONS, find_condition
 from workloads.guest import GuestMemory
 from workloads.profile import profile_trace
@@ -61,20 +60,14 @@ def request(options: Options) -> Request:
     return Request(lineup, traces, options.precision, options.seed)
 
 
-def measure(options: Options, session: Session) -> pd.DataFrame:
-    """Measure on the maps, and on the traces of the conditions."""
-    run = session.run(request(options))
-    return make_density_table(run.rows, run.folder / "traces")
-
-
-def make_density_table(rows: pd.DataFrame, traces: Path) -> pd.DataFrame:
+def table(rows: pd.DataFrame, results: Path) -> pd.DataFrame:
     """Return a row for each map and variant, and for each of the conditions' traces and variant.
 
     ``density`` and ``mean_run`` are means over the snapshots; the maps also have those that were
     ``asked`` for, and the traces a ``trace``, which is the condition and the origin.
     """
     parts = []
-    for path in sorted(traces.glob("*.trace")):
+    for path in sorted((results / "traces").glob("*.trace")):
         trace = open_trace(path)
         source, profile = trace.source, profile_trace(trace)
         name = source.condition or source.name
@@ -147,7 +140,6 @@ _FIGURES = (
 
 _APART = 0.5
 """Cells that must lie between the middles of two marks."""
-_Place = tuple[float, float]
 
 
 @house_style()
@@ -160,7 +152,7 @@ def draw_density(found: pd.DataFrame) -> Figure:
     figure, panels = make_pairs(len(variants), (5.6, 4.0), (1, 0.4))
     norm = TwoSlopeNorm(0, vmin=-3, vmax=6)
     true = _places(found, traces)
-    places = _move_apart(true)
+    places = move_apart(true, _APART)
     for axes, variant in zip(panels, variants, strict=True):
         image = _draw_panel(axes, found[found["variant"] == variant], norm, places)
         _draw_marks(axes, traces, true, places)
@@ -178,7 +170,7 @@ def draw_density(found: pd.DataFrame) -> Figure:
     return figure
 
 
-def _places(rows: pd.DataFrame, traces: pd.DataFrame) -> list[_Place]:
+def _places(rows: pd.DataFrame, traces: pd.DataFrame) -> list[Place]:
     """Return where in the cells each trace lies, (column, line), by its density and run length."""
     densities, runs = _axis(rows, "asked_density"), _axis(rows, "asked_mean_run")
     return [
@@ -190,24 +182,8 @@ def _places(rows: pd.DataFrame, traces: pd.DataFrame) -> list[_Place]:
     ]
 
 
-def _move_apart(places: list[_Place]) -> list[_Place]:
-    """Return ``places``, those that would hide each other pushed apart."""
-    moved = np.array(places, dtype=np.float64).reshape(-1, 2)
-    # Those at the very same place leave it in different directions.
-    angles = np.arange(len(moved)) * np.pi * (3 - 5**0.5)
-    moved += 1e-3 * np.stack([np.cos(angles), np.sin(angles)], axis=1)
-    for _ in range(300):
-        between = moved[:, None] - moved[None]
-        distance = np.hypot(between[..., 0], between[..., 1]) + np.eye(len(moved))
-        push = np.clip(_APART - distance, 0, None) * (1 - np.eye(len(moved)))
-        if not push.any():
-            break
-        moved += 0.3 * (between / distance[..., None] * push[..., None]).sum(axis=1)
-    return [(float(x), float(y)) for x, y in moved]
-
-
 def _draw_panel(
-    axes: Axes, rows: pd.DataFrame, norm: TwoSlopeNorm, marks: list[_Place]
+    axes: Axes, rows: pd.DataFrame, norm: TwoSlopeNorm, marks: list[Place]
 ) -> AxesImage:
     densities, runs = _axis(rows, "asked_density"), _axis(rows, "asked_mean_run")
     cells = np.full((len(runs), len(densities)), np.nan)
@@ -239,7 +215,7 @@ def _draw_panel(
     return image
 
 
-def _draw_marks(axes: Axes, traces: pd.DataFrame, true: list[_Place], places: list[_Place]) -> None:
+def _draw_marks(axes: Axes, traces: pd.DataFrame, true: list[Place], places: list[Place]) -> None:
     """Mark traces by the number of their condition, with a line to the place if it had to move."""
     for trace, (x0, y0), (x, y) in zip(traces.to_dict("records"), true, places, strict=True):
         name, origin = trace["trace"].split()
@@ -260,7 +236,7 @@ def _axis(rows: pd.DataFrame, column: str) -> NDArray[np.float64]:
 
 
 STUDY = Study(
-    measure=measure,
+    measure=measured_once(request, table),
     summary=lambda found: make_table(_SUMMARY, _by_variant(found), QUESTION.text),
     exhibit=Exhibit(
         title="When checking several pages at once pays",

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,8 +21,7 @@ from harness.presentation.style import BLACK, GREY, add_legend, house_style, mar
 from harness.presentation.table import Table, make_table, plain_columns, table_by_name
 from harness.results.limits import find_limits
 from harness.studies import Question
-from harness.studies.session import Session
-from harness.studies.study import Exhibit, Options, Study, with_originals
+from harness.studies.study import Exhibit, Options, Study, measured_once, with_originals
 from workloads.guest import DEFAULT_PAGE_SIZE, GuestMemory
 from workloads.random_runs import RandomRuns
 from workloads.synthesis import check_fits
@@ -71,12 +71,7 @@ def trace_of_size(memory: GuestMemory, seed: int) -> Draft:
     return random_trace(memory, RUNS, SNAPSHOTS, seed, str(memory.size))
 
 
-def measure(options: Options, session: Session) -> pd.DataFrame:
-    """Measure on the maps of every size."""
-    return make_size_table(session.run(request(options)).rows)
-
-
-def make_size_table(rows: pd.DataFrame) -> pd.DataFrame:
+def table(rows: pd.DataFrame, _: Path) -> pd.DataFrame:
     """Return a row for each size and variant, the original among them."""
     rows = rows[~rows["noise_floor"]]
     keys = ["guest_memory_bytes", "original_toolchain"]
@@ -217,7 +212,7 @@ def draw_size(found: pd.DataFrame) -> Figure:
 
 
 STUDY = Study(
-    measure=measure,
+    measure=measured_once(request, table),
     summary=_summary,
     exhibit=Exhibit(
         title="Guests of up to terabytes",

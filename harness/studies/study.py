@@ -2,11 +2,13 @@
 
 import dataclasses
 from collections.abc import Callable
+from pathlib import Path
 
 import pandas as pd
 from matplotlib.figure import Figure
 
 from harness.claims.claim import Claim
+from harness.measurement.request import Request
 from harness.native.operation import find_operation
 from harness.presentation.table import Table
 from harness.studies.session import Session
@@ -50,6 +52,22 @@ class Study:
     """Makes of it what a terminal shows."""
     exhibit: Exhibit | None
     """None if it has no picture."""
+
+
+def measured_once(
+    request: Callable[[Options], Request], table: Callable[[pd.DataFrame, Path], pd.DataFrame]
+) -> Callable[[Options, Session], pd.DataFrame]:
+    """Return what measures a study in one run.
+
+    Args:
+        table: makes the study's table of ``speedups.csv`` and the folder of the run.
+    """
+
+    def measure(options: Options, session: Session) -> pd.DataFrame:
+        run = session.run(request(options))
+        return table(run.rows, run.folder)
+
+    return measure
 
 
 def with_originals(rows: pd.DataFrame, keys: list[str], operation: str) -> pd.DataFrame:

@@ -1,5 +1,6 @@
 """What does a design cost over a whole tick: merge, count, find and clear what is sent?"""
 
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -24,9 +25,8 @@ from harness.presentation.style import (
 )
 from harness.presentation.table import Table, make_table, plain_columns, table_by_name
 from harness.studies import Question
-from harness.studies.session import Session
 from harness.studies.size import TICK_SECONDS, trace_of_size
-from harness.studies.study import Exhibit, Options, Study, with_originals
+from harness.studies.study import Exhibit, Options, Study, measured_once, with_originals
 from workloads.conditions import DEFAULT_CONDITIONS, find_condition
 from workloads.guest import GuestMemory
 from workloads.synthesis import check_fits
@@ -62,12 +62,7 @@ def request(options: Options) -> Request:
     )
 
 
-def measure(options: Options, session: Session) -> pd.DataFrame:
-    """Measure on the maps of every size, and on the captured traces."""
-    return make_tick_table(session.run(request(options)).rows)
-
-
-def make_tick_table(rows: pd.DataFrame) -> pd.DataFrame:
+def table(rows: pd.DataFrame, _: Path) -> pd.DataFrame:
     """Return a row for each design and each trace or size, the original design among them."""
     rows = rows[~rows["noise_floor"] & ~rows["bound"]]
     keys = ["condition", "guest_memory_bytes", "original_toolchain"]
@@ -155,7 +150,7 @@ def draw_tick(found: pd.DataFrame) -> Figure:
 
 
 STUDY = Study(
-    measure=measure,
+    measure=measured_once(request, table),
     summary=_summary,
     exhibit=Exhibit(
         title="The whole tick",

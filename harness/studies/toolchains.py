@@ -1,5 +1,7 @@
 """How do the letter's ratios depend on the compiler?"""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -31,8 +33,7 @@ from harness.presentation.table import (
     table_by_name,
 )
 from harness.studies import Question
-from harness.studies.session import Session
-from harness.studies.study import Exhibit, Options, Study
+from harness.studies.study import Exhibit, Options, Study, measured_once
 from workloads.conditions import DEFAULT_CONDITIONS, find_condition
 from workloads.errors import BadInput
 
@@ -66,12 +67,7 @@ def request(options: Options) -> Request:
     return Request(lineup, traces, options.precision, options.seed)
 
 
-def measure(options: Options, session: Session) -> pd.DataFrame:
-    """Measure the letter's conditions with every toolchain."""
-    return make_toolchains_table(session.run(request(options)).rows)
-
-
-def make_toolchains_table(rows: pd.DataFrame) -> pd.DataFrame:
+def table(rows: pd.DataFrame, _: Path) -> pd.DataFrame:
     """Return a row for each trace, toolchain and variant.
 
     ``original_against_first`` is the first toolchain's original time / this one's: above 1 the
@@ -154,7 +150,7 @@ def _draw_panel(axes: Axes, rows: pd.DataFrame, toolchains: list[str]) -> None:
 
 
 STUDY = Study(
-    measure=measure,
+    measure=measured_once(request, table),
     summary=_summary,
     exhibit=Exhibit(
         title="The compiler decides too",
