@@ -12,7 +12,7 @@ from harness import __version__
 from harness.presentation.table import Column, Table
 from harness.report.answer import answer
 from harness.report.contents import all_sections
-from harness.report.picture import Picture, make_picture
+from harness.report.picture import inline_svg
 from harness.report.run_table import noise_floor, with_toolchain
 from harness.report.section import Section
 from harness.report.stored import Stored
@@ -59,38 +59,58 @@ def render_page(results: Sequence[Stored]) -> str:
 
 
 @dataclasses.dataclass(frozen=True)
+class Piece:
+    """What one result has of a section."""
+
+    key: str
+    """Unique in the page."""
+    of: str
+    """The name of the result."""
+    svg: str
+    csv: str
+    """What the picture shows."""
+    figures: Table
+    provenance: str
+
+
+@dataclasses.dataclass(frozen=True)
 class Part:
     """A section with what the results have of it."""
 
     section: Section
-    pictures: tuple[Picture, ...]
-    tables: tuple[tuple[str, Table], ...]
-    """By the name of the result."""
-    provenance: tuple[str, ...]
-    """When each result was measured, and of which commit."""
+    pieces: tuple[Piece, ...]
+
+    @property
+    def provenance(self) -> list[str]:
+        """When each result was measured, and of which commit."""
+        return list(dict.fromkeys(piece.provenance for piece in self.pieces if piece.provenance))
 
 
 def make_parts(results: Sequence[Stored]) -> list[Part]:
     """Return the sections for which any of ``results`` has data."""
     parts = []
     for section in all_sections():
-        pictures, tables, provenance = [], [], []
-        for number, result in enumerate(results):
-            rows = section.rows(result)
-            if rows is None or rows.empty:
-                continue
-            rows = rows.reset_index(drop=True)
-            key, description = f"{section.key}-{number}", f"{section.title}, {result.name}"
-            figure = section.draw(result, rows)
-            pictures.append(
-                make_picture(key, result.name, description, figure, rows, section.shown)
-            )
-            tables.append((result.name, section.figures(rows)))
-            provenance.append(result.provenance(section.key))
-        if pictures:
-            measured = tuple(dict.fromkeys(filter(None, provenance)))
-            parts.append(Part(section, tuple(pictures), tuple(tables), measured))
+        made = (_piece(section, result, number) for number, result in enumerate(results))
+        if pieces := tuple(piece for piece in made if piece):
+            parts.append(Part(section, pieces))
     return parts
+
+
+def _piece(section: Section, result: Stored, number: int) -> Piece | None:
+    rows = section.rows(result)
+    if rows is None or rows.empty:
+        return None
+    rows = rows.reset_index(drop=True)
+    key = f"{section.key}-{number}"
+    figure = section.draw(result, rows)
+    return Piece(
+        key,
+        result.name,
+        inline_svg(figure, key, f"{section.title}, {result.name}"),
+        str(rows.to_csv(index=False, float_format="%.6g")),
+        section.figures(rows),
+        result.provenance(section.key),
+    )
 
 
 def aligned(results: Sequence[Stored]) -> Table | None:

@@ -1,45 +1,20 @@
 """Pictures of the page: a figure as inline SVG whose points know their rows of a table."""
 
-import dataclasses
 import io
 import re
 
-import pandas as pd
 from matplotlib.figure import Figure
 
 from harness.presentation.style import house_style
 
 
-@dataclasses.dataclass(frozen=True)
-class Picture:
-    """One picture, and the table that it shows."""
+def inline_svg(figure: Figure, key: str, description: str) -> str:
+    """Return ``figure`` as an SVG element, as wide as there is room.
 
-    key: str
-    """Unique in the page."""
-    of: str
-    """The name of the result."""
-    description: str
-    """For readers who do not see it."""
-    svg: str
-    table: pd.DataFrame
-    shown: tuple[str, ...]
-    """The columns that hovering over a point shows."""
-
-    @property
-    def csv(self) -> str:
-        """The table as CSV."""
-        return str(self.table.to_csv(index=False, float_format="%.6g"))
-
-
-def make_picture(
-    key: str, of: str, description: str, figure: Figure, table: pd.DataFrame, shown: tuple[str, ...]
-) -> Picture:
-    """Return ``figure``, whose artists are marked with rows of ``table``, as a picture."""
-    return Picture(key, of, description, _inline(figure, key, description), table, shown)
-
-
-def _inline(figure: Figure, key: str, description: str) -> str:
-    """Return ``figure`` as an SVG element with names that are its own, as wide as there is room."""
+    Args:
+        key: unique in the page; the names in it begin with this.
+        description: for readers who do not see it.
+    """
     text = io.StringIO()
     with house_style():
         figure.savefig(text, format="svg", metadata={"Date": None}, bbox_inches="tight")
