@@ -1,8 +1,6 @@
 """Why, not only how much: instructions and mispredicted branches per page."""
 
-import dataclasses
 import tempfile
-from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -15,8 +13,8 @@ from harness.native.build import build_driver, build_variant
 from harness.native.loaded_variant import load_variant
 from harness.native.operation import DEFAULT_OPERATION
 from harness.native.stopwatch import Snapshots, make_snapshots
-from harness.native.toolchain import Toolchain, default_toolchain, find_toolchain
-from harness.native.variant import built_in_variants, find_variant
+from harness.native.toolchain import Toolchain, find_toolchains
+from harness.native.variant import Variant, built_in_variants, find_variant
 from harness.presentation.dots import Dots
 from harness.presentation.frames import make_panels, of_first_toolchain
 from harness.presentation.progress import ProgressDisplay
@@ -48,91 +46,41 @@ QUESTION = Question(
 SNAPSHOTS = 8
 
 
-@dataclasses.dataclass(frozen=True)
-class Found:
-    """What was counted; the columns of ``instructions.csv``, in this order."""
-
-    condition: str
-    origin: str
-    variant: str
-    map: str
-    toolchain: str
-    instructions_per_page: float
-    branches_per_page: float
-    mispredicted_per_page: float
-    """By callgrind's simulated predictor."""
-    cycles_per_page: float | None
-    branch_misses_per_page: float | None
+class _NotCountedError(Exception):
+    """Why a variant cannot be counted."""
 
 
 def measure(options: Options, session: Session) -> pd.DataFrame:
-    """Count the variants that were asked for, and say what they were counted on."""
-    toolchains = [find_toolchain(name) for name in options.toolchains] or [default_toolchain()]
-    watch = Watch()
-    with (
-        tempfile.TemporaryDirectory(prefix="dirtyscan-") as scratch,
-        ProgressDisplay(session.log) as steps,
-    ):
-        found = count_variants(
-            options.variants, toolchains, Path(scratch), steps, session.leave_out
-        )
-    layout = {"left_out": session.left_out}
-    session.describe(describe_environment(toolchains, layout, watch.stop()))
-    return found
-
-
-def count_variants(
-    names: Sequence[str],
-    toolchains: Sequence[Toolchain],
-    scratch: Path,
-    report: Report,
-    left_out: Callable[[str], None],
-) -> pd.DataFrame:
-    """Count every variant on evenly spaced snapshots of the letter's conditions.
-
-    Args:
-        names: of variants, or paths; none stands for all that come with dirtyscan.
-        left_out: is told a sentence for each variant that cannot be counted, and why.
+    """Count variants, all if none are named, on snapshots of the letter's conditions.
 
     Raises:
-        BadInput: valgrind is not here, or a variant does not exist or compile.
+        BadInput: valgrind is not here, or a variant does not exist or compile, or none is left.
     """
     require_valgrind()
     if obstacle := counters_obstacle():
-        left_out(f"cycles and branch misses: {obstacle}")
-    traces = [(trace, _snapshots(trace)) for trace in _traces(scratch, report)]
-    variants = [
-        find_variant(n, DEFAULT_OPERATION) for n in names or built_in_variants(DEFAULT_OPERATION)
-    ]
-    found: list[Found] = []
-    for number, variant in enumerate(variants):
-        for toolchain in toolchains:
-            built = build_variant(variant, toolchain)
-            said = load_variant(built.path).description
-            if why := said.obstacle():
-                left_out(f"variant {variant.name} {why}")
-                break
-            if said.paid_in:
-                left_out(f"variant {variant.name}: its cost is paid in {said.paid_in}")
-                break
-            program = Program(build_driver(toolchain).path, built.path)
+        session.leave_out(f"cycles and branch misses: {obstacle}")
+    toolchains = find_toolchains(options.toolchains)
+    names = options.variants or built_in_variants(DEFAULT_OPERATION)
+    variants = [find_variant(name, DEFAULT_OPERATION) for name in names]
+    watch = Watch()
+    rows: list[dict[str, object]] = []
+    with (
+        tempfile.TemporaryDirectory(prefix="dirtyscan-") as scratch,
+        ProgressDisplay(session.log) as tell,
+    ):
+        traces = [(trace, _snapshots(trace)) for trace in _traces(Path(scratch), tell)]
+        for done, variant in enumerate(variants, start=1):
             try:
-                found += [
-                    _count(program, trace, snapshots, variant.name, said.map, toolchain.name,
-                           read=not obstacle)
-                    for trace, snapshots in traces
-                ]  # fmt: skip
+                for toolchain in toolchains:
+                    rows += _count(variant, toolchain, traces, read=not obstacle)
             except _NotCountedError as error:
-                left_out(f"variant {variant.name}: {error}")
-                break
-        report("variants", number + 1, len(variants))
-    if not found:
+                session.leave_out(str(error))
+            tell("variants", done, len(variants))
+    if not rows:
         raise BadInput("none of the variants could be counted; name others with --variant.")
-    return pd.DataFrame([dataclasses.asdict(one) for one in found])
-
-
-class _NotCountedError(Exception):
-    """Why a variant cannot be counted."""
+    layout = {"left_out": session.left_out}
+    session.describe(describe_environment(toolchains, layout, watch.stop()))
+    return pd.DataFrame(rows)
 
 
 def _traces(scratch: Path, report: Report) -> list[Trace]:
@@ -152,33 +100,43 @@ def _snapshots(trace: Trace) -> Snapshots:
 
 
 def _count(
-    program: Program,
-    trace: Trace,
-    snapshots: Snapshots,
-    variant: str,
-    kind: str,
-    toolchain: str,
-    read: bool,
-) -> Found:
-    memory = trace.source.memory
-    each = count_instructions(program, memory, snapshots)
-    if isinstance(each, str):
-        raise _NotCountedError(each)
-    counts = total(each)
-    pages = memory.pages * len(snapshots)
-    counters = read_counters(program, memory, snapshots) if read else None
-    return Found(
-        trace.source.condition or trace.source.name,
-        trace.source.origin,
-        variant,
-        kind,
-        toolchain,
-        counts.instructions / pages,
-        counts.conditional_branches / pages,
-        counts.mispredicted_branches / pages,
-        counters.cycles / pages if counters else None,
-        counters.branch_misses / pages if counters else None,
-    )
+    variant: Variant, toolchain: Toolchain, traces: list[tuple[Trace, Snapshots]], read: bool
+) -> list[dict[str, object]]:
+    """Return a row for each trace, mispredictions by callgrind's simulated predictor.
+
+    Args:
+        read: whether the counters of the CPU are read too.
+    """
+    built = build_variant(variant, toolchain)
+    said = load_variant(built.path).description
+    if why := said.obstacle():
+        raise _NotCountedError(f"variant {variant.name} {why}")
+    if said.paid_in:
+        raise _NotCountedError(f"variant {variant.name}: its cost is paid in {said.paid_in}")
+    program = Program(build_driver(toolchain).path, built.path)
+    rows: list[dict[str, object]] = []
+    for trace, snapshots in traces:
+        memory = trace.source.memory
+        each = count_instructions(program, memory, snapshots)
+        if isinstance(each, str):
+            raise _NotCountedError(f"variant {variant.name}: {each}")
+        counts, pages = total(each), memory.pages * len(snapshots)
+        counters = read_counters(program, memory, snapshots) if read else None
+        rows.append(
+            {
+                "condition": trace.source.condition or trace.source.name,
+                "origin": trace.source.origin,
+                "variant": variant.name,
+                "map": said.map,
+                "toolchain": toolchain.name,
+                "instructions_per_page": counts.instructions / pages,
+                "branches_per_page": counts.conditional_branches / pages,
+                "mispredicted_per_page": counts.mispredicted_branches / pages,
+                "cycles_per_page": counters.cycles / pages if counters else None,
+                "branch_misses_per_page": counters.branch_misses / pages if counters else None,
+            }
+        )
+    return rows
 
 
 def _summary(found: pd.DataFrame) -> Table:
