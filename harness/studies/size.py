@@ -18,7 +18,7 @@ from harness.native.toolchain import find_toolchains
 from harness.presentation.frames import make_panels, of_first_toolchain
 from harness.presentation.scale import guest_memory_axis, plain_log_axis
 from harness.presentation.style import BLACK, GREY, add_legend, house_style, mark, variant_colour
-from harness.presentation.table import Table, make_table, plain_columns, table_by_name
+from harness.presentation.table import INTERVAL, Table, make_table, plain_columns, table_by_name
 from harness.results.limits import find_limits
 from harness.studies import Question
 from harness.studies.study import Exhibit, Options, Study, measured_once, with_originals
@@ -39,6 +39,7 @@ SIZES = tuple(size * 2**30 for size in (0.5, 4, 32, 256, 1024, 4096))
 RUNS = RandomRuns(0.1, 64)
 SNAPSHOTS = 2
 VARIANTS = ("multi_page", "word_sum", "bitmap_popcount", "two_level")
+TIMED = ("variant", "map", "toolchain", "seconds")
 BOUNDS = ("read_limit", "bitmap_read_limit")
 _BYTES_PER_PAGE = 4  # the map, the one it is tried on, one being drawn, and bitmaps
 _STYLES = {"byte map": "-", "bitmap": "--", "two-level bitmap": ":"}
@@ -86,20 +87,19 @@ def table(rows: pd.DataFrame, _: Path) -> pd.DataFrame:
         limits = find_limits(group.assign(condition=str(size)))
         of = zip(group["variant"], group["original_toolchain"], strict=True)
         shares += [limits.share(variant, toolchain) for variant, toolchain in of]
-    return pd.DataFrame(
-        {
-            "guest_memory_bytes": found["guest_memory_bytes"],
-            "variant": found["variant"],
-            "map": found["map"],
-            "toolchain": found["original_toolchain"],
-            "seconds": found["variant_seconds"],
-            "bytes_per_second": np.array(lengths) / found["variant_seconds"],
-            "share_of_limit": shares,
-            "share_of_tick": found["variant_seconds"] / TICK_SECONDS,
-            "speedup": found["speedup"],
-            "speedup_low": found["speedup_low"],
-            "speedup_high": found["speedup_high"],
-        }
+    found = timed(found).assign(
+        bytes_per_second=np.array(lengths) / found["variant_seconds"], share_of_limit=shares
+    )
+    shown = ("bytes_per_second", "share_of_limit", "share_of_tick")
+    return found[["guest_memory_bytes", *TIMED, *shown, *INTERVAL]]
+
+
+def timed(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return ``rows`` with the columns ``TIMED`` and the share of a tick that a call takes."""
+    return rows.assign(
+        toolchain=rows["original_toolchain"],
+        seconds=rows["variant_seconds"],
+        share_of_tick=rows["variant_seconds"] / TICK_SECONDS,
     )
 
 

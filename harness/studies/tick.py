@@ -23,9 +23,9 @@ from harness.presentation.style import (
     house_style,
     mark,
 )
-from harness.presentation.table import Table, make_table, plain_columns, table_by_name
+from harness.presentation.table import INTERVAL, Table, make_table, plain_columns, table_by_name
 from harness.studies import Question
-from harness.studies.size import TICK_SECONDS, trace_of_size
+from harness.studies.size import TIMED, timed, trace_of_size
 from harness.studies.study import Exhibit, Options, Study, measured_once, with_originals
 from workloads.conditions import DEFAULT_CONDITIONS, find_condition
 from workloads.guest import GuestMemory
@@ -66,22 +66,10 @@ def table(rows: pd.DataFrame, _: Path) -> pd.DataFrame:
     """Return a row for each design and each trace or size, the original design among them."""
     rows = rows[~rows["noise_floor"] & ~rows["bound"]]
     keys = ["condition", "guest_memory_bytes", "original_toolchain"]
-    found = with_originals(rows, keys, OPERATION.name)
+    found = timed(with_originals(rows, keys, OPERATION.name))
     captured = found["origin"] == "captured"
-    return pd.DataFrame(
-        {
-            "trace": found["condition"].where(captured, ""),
-            "guest_memory_bytes": found["guest_memory_bytes"],
-            "variant": found["variant"],
-            "map": found["map"],
-            "toolchain": found["original_toolchain"],
-            "seconds": found["variant_seconds"],
-            "share_of_tick": found["variant_seconds"] / TICK_SECONDS,
-            "speedup": found["speedup"],
-            "speedup_low": found["speedup_low"],
-            "speedup_high": found["speedup_high"],
-        }
-    )
+    found = found.assign(trace=found["condition"].where(captured, ""))
+    return found[["trace", "guest_memory_bytes", *TIMED, "share_of_tick", *INTERVAL]]
 
 
 def _halves(found: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
