@@ -48,7 +48,7 @@ def render_page(results: Sequence[Stored]) -> str:
         question=_QUESTION,
         answers=[(result, answer(result.speedups)) for result in results],
         several=len(results) > 1,
-        parts=make_parts(results),
+        sections=make_pieces(results),
         aligned=aligned(results),
         machines=[(result, machine(result)) for result in results],
         noise=[(result.name, noise_floor(result.speedups)) for result in results],
@@ -71,29 +71,17 @@ class Piece:
     """What the picture shows."""
     figures: Table
     provenance: str
+    """When it was measured, and of which commit."""
 
 
-@dataclasses.dataclass(frozen=True)
-class Part:
-    """A section with what the results have of it."""
-
-    section: Section
-    pieces: tuple[Piece, ...]
-
-    @property
-    def provenance(self) -> list[str]:
-        """When each result was measured, and of which commit."""
-        return list(dict.fromkeys(piece.provenance for piece in self.pieces if piece.provenance))
-
-
-def make_parts(results: Sequence[Stored]) -> list[Part]:
-    """Return the sections for which any of ``results`` has data."""
-    parts = []
+def make_pieces(results: Sequence[Stored]) -> list[tuple[Section, list[Piece]]]:
+    """Return what ``results`` have of each section, without those of which they have nothing."""
+    made = []
     for section in all_sections():
-        made = (_piece(section, result, number) for number, result in enumerate(results))
-        if pieces := tuple(piece for piece in made if piece):
-            parts.append(Part(section, pieces))
-    return parts
+        pieces = (_piece(section, result, number) for number, result in enumerate(results))
+        if found := [piece for piece in pieces if piece]:
+            made.append((section, found))
+    return made
 
 
 def _piece(section: Section, result: Stored, number: int) -> Piece | None:

@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
@@ -25,6 +25,7 @@ from harness.presentation.table import (
     format_range,
     format_short,
     make_table,
+    plain_columns,
     short_interval,
 )
 from harness.results.speedups import half_width
@@ -52,29 +53,24 @@ def measure(options: Options, session: Session) -> pd.DataFrame:
         BadInput: none of them could be measured.
     """
     settled: list[Settled] = []
-    environment: dict[str, Any] = {}
     for group in group_claims(options.claims):
         reasons = {claim.name: why for claim in group.claims if (why := obstacle(claim))}
         settled += [not_measured(c, reasons[c.name]) for c in group.claims if c.name in reasons]
         sound = tuple(claim for claim in group.claims if claim.name not in reasons)
         if sound:
             sound_group = dataclasses.replace(group, claims=sound)
-            found, described = _settle_group(sound_group, options.precision, session)
-            settled += found
-            environment = _joined(environment, described) if described else environment
-        if environment:
+            settled += _settle_group(sound_group, options.precision, session)
+        if session.environment:
             # Written after each group, so that what was measured is there whatever happens next.
-            session.describe(environment)
+            session.describe(session.environment)
             session.keep(to_table(settled))
     table = to_table(settled)
-    if not environment:
+    if not session.environment:
         raise BadInput(f"nothing was measured: {'; '.join(sentences(table))}.")
     return table
 
 
-def _settle_group(
-    group: Group, precision: float, session: Session
-) -> tuple[list[Settled], dict[str, Any]]:
+def _settle_group(group: Group, precision: float, session: Session) -> list[Settled]:
     """Measure the claims of ``group`` and judge them; what keeps one group must not keep others."""
     session.log.print(
         Text(f"{group.operation} against {group.original}: {len(group.claims)} claims")
@@ -82,18 +78,11 @@ def _settle_group(
     try:
         run = session.run(request_group(group, precision), group.name)
     except BadInput as error:
-        return [not_measured(claim, str(error).removesuffix(".")) for claim in group.claims], {}
+        return [not_measured(claim, str(error).removesuffix(".")) for claim in group.claims]
     found = run.measured.run
     assert found  # it was not resumed
     rows = run.rows if found.speedups else pd.DataFrame(columns=["variant"])
-    settled = settle(group, rows, len(found.processes), found.failures)
-    return settled, run.measured.environment
-
-
-def _joined(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
-    """Return the environment of the last run, with the toolchains of all."""
-    made = [*before.get("toolchains", ()), *after["toolchains"]]
-    return {**after, "toolchains": list({each["name"]: each for each in made}.values())}
+    return settle(group, rows, len(found.processes), found.failures)
 
 
 def _is_measured(row: Row) -> bool:
@@ -115,31 +104,24 @@ def _captured(row: Row) -> str:
     return format_range(row["captured_low"], row["captured_high"]) if there else ""
 
 
+def _if_measured(head: str, write: Callable[[Row], str], whole: bool = False) -> Column:
+    return Column(head, lambda row: write(row) if _is_measured(row) else "", True, whole)
+
+
 _SUMMARY = (
     Column("claim", whole=True),
     Column("on", "workload"),
     Column("claimed", _claimed, right=True),
-    Column(
-        "measured",
-        lambda row: format_number(row["speedup"]) if _is_measured(row) else "",
-        right=True,
-        whole=True,
-    ),
-    Column(
-        "95 %",
-        lambda row: f"±{half_width(row):.1%}" if _is_measured(row) else "",
-        right=True,
-        whole=True,
-    ),
+    _if_measured("measured", lambda row: format_number(row["speedup"]), whole=True),
+    _if_measured("95 %", lambda row: f"±{half_width(row):.1%}", whole=True),
     Column("verdict", whole=True),
     Column("captured", _captured, right=True),
 )
 _FIGURES = (
-    Column("claim"),
-    Column("workload"),
+    *plain_columns("claim", "workload"),
     Column("claimed", _claimed_short, right=True),
-    Column("measured", lambda row: format_short(row["speedup"]) if _is_measured(row) else "", True),
-    Column("95 %", lambda row: short_interval(row) if _is_measured(row) else "", right=True),
+    _if_measured("measured", lambda row: format_short(row["speedup"])),
+    _if_measured("95 %", short_interval),
     Column("verdict"),
 )
 

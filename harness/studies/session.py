@@ -43,6 +43,8 @@ class Session:
     log: Console
     status: int = 0
     """The exit status: 1 once a variant has failed."""
+    environment: dict[str, Any] = dataclasses.field(default_factory=dict)
+    """What its runs were measured on: that of the last one, with the toolchains of all."""
     left_out: list[str] = dataclasses.field(default_factory=list)
     """A sentence for each thing that could not be measured."""
 
@@ -54,6 +56,7 @@ class Session:
         """
         with RunFolder(self.folder / part) as folder:
             measured = measure(request, folder, self.budget, self.resume, self.log)
+        self.environment = _joined(self.environment, measured.environment)
         self.status = max(self.status, print_end(measured, self.out, self.log))
         return Ran(folder.path, measured)
 
@@ -71,3 +74,8 @@ class Session:
     def describe(self, environment: dict[str, Any]) -> None:
         """Write what it was measured on, where its runs have not done so."""
         write_text(self.folder / ENVIRONMENT, json.dumps(environment, indent=1) + "\n")
+
+
+def _joined(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
+    made = [*before.get("toolchains", ()), *after["toolchains"]]
+    return {**after, "toolchains": list({each["name"]: each for each in made}.values())}
