@@ -28,8 +28,8 @@ from harness.presentation.figures.speedups import draw_speedups
 from harness.presentation.figures.style import house_style
 from harness.presentation.figures.tick import draw_tick
 from harness.presentation.figures.toolchains import draw_toolchains
+from harness.results.history import read_history
 from harness.results.result import SPEEDUPS, read_table
-from harness.statistics.history import read_history
 from tests.conftest import store
 from workloads.profile import profile_trace
 from workloads.trace import open_trace

@@ -29,7 +29,7 @@ def run(options: argparse.Namespace) -> int:
     from harness.presentation.figures.history import draw_history
     from harness.presentation.figures.style import save
     from harness.presentation.table import format_number
-    from harness.statistics.history import HISTORY, read_history
+    from harness.results.history import HISTORY, read_history
 
     out = console()
     rows = read_history([Path(folder) for folder in options.results])

@@ -22,7 +22,7 @@ _MOST_LABELS = 6
 
 
 def draw_history(rows: pd.DataFrame) -> Figure:
-    """Draw what :func:`harness.statistics.history.read_history` returns, a panel a condition."""
+    """Draw what :func:`harness.results.history.read_history` returns, a panel a condition."""
     conditions = list(dict.fromkeys(rows["condition"]))
     columns = min(2, len(conditions))
     lines = -(-len(conditions) // columns)
