@@ -22,8 +22,8 @@ from harness.report.runtime import draw_runtime
 from harness.report.speedups import draw_speedups
 from harness.report.traces import draw_memory
 from harness.report.variants import draw_ladder
+from harness.results.history import read_history
 from harness.results.result import SPEEDUPS, read_table
-from harness.statistics.history import read_history
 from harness.studies import load_study, questions
 from harness.studies.assumptions import draw_assumptions
 from harness.studies.claims import draw_claims

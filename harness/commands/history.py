@@ -26,7 +26,7 @@ def run(options: argparse.Namespace) -> int:
     from harness.presentation.style import save
     from harness.presentation.table import Column, Table, format_number, print_table
     from harness.report.history import draw_history
-    from harness.statistics.history import HISTORY, read_history
+    from harness.results.history import HISTORY, read_history
 
     out = console()
     rows = read_history([Path(folder) for folder in options.results])

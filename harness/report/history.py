@@ -24,7 +24,7 @@ _MOST_LABELS = 6
 
 @house_style()
 def draw_history(rows: pd.DataFrame) -> Figure:
-    """Draw what :func:`harness.statistics.history.read_history` returns, a panel a condition."""
+    """Draw what :func:`harness.results.history.read_history` returns, a panel a condition."""
     conditions = list(dict.fromkeys(rows["condition"]))
     hosts = dict(zip(dict.fromkeys(rows["cpu"]), _HOSTS * len(rows), strict=False))
     # One panel alone is wider than those beside each other.
