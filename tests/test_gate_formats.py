@@ -1,5 +1,6 @@
 """What other programs read of the gate, read as they would."""
 
+import dataclasses
 import itertools
 import json
 from xml.etree import ElementTree
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from harness.gate.finding import Change, Compared, Evidence, Finding, Verdict
+from harness.gate.finding import Basis, Change, Compared, Finding, Verdict
 from harness.presentation.gate_formats import (
     to_annotations,
     to_bencher,
@@ -50,12 +51,12 @@ CUSTOM = {
 def finding(
     change: Change, ratio: float = 0.9, variant: str = "multi_page", unit: str = "ns"
 ) -> Finding:
-    evidence = Evidence.INSTRUCTIONS if unit == "instructions" else Evidence.REVISION
+    basis = Basis.INSTRUCTIONS if unit == "instructions" else Basis.REVISION
     width = 0 if unit == "instructions" else 0.01
     reason = "too noisy: ±3.0%" if change is Change.UNDECIDED else ""
     return Finding(
-        evidence, "count", variant, "cc-era", f"cond1 {change}", unit, 8000.0, 8000.0 / ratio,
-        ratio, ratio - width, ratio + width, 0.01, change, reason,
+        basis, "count", variant, "cc-era", f"cond1 {change}", unit, 8000.0, 8000.0 / ratio,
+        ratio, ratio - width, ratio + width, change, reason,
     )  # fmt: skip
 
 
@@ -71,8 +72,8 @@ MIXED = Verdict(
     undecided=("it was measured on another CPU",),
     remarks=("the working tree has variants that are not committed",),
     compared=(
-        Compared(Evidence.REVISION, "HEAD~1 (1a2b3c4d5e6f)", 46, 43, ("neon (count) is new",)),
-        Compared(Evidence.INSTRUCTIONS, "HEAD~1 (1a2b3c4d5e6f)", 1),
+        Compared(Basis.REVISION, "HEAD~1 (1a2b3c4d5e6f)", 46, 43, ("neon (count) is new",)),
+        Compared(Basis.INSTRUCTIONS, "HEAD~1 (1a2b3c4d5e6f)", 1),
     ),
 )
 COMPARED = (
@@ -99,19 +100,19 @@ def test_junit_has_a_case_a_row_and_their_outcomes() -> None:
     [
         ((), (), "Nothing was asked."),
         (
-            (Compared(Evidence.REVISION, "HEAD (1a2b)", 46, 46),),
+            (Compared(Basis.REVISION, "HEAD (1a2b)", 46, 46),),
             (),
             "All 46 variants have compiled to the very code of HEAD (1a2b).",
         ),
         (
-            (Compared(Evidence.REVISION, "HEAD (1a2b)", 46, 45, ("word_sum needs a",)),),
+            (Compared(Basis.REVISION, "HEAD (1a2b)", 46, 45, ("word_sum needs a",)),),
             (),
             "45 of 46 variants have compiled to the very code of HEAD (1a2b), 1 not compared.",
         ),
         (
             (
-                Compared(Evidence.REFERENCE, "reference results/x", 2),
-                Compared(Evidence.REQUIREMENT, "what is required", 2),
+                Compared(Basis.REFERENCE, "reference results/x", 2),
+                Compared(Basis.REQUIREMENT, "what is required", 2),
             ),
             (),
             "Nothing timed against reference results/x; 2 requirements checked on 0 rows.",
@@ -125,7 +126,7 @@ def test_what_was_compared_is_one_sentence(
 
 
 def test_what_was_compared_comes_first_everywhere() -> None:
-    assert to_markdown(MIXED, "").splitlines()[2].replace("\\", "") == COMPARED
+    assert to_markdown(MIXED).splitlines()[2].replace("\\", "") == COMPARED
     assert next(iter(to_annotations(MIXED))) == f"::notice title=compared::{COMPARED}"
     case = next(ElementTree.fromstring(to_junit(MIXED)).iter("testcase"))
     assert case.findtext("system-out") == COMPARED
@@ -133,9 +134,7 @@ def test_what_was_compared_comes_first_everywhere() -> None:
     assert all(extra.endswith("; against HEAD~1 (1a2b3c4d5e6f)") for extra in extras)
 
 
-NOTHING = Verdict(
-    (), remarks=("a remark",), compared=(Compared(Evidence.REFERENCE, "reference x"),)
-)
+NOTHING = Verdict((), remarks=("a remark",), compared=(Compared(Basis.REFERENCE, "reference x"),))
 
 
 def test_nothing_compared_is_no_green_answer() -> None:
@@ -153,12 +152,14 @@ def test_nothing_compared_is_no_green_answer() -> None:
     assert json.loads(to_custom_bigger_is_better(NOTHING)) == []
     assert json.loads(to_bencher(NOTHING)) == {}
     # The very same code was compared, by its bytes.
-    same = Compared(Evidence.REVISION, "old.c", 1, 1)
+    same = Compared(Basis.REVISION, "old.c", 1, 1)
     assert not Verdict((), compared=(same,)).open
 
 
 def test_two_gates_in_one_summary_are_two() -> None:
-    twice = to_markdown(MIXED, "") + to_markdown(NOTHING, "Measured here. ")
+    twice = to_markdown(MIXED) + to_markdown(
+        dataclasses.replace(NOTHING, measured_on="Measured here. ")
+    )
     headings = [line for line in twice.splitlines() if line.startswith("## ")]
     assert len(headings) == 2
     assert all(
@@ -183,7 +184,7 @@ def test_two_gates_in_one_summary_are_two() -> None:
     ],
 )
 def test_a_name_tells_nobody_and_links_to_nothing(name: str, never: str) -> None:
-    text = to_markdown(Verdict((), (f"variant {name} crashes",)), name)
+    text = to_markdown(Verdict((), (f"variant {name} crashes",), measured_on=name))
     assert never not in text.replace(f"\\{never}", "")
 
 
@@ -210,13 +211,13 @@ def test_annotations_name_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_no_name_breaks_out_of_its_place(name: str) -> None:
     verdict = Verdict((finding(Change.SLOWER, 0.9, name),), (f"variant {name} crashes",))
     assert all("\n" not in line and "\r" not in line for line in to_annotations(verdict))
-    plain = to_markdown(Verdict((finding(Change.SLOWER, 0.9, "x"),), ("variant x crashes",)), "")
+    plain = to_markdown(Verdict((finding(Change.SLOWER, 0.9, "x"),), ("variant x crashes",)))
     if "\n" not in name and "\r" not in name and not name.isspace() and name.isprintable():
-        escaped = to_markdown(verdict, "")
+        escaped = to_markdown(verdict)
         assert len(escaped.splitlines()) == len(plain.splitlines())
         row = next(line for line in escaped.splitlines() if "cond1 slower | 8" in line)
         assert row.replace("\\|", "").count("|") == 8
-        assert "\n- :x: \\<script" in to_markdown(Verdict((), (f"<script{name}",)), "")
+        assert "\n- :x: \\<script" in to_markdown(Verdict((), (f"<script{name}",)))
 
 
 @pytest.mark.parametrize("unprintable", ["a\x00b", "a\x1b[2Jb"])
@@ -225,7 +226,7 @@ def test_junit_stays_xml_whatever_a_variant_is_called(unprintable: str) -> None:
 
 
 def test_the_answer_comes_first_and_says_it_in_one_sentence() -> None:
-    assert to_markdown(MIXED, "").startswith("## dirtyscan gate: 1 variant went astray.")
+    assert to_markdown(MIXED).startswith("## dirtyscan gate: 1 variant went astray.")
     assert headline(Verdict((finding(Change.SLOWER),))) == "1 variant got slower."
     assert headline(Verdict((finding(Change.UNDECIDED),))).startswith("It could not be decided")
     assert headline(Verdict((finding(Change.FASTER, 1.1),))) == "No variant got slower."

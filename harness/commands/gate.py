@@ -12,14 +12,19 @@ from harness.commands.options import (
     run_by,
     share,
 )
+from harness.presentation.gate_formats import FORMATS
 
 FIND = "the one of this machine"
 """What --baseline means without a folder."""
-_FORMATS = {
-    "markdown": "Markdown, for a pull request",
-    "junit": "JUnit XML",
-    "json": "JSON for github-action-benchmark (customBiggerIsBetter)",
-    "bmf": "JSON for Bencher (BMF)",
+_EVIDENCE = {
+    "--merge-base": "take the commit at which the working tree's history has left the revision of "
+    "--against, so that what was done there since does not count",
+    "--instructions": "count instructions under valgrind: against --against, or else the reference",
+    "--requirements": "check the requirements in [tool.dirtyscan.gate] of pyproject.toml",
+}
+_REFERENCE = {
+    "--update": "make the reference anew, in the folder of --baseline or that of this CPU",
+    "--lower-requirements": "allow --update to take over requirements that are lower than before",
 }
 
 
@@ -42,19 +47,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="in dirtyscan's own clone, time against the variants of this git revision, in the "
         "same processes; or, given two, one file against another (old.c new.c)",
     )  # fmt: skip
-    evidence.add_argument(
-        "--merge-base", action="store_true",
-        help="take the commit at which the working tree's history has left the revision of "
-        "--against, so that what was done there since does not count",
-    )  # fmt: skip
-    evidence.add_argument(
-        "--instructions", action="store_true",
-        help="count instructions under valgrind: against --against, or else the reference",
-    )  # fmt: skip
-    evidence.add_argument(
-        "--requirements", action="store_true",
-        help="check the requirements in [tool.dirtyscan.gate] of pyproject.toml",
-    )  # fmt: skip
+    for name, what in _EVIDENCE.items():
+        evidence.add_argument(name, action="store_true", help=what)
     evidence.add_argument(
         "--require", action="append", default=[], metavar="TEXT",
         help="check this too, such as 'cond1 multi_page >= 8'",
@@ -80,19 +74,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--settings", type=Path, metavar="FILE",
         help="where [tool.dirtyscan.gate] is; default: pyproject.toml, if it is there",
     )  # fmt: skip
-    for name, what in _FORMATS.items():
-        parser.add_argument(f"--{name}", metavar="FILE", help=f"also write {what}")
-    _add_update_options(parser)
+    for name, form in FORMATS.items():
+        parser.add_argument(f"--{name}", metavar="FILE", help=f"also write {form.what}")
+    reference = parser.add_argument_group("reference")
+    for name, what in _REFERENCE.items():
+        reference.add_argument(name, action="store_true", help=what)
     parser.set_defaults(run=run_by("gate_run"))
-
-
-def _add_update_options(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("reference")
-    group.add_argument(
-        "--update", action="store_true",
-        help="make the reference anew, in the folder of --baseline or that of this CPU",
-    )  # fmt: skip
-    group.add_argument(
-        "--lower-requirements", action="store_true",
-        help="allow --update to take over requirements that are lower than before",
-    )  # fmt: skip

@@ -1,6 +1,7 @@
 """Running the gate: what ``dirtyscan gate`` asks, shows and writes."""
 
 import argparse
+import dataclasses
 import os
 import sys
 from pathlib import Path
@@ -10,22 +11,18 @@ from rich.console import Console
 from harness.commands.gate import FIND
 from harness.commands.gate_update import update
 from harness.commands.options import find_conditions
-from harness.gate.finding import Verdict, check_tolerance
-from harness.gate.gate import ask
-from harness.gate.question import Question
-from harness.gate.reference import find_reference
-from harness.gate.requirement import Requirement, parse_requirement
+from harness.gate.against import Against, time_changed
+from harness.gate.evidence import Evidence, Scope
+from harness.gate.finding import Verdict, join
+from harness.gate.instructions import Instructions, count_changed
+from harness.gate.reference import Reference, find_reference, read_reference
+from harness.gate.requirement import parse_requirement
 from harness.gate.settings import Settings, read_settings
+from harness.gate.speedups import Speedups
 from harness.machine.cpu import cpu_model
 from harness.native.toolchain import default_toolchain, find_toolchain
 from harness.presentation.console import console
-from harness.presentation.gate_formats import (
-    to_annotations,
-    to_bencher,
-    to_custom_bigger_is_better,
-    to_junit,
-    to_markdown,
-)
+from harness.presentation.gate_formats import FORMATS, to_annotations, to_markdown
 from harness.presentation.gate_table import gate_table
 from harness.presentation.progress import ProgressDisplay
 from workloads.errors import BadInput
@@ -40,15 +37,17 @@ def run(options: argparse.Namespace) -> int:
     settings = read_settings(options.settings)
     if options.update:
         return update(options, settings, out, log)
-    question = _question(options, settings)
+    evidence = _evidence(options, settings)
     with ProgressDisplay(log) as tell:
-        verdict = ask(question, tell)
+        verdict = join([one.collect(tell) for one in evidence])
+    verdict = dataclasses.replace(verdict, measured_on=_machine(options))
     out.print(gate_table(verdict), soft_wrap=False)
     _write(options, verdict, out)
     return _status(verdict, options.undecided)
 
 
-def _question(options: argparse.Namespace, settings: Settings) -> Question:
+def _evidence(options: argparse.Namespace, settings: Settings) -> list[Evidence]:
+    """Return what ``options`` ask for, with every name in them found."""
     if len(options.against) > 2:
         raise BadInput(f"--against takes a revision or two files, not {len(options.against)}.")
     if options.merge_base and len(options.against) != 1:
@@ -58,52 +57,46 @@ def _question(options: argparse.Namespace, settings: Settings) -> Question:
             f"there is no requirement in [tool.dirtyscan.gate] of {settings.path}; write one "
             "there, name another file with --settings, or leave out --requirements."
         )
+    if options.tolerance is not None and options.tolerance >= 1:
+        raise BadInput(f"a tolerance of {options.tolerance:g} is no share; give one such as 5%.")
     for name in options.toolchain:
         find_toolchain(name)
-    named = bool(options.against or options.instructions or options.requirements or options.require)
+    named = options.against or options.instructions or options.requirements or options.require
     timed = options.baseline is not None or not named
-    needs_reference = timed or (options.instructions and not options.against)
-    given = options.baseline not in (None, FIND)
-    reference = None
-    if needs_reference:
-        reference = Path(options.baseline) if given else find_reference()
-    return Question(
-        conditions=find_conditions(options.condition),
-        reference=reference,
-        time_reference=timed,
-        against=tuple(options.against),
-        merge_base=options.merge_base,
-        instructions=options.instructions,
-        requirements=_requirements(options, settings, timed),
-        toolchains=tuple(options.toolchain),
-        even_unchanged=options.even_unchanged,
-        tolerance=None if options.tolerance is None else check_tolerance(options.tolerance),
-        budget=options.budget,
-        seed=options.seed,
+    counted = options.instructions and not options.against
+    reference = _reference(options.baseline) if timed or counted else None
+    requirements = settings.requirements if options.requirements or timed else ()
+    requirements += tuple(parse_requirement(text) for text in options.require)
+    scope = Scope(
+        find_conditions(options.condition),
+        tuple(options.toolchain),
+        options.tolerance,
+        options.budget,
+        options.seed,
     )
+    evidence: list[Evidence] = []
+    if options.against:
+        ways = (count_changed, time_changed) if options.instructions else (time_changed,)
+        names = tuple(options.against)
+        evidence.append(Against(names, scope, ways, options.merge_base, options.even_unchanged))
+    if reference and counted:
+        evidence.append(Instructions(reference, scope))
+    if timed or requirements:
+        evidence.append(Speedups(reference if timed else None, requirements, scope))
+    return evidence
 
 
-def _requirements(
-    options: argparse.Namespace, settings: Settings, timed: bool
-) -> tuple[Requirement, ...]:
-    own = tuple(parse_requirement(text) for text in options.require)
-    return (settings.requirements if options.requirements or timed else ()) + own
+def _reference(given: str | None) -> Reference:
+    return read_reference(Path(given) if given and given != FIND else find_reference())
 
 
 def _write(options: argparse.Namespace, verdict: Verdict, out: Console) -> None:
     """Write the files that were asked for, and what GitHub reads if this runs there."""
-    markdown = to_markdown(verdict, _machine(options))
-    texts = {
-        "markdown": markdown,
-        "junit": to_junit(verdict),
-        "json": to_custom_bigger_is_better(verdict),
-        "bmf": to_bencher(verdict),
-    }
-    for name, text in texts.items():
+    for name, form in FORMATS.items():
         if path := getattr(options, name):
-            write_text(Path(path), text)
+            write_text(Path(path), form.write(verdict))
     if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
-        _add_to_summary(Path(summary), markdown)
+        _add_to_summary(Path(summary), to_markdown(verdict))
     if os.environ.get("GITHUB_ACTIONS") == "true":
         for command in to_annotations(verdict):
             out.print(command, soft_wrap=True, markup=False)

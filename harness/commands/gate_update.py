@@ -7,12 +7,13 @@ from rich.console import Console
 from harness.commands.gate import FIND
 from harness.commands.options import find_conditions, results_folder
 from harness.counting.callgrind import require_valgrind
-from harness.gate.gate import count_built_in
-from harness.gate.question import conditions_of
+from harness.gate.counts import count_built_in
+from harness.gate.evidence import Scope
 from harness.gate.reference import RESULTS, SUFFIX
 from harness.gate.requirement import check_rows
 from harness.gate.row import one_name_each
 from harness.gate.settings import Settings
+from harness.gate.speedups import request_speedups, toolchains_of
 from harness.gate.update import (
     check_not_lowered,
     check_still_met,
@@ -20,13 +21,9 @@ from harness.gate.update import (
     read_replaced,
     write_gate_file,
 )
-from harness.measurement.choice import choose
 from harness.measurement.experiment import Experiment
-from harness.measurement.lineup import line_up
 from harness.measurement.preparation import prepare
-from harness.measurement.request import Request, condition_traces
 from harness.measurement.run_folder import RunFolder
-from harness.native.toolchain import default_toolchain, find_toolchains
 from harness.presentation.progress import ProgressDisplay
 from harness.report.run_table import results_table
 from harness.results.result import SPEEDUPS, read_table, write_result
@@ -43,17 +40,10 @@ def update(options: argparse.Namespace, settings: Settings, out: Console, log: C
     old = read_replaced(path)
     check_not_lowered(old, settings.requirements, options.lower_requirements)
     require_valgrind()  # before minutes of measuring, not after
-    variants = one_name_each(settings.variants)
-    named = [one.toolchain for one in settings.requirements if one.toolchain]
-    names = tuple(options.toolchain) or settings.toolchains or (default_toolchain().name,)
-    names = tuple(dict.fromkeys((*names, *named)))
-    conditions = conditions_of(find_conditions(options.condition), settings.requirements)
-    request = Request(
-        line_up(choose(variants), find_toolchains(names)),
-        condition_traces(conditions, seed=options.seed),
-        PRECISION,
-        options.seed,
-        processes=PROCESSES,
+    names = tuple(options.toolchain) or settings.toolchains
+    scope = Scope(find_conditions(options.condition), seed=options.seed)
+    request = request_speedups(
+        scope, settings.variants, names, settings.requirements, PRECISION, PROCESSES
     )
     with RunFolder(path) as folder, ProgressDisplay(log) as tell:
         folder.set_aside()
@@ -61,10 +51,11 @@ def update(options: argparse.Namespace, settings: Settings, out: Console, log: C
         check_rows(settings.requirements, plan)
         run = Experiment(plan, folder, options.budget * 2, tell).run()
         check_still_met(settings.requirements, run)
+        names = toolchains_of(names, settings.requirements)
         instructions, _ = count_built_in(names, DEFAULT_CONDITIONS, tell)
         counted = (key.toolchain for key in instructions)
         write_result(run, folder.path, (*names, *plan.toolchains(), *counted))
-        sources = own_sources(variants)
+        sources = own_sources(one_name_each(settings.variants))
         write_gate_file(folder.path, old, settings.requirements, instructions, sources)
         folder.finish()
     out.print(results_table(read_table(path, SPEEDUPS)))

@@ -20,10 +20,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from harness.gate.finding import Change, Evidence, Verdict
-from harness.gate.gate import ask
-from harness.gate.question import Question
-from harness.gate.reference import find_reference
+from harness.gate.against import Against, time_changed
+from harness.gate.evidence import Evidence, Scope
+from harness.gate.finding import Basis, Change, Verdict
+from harness.gate.instructions import count_changed
+from harness.gate.reference import find_reference, read_reference
+from harness.gate.speedups import Speedups
 from harness.measurement.tell import quiet
 from harness.native.variant import find_variant
 from workloads.conditions import DEFAULT_CONDITIONS, find_condition
@@ -74,12 +76,12 @@ class Gate:
 
 
 KINDS = (
-    (Evidence.REVISION, 0.0),
-    (Evidence.REVISION, 0.05),
-    (Evidence.REVISION, 0.02),
-    (Evidence.INSTRUCTIONS, 0.0),
-    (Evidence.INSTRUCTIONS, 0.05),
-    (Evidence.REFERENCE, 0.0),
+    (Basis.REVISION, 0.0),
+    (Basis.REVISION, 0.05),
+    (Basis.REVISION, 0.02),
+    (Basis.INSTRUCTIONS, 0.0),
+    (Basis.INSTRUCTIONS, 0.05),
+    (Basis.REFERENCE, 0.0),
 )
 
 
@@ -134,7 +136,7 @@ def _ask_all(number: int) -> Iterator[Gate]:
 
 def _ask(trial: Trial, scratch: Path) -> Gate:
     start = time.monotonic()
-    verdict = ask(_question(trial, scratch), quiet)
+    verdict = _evidence(trial, scratch).collect(quiet)
     return Gate(
         trial,
         _outcome(verdict),
@@ -144,24 +146,17 @@ def _ask(trial: Trial, scratch: Path) -> Gate:
     )
 
 
-def _question(trial: Trial, scratch: Path) -> Question:
+def _evidence(trial: Trial, scratch: Path) -> Evidence:
     conditions = tuple(find_condition(name) for name in DEFAULT_CONDITIONS)
-    if trial.evidence == Evidence.REFERENCE:
-        reference = find_reference()
-        return Question(conditions, reference, time_reference=True)
+    if trial.evidence == Basis.REFERENCE:
+        return Speedups(read_reference(find_reference()), (), Scope(conditions))
     sides = [_copy(scratch / f"before-{trial.extra_work}", 0.0, bool(trial.extra_work))]
     sides.append(
         _copy(scratch / f"after-{trial.extra_work}", trial.extra_work, bool(trial.extra_work))
     )
-    only_count = trial.evidence == Evidence.INSTRUCTIONS
-    return Question(
-        conditions,
-        against=(str(sides[0]), str(sides[1])),
-        instructions=only_count,
-        timed=not only_count,
-        even_unchanged=True,
-        seed=trial.round,
-    )
+    way = count_changed if trial.evidence == Basis.INSTRUCTIONS else time_changed
+    scope = Scope(conditions, seed=trial.round)
+    return Against((str(sides[0]), str(sides[1])), scope, (way,), even_unchanged=True)
 
 
 def _outcome(verdict: Verdict) -> str:

@@ -7,7 +7,7 @@ less than that may still be why something got slower, so it is said.
 import dataclasses
 import platform
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from harness.gate.reference import Reference
 from harness.machine.cpu import cpu_caches, cpu_flags, cpu_model
@@ -23,53 +23,58 @@ _VECTORS = re.compile("avx|sse|amx|sve|asimd")
 class Usable:
     """What of a reference can be compared."""
 
-    reference: Reference
-    """It without the rest."""
+    toolchains: tuple[str, ...]
+    """Those whose rows can."""
     reasons: tuple[str, ...]
     """Why the rest cannot."""
     remarks: tuple[str, ...] = ()
     """What is otherwise than it was, and may matter."""
 
 
-def usable_timings(reference: Reference, toolchains: Sequence[str] = ()) -> Usable:
-    """Return the speedups of ``reference`` that can be compared here.
+def usable_timings(reference: Reference, asked: Sequence[str] = ()) -> Usable:
+    """Return what can be compared here of the speedups of ``reference``.
 
     Args:
-        toolchains: those that are asked for; empty for all that it has.
+        asked: toolchains; empty for all that it has.
     """
-    there = reference.timings()
     machine = _other_architecture(reference) or _other_cpu(reference)
-    return _usable(there, machine, toolchains)
+    there = dict.fromkeys(toolchain for _, _, toolchain in reference.logs)
+    return _usable(reference, tuple(there), machine, asked)
 
 
-def usable_counts(reference: Reference, toolchains: Sequence[str] = ()) -> Usable:
-    """Return the instruction counts of ``reference`` that can be compared here."""
-    return _usable(reference.counts(), _other_architecture(reference), toolchains)
+def usable_counts(reference: Reference, asked: Sequence[str] = ()) -> Usable:
+    """Return what can be compared here of the counts of instructions of ``reference``."""
+    there = dict.fromkeys(key.toolchain for key in reference.instructions)
+    return _usable(reference, tuple(there), _other_architecture(reference), asked)
 
 
-def _usable(reference: Reference, machine: str, toolchains: Sequence[str]) -> Usable:
+def _usable(
+    reference: Reference, there: Sequence[str], machine: str, asked: Sequence[str]
+) -> Usable:
     if machine:
-        return Usable(reference.of_toolchains(()), (f"{reference.name}: {machine}",))
-    missing = [name for name in toolchains if name not in reference.toolchains]
-    reasons = [f"{reference.name} has nothing of {name}" for name in missing]
+        return Usable((), (f"{reference.name}: {machine}",))
+    reasons = [f"{reference.name} has nothing of {name}" for name in asked if name not in there]
+    made = {made["name"]: made for made in reference.environment["toolchains"]}
     same: list[str] = []
     remarks: list[str] = []
-    for name in reference.toolchains:
-        if toolchains and not _is_asked_for(name, toolchains):
+    for name in there:
+        if asked and not _is_asked_for(name, asked):
             continue
         try:
             now = recorded_toolchain(name)
         except BadInput as error:
             reasons.append(f"{reference.name}: its rows of {name} cannot be measured, {error}")
             continue
-        if other := _other_compiler(reference, now):
+        then = made[name]["version"] if name in made else ""
+        if other := _other_compiler(then, now):
             reasons.append(f"{reference.name}: {other}")
-        else:
-            same.append(name)
-            remarks += _other_build(reference, now)
+            continue
+        same.append(name)
+        other_build = _other_build(then, made[name]["flags"], now)
+        remarks += [f"{reference.name}: {what}" for what in other_build]
     if same:
         remarks = [*_other_surroundings(reference), *remarks]
-    return Usable(reference.of_toolchains(same), tuple(reasons), tuple(remarks))
+    return Usable(tuple(same), tuple(reasons), tuple(remarks))
 
 
 def _is_asked_for(name: str, toolchains: Sequence[str]) -> bool:
@@ -78,7 +83,7 @@ def _is_asked_for(name: str, toolchains: Sequence[str]) -> bool:
 
 
 def _other_architecture(reference: Reference) -> str:
-    then = reference.environment.cpu.architecture
+    then = reference.environment["cpu"]["architecture"]
     if then != platform.machine():
         return f"it was measured on {then} and this is {platform.machine()}"
     return ""
@@ -89,32 +94,22 @@ def _other_cpu(reference: Reference) -> str:
 
     A hypervisor's name for CPUs, such as "AMD EPYC", stands for several generations of them.
     """
-    cpu = reference.environment.cpu
-    if cpu.model != cpu_model():
-        return f"it was measured on another CPU ({cpu.model}) than this ({cpu_model()})"
+    cpu = reference.environment["cpu"]
+    model = cpu["model"]
+    if model != cpu_model():
+        return f"it was measured on another CPU ({model}) than this ({cpu_model()})"
+    namesake = f"it was measured on another CPU than this, of the same name ({model})"
     caches, vectors = cpu_caches(), set(filter(_VECTORS.match, cpu_flags()))
-    if cpu.caches and caches and dict(cpu.caches) != caches:
-        return (
-            f"it was measured on another CPU than this, of the same name ({cpu.model}): its caches "
-            f"were {_sizes(cpu.caches)} and are {_sizes(caches)} here"
-        )
-    differ = vectors ^ set(filter(_VECTORS.match, cpu.flags))
-    if cpu.flags and cpu_flags() and differ:
-        return (
-            f"it was measured on another CPU than this, of the same name ({cpu.model}): one of the "
-            f"two lacks {_few(sorted(differ))}"
-        )
+    if cpu["caches"] and caches and cpu["caches"] != caches:
+        return f"{namesake}: its caches were {_sizes(cpu['caches'])} and are {_sizes(caches)} here"
+    differ = vectors ^ set(filter(_VECTORS.match, cpu["flags"]))
+    if cpu["flags"] and cpu_flags() and differ:
+        return f"{namesake}: one of the two lacks {_few(sorted(differ))}"
     return ""
 
 
-def _recorded(reference: Reference, name: str) -> str:
-    versions = {made.name: made.version for made in reference.environment.toolchains}
-    return versions.get(name, "")
-
-
-def _other_compiler(reference: Reference, now: Toolchain) -> str:
-    """Say why what ``now`` makes may differ from then; empty if it should not."""
-    then = _recorded(reference, now.name)
+def _other_compiler(then: str, now: Toolchain) -> str:
+    """Say why what ``now`` makes may differ from ``then``; empty if it should not."""
     if not then:
         return f"it does not say which version {now.name} was"
     if compiler_release(then) != compiler_release(now.version):
@@ -143,18 +138,13 @@ def compiler_release(version: str) -> tuple[str, ...]:
     return version.split(" ")[0], found[0]
 
 
-def _other_build(reference: Reference, now: Toolchain) -> list[str]:
+def _other_build(then: str, flags: Sequence[str], now: Toolchain) -> Iterator[str]:
     """Say what is otherwise about a compiler of the same release."""
-    said = []
-    then = _recorded(reference, now.name)
     if then != now.version:
-        said.append(f"{reference.name}: {now.name} was {then} then and is {now.version} now")
-    flags = {made.name: made.flags for made in reference.environment.toolchains}[now.name]
-    flags_now = (*(() if now.is_rust else FORM), *now.flags)
+        yield f"{now.name} was {then} then and is {now.version} now"
+    flags_now = [*(() if now.is_rust else FORM), *now.flags]
     if flags and flags != flags_now:
-        was, is_ = (" ".join(which) for which in (flags, flags_now))
-        said.append(f"{reference.name}: {now.name} was called with {was} and is with {is_}")
-    return said
+        yield f"{now.name} was called with {' '.join(flags)} and is with {' '.join(flags_now)}"
 
 
 def _other_surroundings(reference: Reference) -> list[str]:
@@ -162,9 +152,9 @@ def _other_surroundings(reference: Reference) -> list[str]:
     said = []
     environment = reference.environment
     kernel = f"{platform.system()} {platform.release()}"
-    if environment.kernel and environment.kernel != kernel:
-        said.append(f"the kernel was {environment.kernel} and is {kernel}")
-    then, now = set(environment.cpu.flags), set(cpu_flags())
+    if environment["kernel"] and environment["kernel"] != kernel:
+        said.append(f"the kernel was {environment['kernel']} and is {kernel}")
+    then, now = set(environment["cpu"]["flags"]), set(cpu_flags())
     if then and now:
         for names, what in ((then - now, "lacks"), (now - then, "has besides")):
             if names:

@@ -4,10 +4,8 @@ import dataclasses
 import enum
 from collections.abc import Sequence
 
-from workloads.errors import BadInput
 
-
-class Evidence(enum.StrEnum):
+class Basis(enum.StrEnum):
     """What a finding rests on."""
 
     REFERENCE = "reference"
@@ -33,7 +31,7 @@ class Change(enum.StrEnum):
 class Finding:
     """One variant on one trace, before and after."""
 
-    evidence: Evidence
+    basis: Basis
     operation: str
     variant: str
     toolchain: str
@@ -48,8 +46,6 @@ class Finding:
     low: float
     high: float
     """The 95 % interval of the ratio; the ratio itself where nothing is random."""
-    tolerance: float
-    """The share of the speed that may be lost."""
     change: Change
     reason: str = ""
     """Why nothing could be decided; or empty."""
@@ -57,18 +53,18 @@ class Finding:
     @property
     def name(self) -> str:
         """The name under which services keep its history."""
-        return f"{self.operation}/{self.variant}/{self.trace}/{self.toolchain}/{self.evidence}"
+        return f"{self.operation}/{self.variant}/{self.trace}/{self.toolchain}/{self.basis}"
 
 
 @dataclasses.dataclass(frozen=True)
 class Compared:
     """What one kind of evidence has compared with what; its rows are the findings."""
 
-    evidence: Evidence
+    basis: Basis
     against: str
     """A revision with its commit, a file, or a reference; who asks for it, of requirements."""
     subjects: int = 0
-    """Variants, each toolchain's by itself, or requirements that took part."""
+    """Variants that may have the same code, each toolchain's by itself; or requirements."""
     same_code: int = 0
     """Those of them that have compiled to the very code of before, and so cannot differ."""
     left_out: tuple[str, ...] = ()
@@ -88,10 +84,16 @@ class Verdict:
     """What a reader should know besides."""
     compared: tuple[Compared, ...] = ()
     """What was asked for; a question without an answer is here with nothing that took part."""
+    measured_on: str = ""
+    """The machine and its compilers, in a sentence for a reader."""
 
     def having(self, change: Change) -> list[Finding]:
         """Return the findings with ``change``."""
         return [finding for finding in self.findings if finding.change is change]
+
+    def of(self, basis: Basis) -> list[Finding]:
+        """Return the findings that rest on ``basis``."""
+        return [finding for finding in self.findings if finding.basis is basis]
 
     @property
     def failed(self) -> bool:
@@ -119,14 +121,3 @@ def join(verdicts: Sequence[Verdict]) -> Verdict:
         tuple(dict.fromkeys(text for verdict in verdicts for text in verdict.remarks)),
         tuple(one for verdict in verdicts for one in verdict.compared),
     )
-
-
-def check_tolerance(tolerance: float) -> float:
-    """Return ``tolerance``.
-
-    Raises:
-        BadInput: it is no share from 0 to below 1.
-    """
-    if not 0 <= tolerance < 1:
-        raise BadInput(f"a tolerance of {tolerance:g} is no share; give one such as 5%.")
-    return tolerance

@@ -10,6 +10,7 @@ from harness.native.build import Library, build_variant, machine_code
 from harness.native.built_variant import describe, rust_obstacle
 from harness.native.loaded_variant import Description
 from harness.native.toolchain import Toolchain, default_toolchain, rust_companion
+from harness.native.variant import Variant
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,6 +62,19 @@ def compile_pairs(
             why = f"{name} {obstacle}" if obstacle else ""
             compiled.append(Compiled(pair, used, before, after, said, why))
     return compiled, left_out
+
+
+def compile_here(
+    variants: Sequence[Variant], toolchains: Sequence[Toolchain]
+) -> tuple[list[Compiled], list[str]]:
+    """Compile variants, each as its own older side; return those that can run here, and why not.
+
+    Raises:
+        BadInput: one does not compile.
+    """
+    compiled, left_out = compile_pairs([Pair(one, one) for one in variants], toolchains)
+    left_out += [one.obstacle for one in compiled if one.obstacle]
+    return [one for one in compiled if not one.obstacle], list(dict.fromkeys(left_out))
 
 
 def line_up_pairs(compiled: Sequence[Compiled]) -> LineUp:

@@ -1,19 +1,21 @@
-"""References: stored results that a gate compares with, and whether they can be compared."""
+"""References: stored results that a gate compares with."""
 
 import dataclasses
 import math
 import platform
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeVar, cast
 
 import msgspec
 
-from harness.gate.instruction_evidence import Key
+from harness.gate.counts import Counted
 from harness.machine.cpu import cpu_slug
 from harness.measurement.plan import AGAIN
-from harness.results.environment import ENVIRONMENT, read_environment
+from harness.results.environment import ENVIRONMENT, Environment, read_environment
 from harness.results.result import PROCESSES, read_table
+from harness.results.tables import Positive
+from workloads.documents import decode_json
 from workloads.errors import BadInput
 from workloads.files import read_file
 
@@ -23,48 +25,8 @@ GATE = "gate.json"
 RESULTS, SUFFIX = Path("results"), "-gate"
 REMAKE = "make it anew with 'dirtyscan gate --update'"
 T = TypeVar("T")
-Positive = Annotated[float, msgspec.Meta(gt=0, lt=1e12)]
-
-
-@dataclasses.dataclass(frozen=True)
-class Cpu:
-    """The CPU of a reference, as it was recorded."""
-
-    model: str
-    architecture: str
-    flags: tuple[str, ...] = ()
-    caches: Mapping[str, str] = dataclasses.field(default_factory=dict)
-
-
-@dataclasses.dataclass(frozen=True)
-class Recorded:
-    """A toolchain of a reference."""
-
-    name: str
-    version: str
-    """The first line of what the compiler said of its version."""
-    flags: tuple[str, ...] = ()
-
-
-@dataclasses.dataclass(frozen=True)
-class Layout:
-    """What the gate needs of how a reference was measured."""
-
-    traces: Mapping[str, str]
-    """The hash of each trace's content, by its key."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Environment:
-    """What the gate needs of the ``environment.json`` of a reference."""
-
-    cpu: Cpu
-    toolchains: tuple[Recorded, ...]
-    layout: Layout
-    date: str = ""
-    git_commit: str = ""
-    dirtyscan: str = ""
-    kernel: str = ""
+Logs = Mapping[tuple[str, str, str], tuple[float, ...]]
+"""Logarithms of the speedup by process, by (trace key, variant, toolchain)."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,22 +50,13 @@ class _Format:
 
 
 @dataclasses.dataclass(frozen=True)
-class _Process:
-    trace: str
-    variant: str
-    toolchain: str
-    speedup: Positive
-
-
-@dataclasses.dataclass(frozen=True)
 class Reference:
     """A stored result with what a gate needs besides."""
 
     folder: Path
     environment: Environment
-    logs: Mapping[tuple[str, str, str], tuple[float, ...]]
-    """Logarithms of the speedup by process, by (trace key, variant, toolchain)."""
-    instructions: Mapping[Key, float]
+    logs: Logs
+    instructions: Mapping[Counted, float]
     """Instructions a page."""
     gate: GateFile
 
@@ -112,48 +65,13 @@ class Reference:
         """What it is called in reports."""
         return f"reference {self.folder}"
 
-    @property
-    def variants(self) -> tuple[str, ...]:
-        """The names of its timed variants."""
-        return tuple(dict.fromkeys(variant for _, variant, _ in self.logs))
-
-    @property
-    def toolchains(self) -> tuple[str, ...]:
-        """The names of the toolchains of all that it holds."""
-        counted = (key.toolchain for key in self.instructions)
-        return tuple(dict.fromkeys((*(toolchain for _, _, toolchain in self.logs), *counted)))
-
-    def timings(self) -> "Reference":
-        """Return it without its counts."""
-        return dataclasses.replace(self, instructions={})
-
-    def counts(self) -> "Reference":
-        """Return it without its timings."""
-        return dataclasses.replace(self, logs={})
-
-    def of_toolchains(self, names: Collection[str]) -> "Reference":
-        """Return what of it the toolchains ``names`` have compiled."""
-        logs = {key: logs for key, logs in self.logs.items() if key[2] in names}
-        counts = {key: n for key, n in self.instructions.items() if key.toolchain in names}
-        return dataclasses.replace(self, logs=logs, instructions=counts)
-
-    def of_variants(self, names: Collection[str]) -> "Reference":
-        """Return its timings of the variants ``names``, and all counts."""
-        logs = {key: logs for key, logs in self.logs.items() if key[1] in names}
-        return dataclasses.replace(self, logs=logs)
-
-    def on_traces(self, names: Collection[str]) -> "Reference":
-        """Return its counts on the traces ``names``, and all timings."""
-        counts = {key: n for key, n in self.instructions.items() if key.trace in names}
-        return dataclasses.replace(self, instructions=counts)
-
     def source(self, variant: str) -> str:
         """Return what a timed variant is found by: its name, or the path of a user's own."""
         return self.gate.sources.get(variant, variant)
 
     def content_hash(self, key: str) -> str:
         """Return the hash of the trace ``key`` that it was measured on."""
-        return self.environment.layout.traces.get(key, "")
+        return self.environment["layout"]["traces"].get(key, "")
 
 
 def find_reference(folder: Path = RESULTS) -> Path:
@@ -168,7 +86,7 @@ def find_reference(folder: Path = RESULTS) -> Path:
     if (own / GATE).exists():
         return own
     for path in sorted(folder.glob(f"*{SUFFIX}/{GATE}")):
-        if _read_environment(path.parent).cpu.architecture == platform.machine():
+        if read_environment(path.parent)["cpu"]["architecture"] == platform.machine():
             return path.parent
     raise BadInput(
         f"there is no reference for {platform.machine()} in {folder}; {REMAKE}, or name one with "
@@ -190,60 +108,44 @@ def read_reference(folder: Path) -> Reference:
             f"{FORMAT}; use a newer dirtyscan, or {REMAKE}."
         )
     gate = _decode(folder / GATE, data, GateFile)
-    reference = Reference(
-        folder,
-        _read_environment(folder),
-        _read_logs(folder),
-        {Key(*key): value for *key, value in gate.instructions},
-        gate,
-    )
-    _check_whole(reference)
-    return reference
+    environment = cast("Environment", read_environment(folder))  # which has looked at it
+    if "traces" not in environment["layout"]:
+        raise _damaged(folder / ENVIRONMENT, "it does not say on which traces it was measured")
+    logs = _read_logs(folder)
+    _check_whole(folder, logs)
+    counts = {Counted(*key): value for *key, value in gate.instructions}
+    return Reference(folder, environment, logs, counts, gate)
 
 
-def _check_whole(reference: Reference) -> None:
-    """Make sure that every variant has a row for every trace."""
-    traces = dict.fromkeys(trace for trace, _, _ in reference.logs)
-    pairs = dict.fromkeys(key[1:] for key in reference.logs)
-    for trace in traces:
-        for variant, toolchain in pairs:
-            if (trace, variant, toolchain) not in reference.logs:
-                raise BadInput(
-                    f"reference {reference.folder} has no row for {variant} ({toolchain}) on "
-                    f"{trace}; {REMAKE}."
-                )
-    if not reference.logs:
-        raise BadInput(f"reference {reference.folder} has no rows; {REMAKE}.")
-
-
-def _read_environment(folder: Path) -> Environment:
-    return _convert(folder / ENVIRONMENT, read_environment(folder), Environment)
-
-
-def _read_logs(folder: Path) -> dict[tuple[str, str, str], tuple[float, ...]]:
+def _read_logs(folder: Path) -> Logs:
     table = read_table(folder, PROCESSES)
-    rows = _convert(folder / PROCESSES, table.to_dict("records"), list[_Process])
-    logs: dict[tuple[str, str, str], list[float]] = {}
-    for row in rows:
-        if not row.variant.endswith(AGAIN):
-            key = (row.trace, row.variant, row.toolchain)
-            logs.setdefault(key, []).append(math.log(row.speedup))
-    return {key: tuple(values) for key, values in logs.items()}
+    table = table[~table["variant"].str.endswith(AGAIN)]  # the noise floor
+    rows = table.groupby(["trace", "variant", "toolchain"], sort=False)["speedup"]
+    return {
+        (str(trace), str(variant), str(toolchain)): tuple(map(math.log, speedups))
+        for (trace, variant, toolchain), speedups in rows
+    }
+
+
+def _check_whole(folder: Path, logs: Logs) -> None:
+    """Make sure that every variant has a row for every trace."""
+    for trace in dict.fromkeys(trace for trace, _, _ in logs):
+        for variant, toolchain in dict.fromkeys(key[1:] for key in logs):
+            if (trace, variant, toolchain) not in logs:
+                raise BadInput(
+                    f"reference {folder} has no row for {variant} ({toolchain}) on {trace}; "
+                    f"{REMAKE}."
+                )
+    if not logs:
+        raise BadInput(f"reference {folder} has no rows; {REMAKE}.")
 
 
 def _decode(path: Path, data: bytes, kind: type[T]) -> T:
     try:
-        return msgspec.json.decode(data, type=kind)
-    except (msgspec.MsgspecError, RecursionError) as error:
+        return decode_json(data, kind)
+    except ValueError as error:
         raise _damaged(path, error) from None
 
 
-def _convert(path: Path, value: object, kind: type[T]) -> T:
-    try:
-        return msgspec.convert(value, kind, from_attributes=True)
-    except msgspec.MsgspecError as error:
-        raise _damaged(path, error) from None
-
-
-def _damaged(path: Path, error: Exception) -> BadInput:
-    return BadInput(f"{path} is damaged ({error}); {REMAKE}.")
+def _damaged(path: Path, why: object) -> BadInput:
+    return BadInput(f"{path} is damaged ({why}); {REMAKE}.")

@@ -8,13 +8,13 @@ import re
 from collections.abc import Sequence
 
 from harness.gate.decision import Comparison, compare_pairs, decide
-from harness.gate.finding import Change, Compared, Evidence, Verdict
+from harness.gate.finding import Basis, Change, Compared, Verdict
 from harness.gate.row import Row
 from harness.measurement.choice import BEST, recommended_variants
 from harness.measurement.plan import Lane, Plan
 from harness.native.toolchain import toolchain_names
 from harness.native.variant import find_variant
-from workloads.conditions import DEFAULT_CONDITIONS, find_condition
+from workloads.conditions import DEFAULT_CONDITIONS, Condition, find_condition
 from workloads.errors import BadInput
 from workloads.trace import ORIGINS
 
@@ -70,6 +70,14 @@ class Requirement:
             and self.origin in ("", origin)
             and self.toolchain in ("", lane.toolchain)
         )
+
+
+def conditions_of(
+    conditions: Sequence[Condition], requirements: Sequence[Requirement]
+) -> tuple[Condition, ...]:
+    """Return ``conditions`` with those that ``requirements`` are about."""
+    named = (name for one in requirements for name in one.conditions())
+    return tuple(dict.fromkeys((*conditions, *map(find_condition, named))))
 
 
 def parse_requirement(text: str) -> Requirement:
@@ -138,9 +146,7 @@ def check_requirements(requirements: Sequence[Requirement], rows: Sequence[Row])
     findings = []
     for (requirement, row), compared, change in zip(pairs, comparisons, changes, strict=True):
         met = Change.UNCHANGED if change is Change.FASTER else change
-        findings.append(
-            row.finding(Evidence.REQUIREMENT, "times", requirement.speedup, compared, 0.0, met)
-        )
+        findings.append(row.finding(Basis.REQUIREMENT, "times", requirement.speedup, compared, met))
     measured = {requirement.text for requirement, _ in pairs}
     missing = [
         f"requirement '{requirement.text}' was not measured"
@@ -152,7 +158,7 @@ def check_requirements(requirements: Sequence[Requirement], rows: Sequence[Row])
 
 def asked_for(checked: int) -> Compared:
     """Return what was compared where so many requirements were checked."""
-    return Compared(Evidence.REQUIREMENT, "what is required", checked)
+    return Compared(Basis.REQUIREMENT, "what is required", checked)
 
 
 def _compare(requirement: Requirement, logs: Sequence[float]) -> Comparison:

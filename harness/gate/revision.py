@@ -57,8 +57,8 @@ class Older:
     """What there is on one side only."""
     remarks: tuple[str, ...] = ()
     """Changes that are not committed."""
-    other_contract: str = ""
-    """Why the two cannot run in one process; empty if they can."""
+    undecided: tuple[str, ...] = ()
+    """Why the two cannot run in one process, if they cannot; there are no pairs then."""
 
 
 def read_revision(name: str, scratch: Path, merge_base: bool = False) -> Older:
@@ -79,6 +79,14 @@ def read_revision(name: str, scratch: Path, merge_base: bool = False) -> Older:
         commit = _merge_base(name, commit)
         called = f"the merge base with {name} ({commit[:_SHORT]})"
     _extract(name, commit, scratch)
+    remarks = tuple(_not_committed())
+    mine, theirs = _abi(VARIANTS), _abi(scratch)
+    if mine != theirs:
+        other_contract = (
+            f"the variants of {name} are written for version {theirs} of {CONTRACT} and those of "
+            f"the working tree for version {mine}; the two cannot be timed in one process"
+        )
+        return Older(called, (), remarks=remarks, undecided=(other_contract,))
     pairs: list[Pair] = []
     one_side: list[str] = []
     for operation in OPERATIONS:
@@ -87,12 +95,7 @@ def read_revision(name: str, scratch: Path, merge_base: bool = False) -> Older:
         pairs += [Pair(before[variant], after[variant]) for variant in both]
         for what, names in (("new", set(after) - set(before)), ("gone", set(before) - set(after))):
             one_side += [f"{variant} ({operation}) is {what}" for variant in sorted(names)]
-    mine, theirs = _abi(VARIANTS), _abi(scratch)
-    other = "" if mine == theirs else (
-        f"the variants of {name} are written for version {theirs} of {CONTRACT} and those of the "
-        f"working tree for version {mine}; the two cannot be timed in one process"
-    )  # fmt: skip
-    return Older(called, tuple(pairs), tuple(one_side), tuple(_not_committed()), other)
+    return Older(called, tuple(pairs), tuple(one_side), remarks)
 
 
 def _check_own_clone(name: str) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness.gate.decision import Comparison
-from harness.gate.finding import Change, Evidence, Finding
+from harness.gate.finding import Basis, Change, Finding
 from harness.gate.revision import SUFFIXES
 from harness.measurement.plan import Lane
 from harness.measurement.run import Run
@@ -43,11 +43,10 @@ class Row:
 
     def finding(
         self,
-        evidence: Evidence,
+        basis: Basis,
         unit: str,
         before: float,
         compared: Comparison,
-        tolerance: float,
         change: Change,
     ) -> Finding:
         """Return the finding on this row; ``before`` is in ``unit``, ``times`` or ``ns``."""
@@ -55,7 +54,7 @@ class Row:
         processes = len(self.logs)
         noisy = f"±{interval.half_width:.1%} from {processes} processes is not enough"
         return Finding(
-            evidence,
+            basis,
             self.run.plan.operation,
             lane.variant,
             lane.toolchain,
@@ -66,7 +65,6 @@ class Row:
             interval.value,
             interval.low,
             interval.high,
-            tolerance,
             change,
             noisy if change is Change.UNDECIDED else "",
         )

@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 
 from harness.gate.requirement import Requirement, parse_requirement
+from workloads.documents import convert
 from workloads.errors import BadInput
 from workloads.files import read_file
 
@@ -72,8 +73,8 @@ def _read(path: Path) -> _Gate | None:
     except (ValueError, RecursionError) as error:
         raise BadInput(f"{path} is no TOML: {error}; mend that place.") from None
     try:
-        return msgspec.convert(document, _Document).tool.dirtyscan.gate
-    except msgspec.ValidationError as error:
+        return convert(document, _Document).tool.dirtyscan.gate
+    except ValueError as error:
         settings = ", ".join(_Gate.__struct_fields__)
         raise BadInput(
             f"{path} cannot be read: {error}; {_TABLE} may have lists of strings called {settings}."

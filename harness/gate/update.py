@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from harness.gate.counts import Counted
 from harness.gate.finding import Change
-from harness.gate.instruction_evidence import Key
 from harness.gate.reference import FORMAT, GATE, Reference, read_reference
 from harness.gate.requirement import Requirement, check_requirements, parse_requirement
 from harness.gate.revision import SUFFIXES
@@ -92,7 +92,7 @@ def write_gate_file(
     folder: Path,
     old: Reference | None,
     requirements: Sequence[Requirement],
-    instructions: Mapping[Key, float],
+    instructions: Mapping[Counted, float],
     sources: Mapping[str, str],
 ) -> None:
     """Write what makes a result a reference, with where the one before came from.
@@ -118,11 +118,11 @@ def write_gate_file(
 def _provenance(old: Reference) -> dict[str, Any]:
     environment = old.environment
     return {
-        "date": environment.date,
-        "git_commit": environment.git_commit,
-        "dirtyscan": environment.dirtyscan,
-        "cpu": environment.cpu.model,
-        "toolchains": [f"{made.name}: {made.version}" for made in environment.toolchains],
+        "date": environment.get("date", ""),
+        "git_commit": environment["git_commit"],
+        "dirtyscan": environment["dirtyscan"],
+        "cpu": environment["cpu"]["model"],
+        "toolchains": [f"{made['name']}: {made['version']}" for made in environment["toolchains"]],
         "requirements": list(old.gate.requirements),
         "speedups": {
             "/".join(key): round(confidence_interval(logs).value, 4)

@@ -1,33 +1,25 @@
-"""What the gate found, as other programs read it: Markdown, JUnit, JSON, annotations."""
+"""What the gate found, as other programs read it: Markdown, JUnit, JSON, annotations.
+
+To add a format, write a function from the verdict to text, and enter it in :data:`FORMATS`. What
+takes long to load is loaded where it is used, since the command's help lists the formats.
+"""
 
 import itertools
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
-import jinja2
-from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
-
-from harness.gate.finding import Change, Evidence, Finding, Verdict
+from harness.gate.finding import Basis, Change, Finding, Verdict
 from harness.native.variant import find_variant
-from harness.presentation.gate_words import (
-    amount,
-    comparisons,
-    headline,
-    interval,
-    remarks,
-    summaries,
-    values,
-)
+from harness.presentation import gate_words as words
 from workloads.errors import BadInput
 
-_TEMPLATES = jinja2.Environment(
-    loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
-    trim_blocks=True,
-    autoescape=False,  # Markdown; what comes from outside goes through the filter md
-    undefined=jinja2.StrictUndefined,
-)
+
+def _xml(text: str) -> str:
+    """Return ``text`` without what XML cannot hold."""
+    return re.sub(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "?", text)
 
 
 # What GitHub makes a link of after it has rendered the Markdown, telling people and issues of it.
@@ -42,26 +34,19 @@ def _escape_markdown(text: str) -> str:
     return _REFERENCE.sub(rf"\g<0>{_NOTHING}", line)
 
 
-_TEMPLATES.filters["md"] = _escape_markdown
+def to_markdown(verdict: Verdict) -> str:
+    """Return the verdict for a pull request."""
+    import jinja2
 
-
-def to_markdown(verdict: Verdict, machine: str) -> str:
-    """Return the verdict for a pull request; ``machine`` says where it was measured."""
-    findings = verdict.findings
-    grouped = {e: [f for f in findings if f.evidence is e] for e in Evidence}
-    text = _TEMPLATES.get_template("gate.md.jinja").render(
-        headline=headline(verdict),
-        compared=comparisons(verdict),
-        broken=verdict.broken,
-        slower=summaries(findings, Change.SLOWER),
-        faster=summaries(findings, Change.FASTER),
-        undecided=[*summaries(findings, Change.UNDECIDED), *verdict.undecided],
-        tables=[(evidence, rows) for evidence, rows in grouped.items() if rows],
-        remarks=remarks(verdict),
-        machine=machine,
-        amount=amount,
-        interval=interval,
+    templates = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
+        trim_blocks=True,
+        autoescape=False,  # Markdown; what comes from outside goes through the filter md
+        undefined=jinja2.StrictUndefined,
     )
+    templates.filters["md"] = _escape_markdown
+    template = templates.get_template("gate.md.jinja")
+    text = template.render(verdict=verdict, words=words, Basis=Basis, Change=Change)
     # With a line of nothing behind it, for another gate may be added to the same summary.
     return re.sub(r"\n{3,}", "\n\n", text).rstrip("\n") + "\n\n"
 
@@ -72,18 +57,17 @@ def to_annotations(verdict: Verdict) -> Iterator[str]:
     The first says what was compared.
     """
     if verdict.empty:
-        yield _command("warning", "nothing was compared", comparisons(verdict))
+        yield _command("warning", "nothing was compared", words.comparisons(verdict))
     else:
-        yield _command("notice", "compared", comparisons(verdict))
+        yield _command("notice", "compared", words.comparisons(verdict))
     for (operation, variant), group in itertools.groupby(
         sorted(verdict.having(Change.SLOWER), key=_file_of), _file_of
     ):
-        for sentence in summaries(list(group), Change.SLOWER):
+        for sentence in words.summaries(list(group), Change.SLOWER):
             yield _command("error", f"{variant} got slower", sentence, operation, variant)
     for sentence in verdict.broken:
         yield _command("error", "a variant went astray", sentence)
-    undecided = summaries(verdict.findings, Change.UNDECIDED)
-    for sentence in (*undecided, *verdict.undecided):
+    for sentence in words.undecided(verdict):
         yield _command("warning", "not decided", sentence)
 
 
@@ -104,51 +88,49 @@ def _command(kind: str, title: str, text: str, operation: str = "", variant: str
     return f"::{kind} {place}title={title}::{escaped}"
 
 
-def _xml(text: str) -> str:
-    """Return ``text`` without what XML cannot hold."""
-    return re.sub(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "?", text)
-
-
 def to_junit(verdict: Verdict) -> str:
     """Return JUnit XML: a test case a row; slower ones are failures, undecided ones are skipped.
 
     The first case says what was compared, and is skipped if that is nothing.
     """
+    from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
+
     document = JUnitXml("dirtyscan gate")
+
+    def add_suite(name: str, cases: list[TestCase]) -> None:
+        suite = TestSuite(name)
+        suite.add_testcases(cases)
+        document.add_testsuite(suite)
+
+    def of_gate(name: str, result: Error | Skipped) -> TestCase:
+        case = TestCase(name, classname="gate")
+        case.result = [result]
+        return case
+
+    def of_row(row: Finding) -> TestCase:
+        case = TestCase(_xml(row.trace), classname=_xml(f"{row.operation}.{row.variant}"))
+        speed = f"speed {row.ratio:.3f} ({words.interval(row) or 'exact'})"
+        said = f"{words.values(row)}: {speed}"
+        if row.change is Change.SLOWER:
+            case.result = [Failure(f"slower: {said}", "slower")]
+        elif row.change is Change.UNDECIDED:
+            case.result = [Skipped(row.reason)]
+        case.system_out = f"{said}; {row.toolchain}"
+        return case
+
+    compared = _xml(words.comparisons(verdict))
     first = TestCase("compared", classname="gate")
-    first.system_out = _xml(comparisons(verdict))
+    first.system_out = compared
     if verdict.empty:
-        first.result = [Skipped(_xml(f"nothing was compared: {comparisons(verdict)}"))]
-    others = [_error("failed", sentence, Error) for sentence in verdict.broken]
-    others += [_error("undecided", sentence, Skipped) for sentence in verdict.undecided]
-    suite = TestSuite("gate")
-    suite.add_testcases([first, *others])
-    document.add_testsuite(suite)
-    for evidence in Evidence:
-        rows = [finding for finding in verdict.findings if finding.evidence is evidence]
-        if rows:
-            suite = TestSuite(evidence.value)
-            suite.add_testcases([_test_case(row) for row in rows])
-            document.add_testsuite(suite)
+        first.result = [Skipped(f"nothing was compared: {compared}")]
+    failed = [of_gate("failed", Error(_xml(sentence))) for sentence in verdict.broken]
+    undecided = [of_gate("undecided", Skipped(_xml(sentence))) for sentence in verdict.undecided]
+    add_suite("gate", [first, *failed, *undecided])
+    for basis in Basis:
+        if rows := verdict.of(basis):
+            add_suite(basis.value, [of_row(row) for row in rows])
     document.update_statistics()
     return str(document.tostring().decode()) + "\n"
-
-
-def _test_case(finding: Finding) -> TestCase:
-    case = TestCase(_xml(finding.trace), classname=_xml(f"{finding.operation}.{finding.variant}"))
-    said = f"{values(finding)}: speed {finding.ratio:.3f} ({interval(finding) or 'exact'})"
-    if finding.change is Change.SLOWER:
-        case.result = [Failure(f"slower: {said}", "slower")]
-    elif finding.change is Change.UNDECIDED:
-        case.result = [Skipped(finding.reason)]
-    case.system_out = f"{said}; {finding.toolchain}"
-    return case
-
-
-def _error(name: str, sentence: str, kind: type[Error] | type[Skipped]) -> TestCase:
-    case = TestCase(name, classname="gate")
-    case.result = [kind(_xml(sentence))]
-    return case
 
 
 def to_custom_bigger_is_better(verdict: Verdict) -> str:
@@ -156,36 +138,49 @@ def to_custom_bigger_is_better(verdict: Verdict) -> str:
 
     It is a list of series, so that what was compared stands in each, and nothing compared is none.
     """
-    against = {one.evidence: one.against for one in verdict.compared}
+    against = {one.basis: one.against for one in verdict.compared}
     entries = [
         {
-            "name": finding.name,
+            "name": row.name,
             "unit": "speed after / before",
-            "value": round(finding.ratio, 6),
-            "range": f"± {(finding.high - finding.low) / 2:.4f}",
-            "extra": f"{values(finding)}; {finding.change}; against {against[finding.evidence]}",
+            "value": round(row.ratio, 6),
+            "range": f"± {(row.high - row.low) / 2:.4f}",
+            "extra": f"{words.values(row)}; {row.change}; against {against[row.basis]}",
         }
-        for finding in verdict.findings
+        for row in verdict.findings
     ]
     return json.dumps(entries, indent=1, ensure_ascii=False) + "\n"
+
+
+_BENCHER_MEASURES = {"ns": "latency", "times": "speedup", "instructions": "instructions-per-page"}
 
 
 def to_bencher(verdict: Verdict) -> str:
     """Return the JSON that Bencher takes (Bencher Metric Format)."""
     document = {
-        finding.name: {
-            "speed-ratio": {
-                "value": finding.ratio,
-                "lower_value": finding.low,
-                "upper_value": finding.high,
-            },
-            **_measure(finding),
+        row.name: {
+            "speed-ratio": {"value": row.ratio, "lower_value": row.low, "upper_value": row.high},
+            _BENCHER_MEASURES[row.unit]: {"value": row.after},
         }
-        for finding in verdict.findings
+        for row in verdict.findings
     }
     return json.dumps(document, indent=1) + "\n"
 
 
-def _measure(finding: Finding) -> dict[str, dict[str, float]]:
-    slug = {"ns": "latency", "times": "speedup", "instructions": "instructions-per-page"}
-    return {slug[finding.unit]: {"value": finding.after}}
+class Format(NamedTuple):
+    """A file that the gate can write."""
+
+    what: str
+    """For the help."""
+    write: Callable[[Verdict], str]
+
+
+FORMATS: Mapping[str, Format] = {
+    "markdown": Format("Markdown, for a pull request", to_markdown),
+    "junit": Format("JUnit XML", to_junit),
+    "json": Format(
+        "JSON for github-action-benchmark (customBiggerIsBetter)", to_custom_bigger_is_better
+    ),
+    "bmf": Format("JSON for Bencher (BMF)", to_bencher),
+}
+"""By the option that asks for it."""

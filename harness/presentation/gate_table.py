@@ -8,14 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.gate.finding import Change, Finding, Verdict
-from harness.presentation.gate_words import (
-    amount,
-    comparisons,
-    headline,
-    interval,
-    remarks,
-    summaries,
-)
+from harness.presentation import gate_words as words
 
 _STYLES = {Change.SLOWER: "red", Change.UNDECIDED: "yellow", Change.FASTER: "green"}
 _MOST_ROWS = 24
@@ -26,18 +19,20 @@ def gate_table(verdict: Verdict) -> Group:
     """Return the rows, then what a reader should know, then the answer: what was compared first."""
     parts: list[RenderableType] = []
     shown = _shown(verdict.findings)
-    for evidence in dict.fromkeys(finding.evidence for finding in shown):
-        parts.append(_table(evidence, [f for f in shown if f.evidence is evidence]))
-    hidden = Counter(f.evidence for f in verdict.findings if f not in shown)
-    parts += [Text(f"{evidence}: {count} rows unchanged") for evidence, count in hidden.items()]
-    parts += [Text(sentence, "dim") for sentence in remarks(verdict)]
+    for basis in dict.fromkeys(finding.basis for finding in shown):
+        parts.append(_table(basis, [f for f in shown if f.basis is basis]))
+    hidden = Counter(f.basis for f in verdict.findings if f not in shown)
+    parts += [Text(f"{basis}: {count} rows unchanged") for basis, count in hidden.items()]
+    parts += [Text(sentence, "dim") for sentence in words.remarks(verdict)]
     for change in (Change.FASTER, Change.UNDECIDED, Change.SLOWER):
         style = _STYLES[change]
-        parts += [Text(f"{change}: {said}", style) for said in summaries(verdict.findings, change)]
+        parts += [
+            Text(f"{change}: {said}", style) for said in words.summaries(verdict.findings, change)
+        ]
     parts += [Text(f"undecided: {sentence}", "yellow") for sentence in verdict.undecided]
     parts += [Text(f"failed: {sentence}", "red") for sentence in verdict.broken]
     style = "bold red" if verdict.failed else "bold"
-    parts.append(Text(f"{comparisons(verdict)} {headline(verdict)}", style))
+    parts.append(Text(f"{words.comparisons(verdict)} {words.headline(verdict)}", style))
     return Group(*parts)
 
 
@@ -58,10 +53,10 @@ def _table(title: str, findings: Sequence[Finding]) -> Table:
         table.add_row(
             Text(finding.variant),
             Text(finding.trace),
-            amount(finding.before, finding.unit),
-            amount(finding.after, finding.unit),
+            words.amount(finding.before, finding.unit),
+            words.amount(finding.after, finding.unit),
             f"{finding.ratio:.3f}",
-            interval(finding).replace(" to ", "-"),
+            words.interval(finding).replace(" to ", "-"),
             Text(finding.change, _STYLES.get(finding.change, "")),
         )
     return table

@@ -3,27 +3,26 @@
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
-from harness.gate.finding import Change, Compared, Evidence, Finding, Verdict
-from harness.presentation.table import format_short
+from harness.gate.finding import Basis, Change, Compared, Finding, Verdict
 
 _SINCE = {
-    Evidence.REFERENCE: "than in the reference",
-    Evidence.REVISION: "than before",
-    Evidence.INSTRUCTIONS: "than before",
-    Evidence.REQUIREMENT: "than required",
+    Basis.REFERENCE: "than in the reference",
+    Basis.REVISION: "than before",
+    Basis.INSTRUCTIONS: "than before",
+    Basis.REQUIREMENT: "than required",
 }
 _DONE = {
-    Evidence.REFERENCE: "timed",
-    Evidence.REVISION: "timed",
-    Evidence.INSTRUCTIONS: "counted in instructions",
-    Evidence.REQUIREMENT: "checked",
+    Basis.REFERENCE: "timed",
+    Basis.REVISION: "timed",
+    Basis.INSTRUCTIONS: "counted in instructions",
+    Basis.REQUIREMENT: "checked",
 }
 
 
 def headline(verdict: Verdict) -> str:
     """Return the answer in one sentence."""
     slower = subjects(verdict.having(Change.SLOWER))
-    asked_alone = {one.evidence for one in verdict.compared} == {Evidence.REQUIREMENT}
+    asked_alone = {one.basis for one in verdict.compared} == {Basis.REQUIREMENT}
     if verdict.broken:
         return f"{_count(len(verdict.broken), 'variant')} went astray."
     if slower and asked_alone:
@@ -41,16 +40,15 @@ def comparisons(verdict: Verdict) -> str:
     """Return what was compared with what, in one sentence: the first of every answer."""
     parts = []
     for one in verdict.compared:
-        rows = [finding for finding in verdict.findings if finding.evidence is one.evidence]
-        parts.append(", ".join(_compared(one, rows)))
+        parts.append(", ".join(_compared(one, verdict.of(one.basis))))
     said = "; ".join(parts) or "nothing was asked"
     return f"{said[0].upper()}{said[1:]}."
 
 
 def _compared(one: Compared, rows: Sequence[Finding]) -> Iterator[str]:
     """Yield what one kind of evidence has compared, and what it has not."""
-    done = _DONE[one.evidence]
-    if one.evidence is Evidence.REQUIREMENT:
+    done = _DONE[one.basis]
+    if one.basis is Basis.REQUIREMENT:
         yield f"{_count(one.subjects, 'requirement')} {done} on {_count(len(rows), 'row')}"
     elif rows:
         operations = ", ".join(dict.fromkeys(row.operation for row in rows))
@@ -82,7 +80,7 @@ def summaries(findings: Sequence[Finding], change: Change) -> list[str]:
     """Return a sentence for each variant and evidence with ``change``, naming the worst trace."""
 
     def of(finding: Finding) -> tuple[str, ...]:
-        return finding.operation, finding.variant, finding.toolchain, finding.evidence
+        return finding.operation, finding.variant, finding.toolchain, finding.basis
 
     sentences = []
     for _, group in groupby(sorted(findings, key=of), of):
@@ -91,6 +89,11 @@ def summaries(findings: Sequence[Finding], change: Change) -> list[str]:
         if changed:
             sentences.append(_summary(changed, len(rows)))
     return sentences
+
+
+def undecided(verdict: Verdict) -> list[str]:
+    """Return a sentence for all that could not be decided, rows first."""
+    return [*summaries(verdict.findings, Change.UNDECIDED), *verdict.undecided]
 
 
 def _summary(changed: Sequence[Finding], traces: int) -> str:
@@ -102,13 +105,13 @@ def _summary(changed: Sequence[Finding], traces: int) -> str:
     worst = min(changed, key=lambda row: row.ratio)
     best = max(changed, key=lambda row: row.ratio)
     extreme = worst if first.change is Change.SLOWER else best
-    if first.evidence is Evidence.INSTRUCTIONS:
+    if first.basis is Basis.INSTRUCTIONS:
         amount = f"takes {percent(1 / extreme.ratio)} instructions"
     else:
         amount = f"is {percent(extreme.ratio)}"
         amount = f"{amount.replace('more', 'faster').replace('fewer', 'slower')}"
     return (
-        f"{subject} {amount} {_SINCE[first.evidence]} on {extreme.trace} ({values(extreme)}); "
+        f"{subject} {amount} {_SINCE[first.basis]} on {extreme.trace} ({values(extreme)}); "
         f"{first.change} {where}"
     )
 
@@ -126,6 +129,9 @@ def values(finding: Finding) -> str:
 def amount(value: float, unit: str) -> str:
     """Return ``value`` for a reader."""
     if unit == "times":
+        # Here, since it loads what takes a second, and the command's help has no number to write.
+        from harness.presentation.table import format_short
+
         return f"{format_short(value)}x"
     if unit == "instructions":
         return f"{value:.3g}/page"

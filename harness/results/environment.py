@@ -102,7 +102,7 @@ class _Machine(TypedDict):
     disturbed: list[str]
 
 
-class _Environment(TypedDict):
+class Environment(TypedDict):
     """What ``environment.json`` holds, of this version and of earlier ones."""
 
     dirtyscan: str
@@ -126,7 +126,7 @@ def read_environment(folder: Path) -> dict[str, Any]:
     path = folder / ENVIRONMENT
     data = read_file(path)
     try:
-        decode_json(data, _Environment)
+        decode_json(data, Environment)
     except ValueError as error:
         raise BadInput(
             f"{path} is damaged ({error}); measure anew, or name another folder."

@@ -1,8 +1,6 @@
-"""Evidence by instructions: what callgrind counts on fixed snapshots, with no noise at all.
+"""Counts: the instructions of variants on fixed snapshots, which two days have in common.
 
-The snapshots are three of each captured trace that comes with dirtyscan, so that the numbers of two
-days can be compared. Instructions are not time: a variant may take more of them and be faster. What
-takes 1 % more where nobody meant it to is worth a look all the same.
+The snapshots are three of each captured trace that comes with dirtyscan.
 """
 
 import dataclasses
@@ -12,30 +10,55 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from harness.counting.callgrind import Program, count_instructions, require_valgrind, total
-from harness.gate.finding import Change, Compared, Evidence, Finding, Verdict
-from harness.gate.lanes import Compiled
+from harness.gate.lanes import Compiled, compile_here
 from harness.native.build import build_driver
 from harness.native.operation import OPERATIONS
 from harness.native.stopwatch import make_snapshots
-from harness.native.toolchain import default_toolchain
+from harness.native.toolchain import default_toolchain, find_toolchain
+from harness.native.variant import built_in_variants
 from workloads.captured import captured_trace
 from workloads.conditions import DEFAULT_CONDITIONS
 from workloads.synthesis import Report
 from workloads.trace import Trace, open_trace
 
-TOLERANCE = 0.01
-"""The share of more instructions that is let pass."""
 _SNAPSHOTS = 3
 
 
 @dataclasses.dataclass(frozen=True)
-class Key:
+class Counted:
     """What a count is of."""
 
     operation: str
     variant: str
     toolchain: str
     trace: str
+    """Condition and origin."""
+
+    @property
+    def subject(self) -> str:
+        """What it is called where it has no count."""
+        return f"{self.variant} ({self.operation})"
+
+
+def count_built_in(
+    toolchains: Sequence[str], conditions: Sequence[str], report: Report
+) -> tuple[dict[Counted, float], tuple[str, ...]]:
+    """Count the instructions of every variant that comes with dirtyscan and can run here.
+
+    Args:
+        toolchains: of C; rustc's goes with them.
+        conditions: on whose captured traces they are counted.
+
+    Returns:
+        Instructions a page, and why some could not be counted.
+
+    Raises:
+        BadInput: valgrind is not here.
+    """
+    variants = [one for name in OPERATIONS for one in built_in_variants(name).values()]
+    compiled, left_out = compile_here(variants, [find_toolchain(name) for name in toolchains])
+    _, after, why = count_variants(compiled, conditions, report)
+    return after, (*left_out, *why)
 
 
 Job = tuple[str, Path]
@@ -44,7 +67,7 @@ Job = tuple[str, Path]
 
 def count_variants(
     compiled: Sequence[Compiled], conditions: Sequence[str], report: Report
-) -> tuple[dict[Key, float], dict[Key, float], list[str]]:
+) -> tuple[dict[Counted, float], dict[Counted, float], list[str]]:
     """Count both sides of every pair; a side whose code is the other's is not counted again.
 
     Args:
@@ -63,8 +86,8 @@ def count_variants(
         if not one.same_code:
             jobs[_job(one, after=False)] = None
     counted = _count_all(list(jobs), conditions, report)
-    before: dict[Key, float] = {}
-    after: dict[Key, float] = {}
+    before: dict[Counted, float] = {}
+    after: dict[Counted, float] = {}
     left_out: list[str] = []
     for one in compiled:
         new = counted[_job(one, after=True)]
@@ -75,46 +98,13 @@ def count_variants(
             left_out.append(f"{name} ({operation}) with {toolchain}, {why}")
             continue
         for trace in new:
-            key = Key(operation, name, toolchain, trace)
+            key = Counted(operation, name, toolchain, trace)
             before[key], after[key] = old[trace], new[trace]
     return before, after, list(dict.fromkeys(left_out))
 
 
 def _job(one: Compiled, after: bool) -> Job:
     return one.pair.after.operation, (one.after if after else one.before).path
-
-
-def compare_counts(
-    before: Mapping[Key, float],
-    after: Mapping[Key, float],
-    tolerance: float,
-    against: str,
-    left_out: Sequence[str],
-) -> Verdict:
-    """Say which counts rose by more than ``tolerance``.
-
-    Args:
-        against: what it was ``before`` in.
-        left_out: what could not be counted, for the verdict.
-    """
-    findings = []
-    for key, old in before.items():
-        new = after[key]
-        ratio = old / new
-        change = Change.UNCHANGED
-        if new > old * (1 + tolerance):
-            change = Change.SLOWER
-        elif old > new * (1 + tolerance):
-            change = Change.FASTER
-        findings.append(
-            Finding(
-                Evidence.INSTRUCTIONS, key.operation, key.variant, key.toolchain, key.trace,
-                "instructions", old, new, ratio, ratio, ratio, tolerance, change,
-            )
-        )  # fmt: skip
-    variants = len({(key.operation, key.variant, key.toolchain) for key in before})
-    compared = Compared(Evidence.INSTRUCTIONS, against, variants, left_out=tuple(left_out))
-    return Verdict(tuple(findings), compared=(compared,))
 
 
 def _count_all(

@@ -1,0 +1,119 @@
+"""Evidence against a revision, or an older file: what has compiled otherwise since is compared.
+
+Both sides are timed in turn, in the same processes.
+"""
+
+import dataclasses
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from harness.gate.decision import compare_pairs, decide, processes_for
+from harness.gate.evidence import Scope
+from harness.gate.finding import Basis, Compared, Verdict, join
+from harness.gate.lanes import Compiled, compile_pairs, line_up_pairs
+from harness.gate.revision import pair_files, read_revision
+from harness.gate.row import Row, rows_of
+from harness.measurement.experiment import BudgetTooShort, measure
+from harness.measurement.request import Request, condition_traces
+from harness.measurement.tell import Tell
+from harness.native.toolchain import default_toolchain, find_toolchain
+from workloads.trace import ORIGINS
+
+TOLERANCE = 0.01
+"""The share of the speed that may be lost unless it is said otherwise."""
+PRECISION = 0.8
+"""The half-width of an interval that is good enough, as a share of the tolerance."""
+FINEST = 0.001  # what a machine can give, whatever the tolerance
+
+
+@dataclasses.dataclass(frozen=True)
+class Changed:
+    """What has compiled to other code than before, and can run here."""
+
+    since: str
+    """A revision with its commit; or a file."""
+    compiled: tuple[Compiled, ...]
+
+
+Way = Callable[[Changed, Scope, Tell], Verdict]
+"""Compares both sides of what has changed."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Against:
+    """Whether anything got worse since a revision (one name), or from one file to another (two)."""
+
+    names: tuple[str, ...]
+    scope: Scope
+    ways: tuple[Way, ...]
+    """How what has changed is compared."""
+    merge_base: bool = False
+    """Whether the revision stands for the commit at which the working tree has left it."""
+    even_unchanged: bool = False
+    """Whether pairs that have compiled to the same code are compared too."""
+
+    def collect(self, tell: Tell) -> Verdict:
+        """Compile both sides, and compare those whose code differs in every way.
+
+        Raises:
+            BadInput: there is no such revision or file, or one does not compile.
+        """
+        with tempfile.TemporaryDirectory(prefix="dirtyscan-") as scratch:
+            if len(self.names) == 2:
+                older = pair_files(*self.names)
+            else:
+                older = read_revision(self.names[0], Path(scratch), self.merge_base)
+            toolchains = [find_toolchain(name) for name in self.scope.toolchains]
+            compiled, left_out = compile_pairs(older.pairs, toolchains or [default_toolchain()])
+            changed = [one for one in compiled if self.even_unchanged or not one.same_code]
+            able = tuple(one for one in changed if not one.obstacle)
+            left_out += [*older.left_out, *(one.obstacle for one in changed if one.obstacle)]
+            compared = Compared(
+                Basis.REVISION,
+                older.name,
+                len(compiled),
+                len(compiled) - len(changed),
+                tuple(dict.fromkeys(left_out)),
+            )
+            found = Verdict((), (), older.undecided, older.remarks, (compared,))
+            ways = self.ways if able else ()
+            what = Changed(older.name, able)
+            return join([found, *(way(what, self.scope, tell) for way in ways)])
+
+
+def time_changed(changed: Changed, scope: Scope, tell: Tell) -> Verdict:
+    """Time both sides on all traces of the conditions and say what got slower.
+
+    Raises:
+        BadInput: the older side of a pair counts wrong or crashes.
+    """
+    tolerance = scope.allowed(TOLERANCE)
+    processes = processes_for(len(changed.compiled) * len(scope.conditions) * len(ORIGINS))
+    precision = max(PRECISION * tolerance, FINEST)
+    rows: list[Row] = []
+    broken: list[str] = []
+    undecided: list[str] = []
+    by_operation: dict[str, list[Compiled]] = {}
+    for one in changed.compiled:
+        by_operation.setdefault(one.pair.after.operation, []).append(one)
+    for operation, chosen in by_operation.items():
+        traces = condition_traces(scope.conditions, seed=scope.seed)
+        lineup = line_up_pairs(chosen)
+        request = Request(lineup, traces, precision, scope.seed, processes=processes)
+        share = scope.budget * len(chosen) / len(changed.compiled)
+        try:
+            run = measure(request, share, tell)
+        except BudgetTooShort as error:
+            undecided.append(f"{operation}: {error}")
+            continue
+        rows += rows_of(run)
+        broken += [failure.sentence() for failure in run.failures]
+    comparisons = [compare_pairs(row.logs, tolerance) for row in rows]
+    findings = [
+        row.finding(Basis.REVISION, "ns", row.original_nanoseconds(), compared, change)
+        for row, compared, change in zip(
+            rows, comparisons, decide(comparisons, tolerance), strict=True
+        )
+    ]
+    return Verdict(tuple(findings), tuple(broken), tuple(undecided))

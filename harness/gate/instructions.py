@@ -1,0 +1,107 @@
+"""Evidence by instructions: what callgrind counts on fixed snapshots, with no noise at all.
+
+Instructions are not time: a variant may take more of them and be faster. What takes 1 % more where
+nobody meant it to is worth a look all the same.
+"""
+
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
+
+from harness.gate.against import Changed
+from harness.gate.comparability import usable_counts
+from harness.gate.counts import Counted, count_built_in, count_variants
+from harness.gate.evidence import Scope
+from harness.gate.finding import Basis, Change, Compared, Finding, Verdict, join
+from harness.gate.reference import Reference
+from harness.measurement.tell import Tell
+from harness.native.toolchain import default_toolchain, toolchain_names
+from harness.native.variant import built_in_variants
+
+TOLERANCE = 0.01
+"""The share of more instructions that is let pass."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Instructions:
+    """Whether anything that comes with dirtyscan takes more instructions than in a reference."""
+
+    reference: Reference
+    scope: Scope
+
+    def collect(self, tell: Tell) -> Verdict:
+        """Count all that the reference may be compared with.
+
+        Raises:
+            BadInput: valgrind is not here, or a variant does not compile.
+        """
+        reference, scope = self.reference, self.scope
+        usable = usable_counts(reference, scope.toolchains)
+        undecided = Verdict((), undecided=usable.reasons, remarks=usable.remarks)
+        if not usable.toolchains:
+            compared = Compared(Basis.INSTRUCTIONS, reference.name)
+            return dataclasses.replace(undecided, compared=(compared,))
+        # Rust is compiled beside C; of what is counted, only what the reference has is compared.
+        of_c = [name for name in usable.toolchains if name in toolchain_names()]
+        names = of_c or [default_toolchain().name]
+        conditions = [condition.name for condition in scope.conditions]
+        counted, why = count_built_in(names, conditions, tell)
+        after = {key: n for key, n in counted.items() if key.toolchain in usable.toolchains}
+        traces = {key.trace for key in after}
+        before = {
+            key: count
+            for key, count in reference.instructions.items()
+            if key.toolchain in usable.toolchains and key.trace in traces
+        }
+        both = {key: count for key, count in before.items() if key in after}
+        left_out = tuple(dict.fromkeys(_on_one_side(before, after, why)))
+        found = _compare(both, after, scope.allowed(TOLERANCE), reference.name, left_out)
+        return join([undecided, found])
+
+
+def _on_one_side(
+    before: Mapping[Counted, float], after: Mapping[Counted, float], why: Sequence[str]
+) -> Iterator[str]:
+    """Yield what is on one side alone, and of what could not be counted what was so before."""
+    gone = (key for key in before if key.variant not in built_in_variants(key.operation))
+    yield from (f"{key.subject} is gone" for key in gone)
+    yield from (f"{key.subject} is new" for key in after if key not in before)
+    held = tuple(key.subject for key in before)
+    yield from (sentence for sentence in why if sentence.startswith(held))
+
+
+def count_changed(changed: Changed, scope: Scope, tell: Tell) -> Verdict:
+    """Count both sides on the captured traces of the conditions and say what takes more.
+
+    Raises:
+        BadInput: valgrind is not here.
+    """
+    names = [condition.name for condition in scope.conditions]
+    before, after, why = count_variants(changed.compiled, names, tell)
+    return _compare(before, after, scope.allowed(TOLERANCE), changed.since, why)
+
+
+def _compare(
+    before: Mapping[Counted, float],
+    after: Mapping[Counted, float],
+    tolerance: float,
+    against: str,
+    left_out: Sequence[str],
+) -> Verdict:
+    """Say which counts rose by more than ``tolerance``; ``after`` has all that ``before`` has."""
+    findings = []
+    for key, old in before.items():
+        new = after[key]
+        ratio = old / new
+        change = Change.UNCHANGED
+        if new > old * (1 + tolerance):
+            change = Change.SLOWER
+        elif old > new * (1 + tolerance):
+            change = Change.FASTER
+        findings.append(
+            Finding(
+                Basis.INSTRUCTIONS, key.operation, key.variant, key.toolchain, key.trace,
+                "instructions", old, new, ratio, ratio, ratio, change,
+            )
+        )  # fmt: skip
+    compared = Compared(Basis.INSTRUCTIONS, against, left_out=tuple(left_out))
+    return Verdict(tuple(findings), compared=(compared,))

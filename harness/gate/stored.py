@@ -1,0 +1,116 @@
+"""Stored speedups: those of a reference that can be measured here, beside what is measured now."""
+
+import dataclasses
+from collections.abc import Sequence
+
+from harness.gate.decision import compare_runs, decide
+from harness.gate.finding import Basis, Change, Compared, Finding, Verdict, join
+from harness.gate.lanes import compile_here
+from harness.gate.reference import Logs, Reference
+from harness.gate.row import Row
+from harness.native.toolchain import find_toolchain, toolchain_names
+from harness.native.variant import Variant, find_variant
+from workloads.errors import BadInput
+
+DOUBTFUL = (Change.SLOWER, Change.UNDECIDED)
+"""What is measured a second time."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Stored:
+    """What of a reference's speedups can be measured here."""
+
+    reference: Reference
+    logs: Logs
+    """Those of its variants and toolchains that can."""
+    toolchains: tuple[str, ...]
+    """Those of C; rustc's goes with them."""
+    left_out: tuple[str, ...]
+    """Variants that cannot be timed, with the reason."""
+
+    @property
+    def variants(self) -> tuple[str, ...]:
+        """The names of the variants."""
+        return tuple(dict.fromkeys(variant for _, variant, _ in self.logs))
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """What the variants are found by: names, or paths of a user's own."""
+        return tuple(map(self.reference.source, self.variants))
+
+
+def find_measurable(reference: Reference, usable: Sequence[str]) -> Stored:
+    """Return what of the timings in ``reference`` by the toolchains ``usable`` can be timed here.
+
+    Raises:
+        BadInput: a variant does not compile any more.
+    """
+    logs = {key: logs for key, logs in reference.logs.items() if key[2] in usable}
+    variants: list[Variant] = []
+    left_out: list[str] = []
+    for name in dict.fromkeys(variant for _, variant, _ in logs):
+        source = reference.source(name)
+        try:
+            variants.append(dataclasses.replace(find_variant(source, "count"), name=name))
+        except BadInput:
+            left_out.append(f"{name} (count), {source} is not here any more")
+    # The original is in C, so that without its compiler there is no speedup.
+    toolchains = tuple(name for name in usable if name in toolchain_names())
+    compiled, obstacles = compile_here(variants, [find_toolchain(name) for name in toolchains])
+    sound = {one.pair.name for one in compiled}
+    logs = {key: values for key, values in logs.items() if key[1] in sound}
+    return Stored(reference, logs, toolchains, (*left_out, *obstacles))
+
+
+def compare_with_reference(stored: Stored, rows: Sequence[Row], tolerance: float) -> Verdict:
+    """Compare ``rows``, measured now, with those that are ``stored`` and say what got slower."""
+    chosen: list[tuple[Row, tuple[float, ...]]] = []
+    undecided: list[str] = []
+    left_out: list[str] = []
+    hashes = {trace.key: trace.content_hash for row in rows[:1] for trace in row.run.plan.traces}
+    for row in rows:
+        lane = row.lane
+        before = stored.logs.get((row.key, lane.variant, lane.toolchain))
+        if before is None:
+            if lane.variant in stored.variants:
+                left_out.append(f"{lane.variant} ({lane.toolchain}) on {row.trace} is not in it")
+        elif hashes[row.key] != stored.reference.content_hash(row.key):
+            undecided.append(f"{row.trace}: the trace is another than the reference's")
+        else:
+            chosen.append((row, before))
+    comparisons = [compare_runs(row.logs, before, tolerance) for row, before in chosen]
+    changes = decide(comparisons, tolerance)
+    findings = []
+    for (row, _), compared, change in zip(chosen, comparisons, changes, strict=True):
+        now = row.run.speedups[row.key, row.number].value
+        before_value = now / compared.interval.value
+        findings.append(row.finding(Basis.REFERENCE, "times", before_value, compared, change))
+    what = Compared(Basis.REFERENCE, stored.reference.name, left_out=(*left_out, *stored.left_out))
+    return Verdict(tuple(findings), undecided=tuple(undecided), compared=(what,))
+
+
+def settle(first: Verdict, second: Verdict) -> Verdict:
+    """Return ``first`` with its rows that are slower or undecided as ``second`` has them.
+
+    One that only the second look finds slower is undecided, and one that it has not. What the
+    second was compared with is what the first was.
+    """
+    again = {(row.variant, row.toolchain, row.trace): row for row in second.findings}
+
+    def found_twice(row: Finding) -> Finding:
+        if row.change not in DOUBTFUL:
+            return row
+        found = again.get((row.variant, row.toolchain, row.trace))
+        if found is None:
+            return dataclasses.replace(
+                row, change=Change.UNDECIDED, reason="it could not be measured a second time"
+            )
+        if row.change is Change.UNDECIDED and found.change is Change.SLOWER:
+            return dataclasses.replace(
+                found, change=Change.UNDECIDED, reason="slower only in the second of two looks"
+            )
+        return found
+
+    both = join([first, second])
+    findings = tuple(map(found_twice, first.findings))
+    return dataclasses.replace(both, findings=findings, compared=first.compared)
