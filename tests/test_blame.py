@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from harness.commands.measure import measure, print_end
+from harness.base.errors import BadInput
+from harness.base.processes import describe_status, has_children
 from harness.measurement import processes
 from harness.measurement.choice import choose
 from harness.measurement.lineup import line_up
@@ -16,10 +17,9 @@ from harness.measurement.request import Request
 from harness.measurement.run_folder import RunFolder
 from harness.native.toolchain import find_toolchains
 from harness.presentation.console import console
+from harness.session.measured import measure, print_end
 from harness.trial import trial
 from tests.conftest import store
-from workloads.errors import BadInput
-from workloads.processes import describe_status, has_children
 
 SOURCE = """
 #define _GNU_SOURCE

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.commands.measure import Measured, measure
+from harness.base.errors import BadInput
 from harness.measurement.choice import choose
 from harness.measurement.lineup import line_up
 from harness.measurement.plan import Plan
@@ -21,9 +21,9 @@ from harness.measurement.run_folder import RunFolder
 from harness.measurement.samples import read_samples
 from harness.native.toolchain import find_toolchains
 from harness.presentation.console import console
+from harness.session.measured import Measured, measure
 from tests.conftest import store
 from tests.fuzz import fuzz
-from workloads.errors import BadInput
 
 Run = Callable[..., Measured]
 
@@ -80,7 +80,7 @@ def ended_by(
 def leave_unfinished(run: Run) -> None:
     """Measure, and be ended before the results are written."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("harness.commands.measure.write_result", _killed)
+        patch.setattr("harness.session.measured.write_result", _killed)
         with pytest.raises(Killed):
             run()
 

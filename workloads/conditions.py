@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from workloads.errors import BadInput
+from harness.base.errors import BadInput
 from workloads.guest import Guest, GuestMemory
 from workloads.page_cache import FileCopier, FileCopyParameters, FileReader, FileReadParameters
 from workloads.region import (

@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 
-from workloads.errors import BadInput
+from harness.base.errors import BadInput
 from workloads.synthesis import Report
 
 LONGEST_NAME = 200

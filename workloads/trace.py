@@ -19,7 +19,7 @@ from typing import Any, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from workloads.errors import BadInput
+from harness.base.errors import BadInput
 from workloads.guest import GuestMemory
 from workloads.trace_header import FORMAT, VERSION, Header, Origin, read_header, version_of
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, TypedDict
 
 import msgspec
 
-from workloads.documents import decode_json
+from harness.base.documents import decode_json
 
 FORMAT = "dirtyscan-trace"
 VERSION = 1

@@ -8,9 +8,9 @@ from typing import Annotated
 
 import msgspec
 
-from workloads.documents import convert, decode_toml
-from workloads.errors import BadInput
-from workloads.files import read_file
+from harness.base.documents import convert, decode_toml
+from harness.base.errors import BadInput
+from harness.base.files import read_file
 from workloads.inputs import shortened, shown
 
 _Text = Annotated[str, msgspec.Meta(max_length=2000)]

@@ -84,11 +84,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Do what ``options`` ask for."""
-    from harness.commands.measure import measure, print_end
     from harness.measurement.run_folder import RunFolder
     from harness.presentation.console import console
     from harness.report.run_table import results_table
     from harness.results.result import SPEEDUPS, read_table
+    from harness.session.measured import measure, print_end
 
     out, log = console(), console(stderr=True)
     request = _request(options)

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from rich.console import Console
 
+from harness.base.errors import BadInput
+from harness.base.files import write_text
 from harness.commands.gate import FIND
 from harness.commands.gate_update import update
 from harness.commands.options import find_conditions
@@ -25,8 +27,6 @@ from harness.presentation.console import console
 from harness.presentation.gate_formats import FORMATS, to_annotations, to_markdown
 from harness.presentation.gate_table import gate_table
 from harness.presentation.progress import ProgressDisplay
-from workloads.errors import BadInput
-from workloads.files import write_text
 
 UNCHANGED, SLOWER, UNDECIDED = 0, 1, 3
 

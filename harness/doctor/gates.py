@@ -20,6 +20,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from harness.base.errors import BadInput
+from harness.base.files import read_file, write_text
 from harness.gate.against import Against, time_changed
 from harness.gate.evidence import Evidence, Scope
 from harness.gate.finding import Basis, Change, Verdict
@@ -29,8 +31,6 @@ from harness.gate.speedups import Speedups
 from harness.measurement.tell import quiet
 from harness.native.variant import find_variant
 from workloads.conditions import DEFAULT_CONDITIONS, find_condition
-from workloads.errors import BadInput
-from workloads.files import read_file, write_text
 from workloads.synthesis import Report
 
 _CALL = "return map->page_size == 4096 ? ram_save_remaining() : ram_save_remaining_any();"

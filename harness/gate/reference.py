@@ -9,15 +9,15 @@ from typing import Annotated, Any, TypeVar, cast
 
 import msgspec
 
+from harness.base.documents import decode_json
+from harness.base.errors import BadInput
+from harness.base.files import read_file
 from harness.gate.counts import Counted
 from harness.machine.cpu import cpu_slug
 from harness.measurement.plan import AGAIN
 from harness.results.environment import ENVIRONMENT, Environment, read_environment
 from harness.results.result import PROCESSES, read_table
 from harness.results.tables import Positive
-from workloads.documents import decode_json
-from workloads.errors import BadInput
-from workloads.files import read_file
 
 FORMAT = 1
 GATE = "gate.json"

@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Sequence
 
+from harness.base.errors import BadInput
 from harness.gate.decision import compare_runs, decide
 from harness.gate.finding import Basis, Change, Compared, Finding, Verdict, join
 from harness.gate.lanes import compile_here
@@ -10,7 +11,6 @@ from harness.gate.reference import Logs, Reference
 from harness.gate.row import Row
 from harness.native.toolchain import find_toolchain, toolchain_names
 from harness.native.variant import Variant, find_variant
-from workloads.errors import BadInput
 
 DOUBTFUL = (Change.SLOWER, Change.UNDECIDED)
 """What is measured a second time."""

@@ -4,7 +4,7 @@ import dataclasses
 import glob
 from pathlib import Path
 
-from workloads.errors import BadInput
+from harness.base.errors import BadInput
 
 VARIANTS = Path(__file__).parent.parent / "variants"
 CONTRACT, RUST_CONTRACT = "dirtyscan.h", "dirtyscan.rs"

@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from harness.base.errors import BadInput
 from harness.gate.finding import Basis, Change, Finding, Verdict
 from harness.native.variant import find_variant
 from harness.presentation import gate_words as words
-from workloads.errors import BadInput
 
 
 def _xml(text: str) -> str:

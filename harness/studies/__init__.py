@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from harness.studies.study import Study
 
-_SHARED = ("__init__", "study", "session")
+_SHARED = ("__init__", "study")
 """Modules here that are no study."""
 
 

@@ -11,7 +11,7 @@ from harness.claims.claim import Claim
 from harness.measurement.request import Request
 from harness.native.operation import find_operation
 from harness.presentation.table import Table
-from harness.studies.session import Session
+from harness.session.session import Session
 from workloads.draws import DEFAULT_SEED
 
 

@@ -1,4 +1,4 @@
-"""A measurement as commands make it: planned, shown, resumed, and written as results."""
+"""A measurement as somebody starts it: planned, shown, resumed, and written as results."""
 
 import dataclasses
 from typing import Any

@@ -2,7 +2,7 @@
 
 import re
 
-from workloads.errors import BadInput
+from harness.base.errors import BadInput
 
 _UNITS = {
     "": 1,
