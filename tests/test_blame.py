@@ -32,7 +32,13 @@ SOURCE = """
 #include <unistd.h>
 #include "dirtyscan.h"
 #define LATER if (++calls > 40) /* of which the trial sees fewer */
+#define TIMED if (is_timed()) /* from the first call on */
 static unsigned long calls;
+static inline int is_timed(void) /* only the trial watches faults */
+{
+    struct sigaction watched;
+    return sigaction(SIGSEGV, NULL, &watched) == 0 && watched.sa_handler == SIG_DFL;
+}
 %(before)s
 static uint64_t count(const struct dirtyscan_map *map)
 {
@@ -106,6 +112,19 @@ def measured() -> set[str]:
         ("raise(40);", "ends the process (number 40)"),
         ("raise(SIGKILL);", "ends the process (SIGKILL)"),
         ("static int done; if (!done) { done = 1; fork(); }", "starts a process"),
+        ("int i; for (i = 0; i < 1024; i++) close(i);", "closes files of its process"),
+        (
+            "TIMED { int i; for (i = 0; i < 1024; i++) close(i); }",
+            "closes files of its process when",
+        ),
+        (
+            "struct rlimit r = {0, 0}; setrlimit(RLIMIT_NOFILE, &r);",
+            "changes a limit of its process",
+        ),
+        (
+            "TIMED { struct rlimit r = {0, 0}; setrlimit(RLIMIT_CORE, &r); }",
+            "its process when timed",
+        ),
     ],
 )
 def test_who_ends_or_multiplies_the_process_is_named(
@@ -255,6 +274,16 @@ def test_what_lies_in_the_folder_is_not_imported(bench: Bench) -> None:
     Path("harness/__init__.py").write_text("raise SystemExit('imported')", encoding="utf-8")
     assert bench("") == 0
     assert measured() == {"x", "multi_page"}
+
+
+def test_who_hangs_while_the_number_of_calls_is_sought_is_named(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """There a trial of any length may go before, so that the process itself has no limit."""
+    monkeypatch.setattr(processes, "LIMIT_OF_CALL", 1.0)
+    assert bench("TIMED for (;;) pause();") == 1
+    assert "hangs when timed" in capsys.readouterr().err
+    assert measured() == {"multi_page"}
 
 
 @pytest.mark.parametrize("budget", [1e308, float("inf"), 1e10])

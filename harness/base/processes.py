@@ -1,7 +1,9 @@
 """Child processes: that they end with us, and how they ended."""
 
 import ctypes
+import dataclasses
 import os
+import resource
 import signal
 import sys
 import sysconfig
@@ -51,6 +53,38 @@ def has_children() -> bool:
     except ChildProcessError:
         return False
     return True
+
+
+_LIMITS = [getattr(resource, name) for name in dir(resource) if name.startswith("RLIMIT_")]
+
+
+@dataclasses.dataclass(frozen=True)
+class Possessions:
+    """What a process has that all code in it depends on."""
+
+    files: frozenset[str]
+    """Descriptors that are open."""
+    limits: tuple[tuple[int, int], ...]
+    """Of every resource, in the order of ``resource``."""
+
+    def lost(self) -> str:
+        """Say what of it this process has not any more; empty if it has everything."""
+        if _limits() != self.limits:
+            return "changes a limit of its process"
+        return "" if self.files <= _open_files() else "closes files of its process"
+
+
+def possessions() -> Possessions:
+    """Return what this process has now."""
+    return Possessions(_open_files(), _limits())
+
+
+def _open_files() -> frozenset[str]:
+    return frozenset(os.listdir("/proc/self/fd"))  # noqa: PTH208 (names, and no paths, are wanted)
+
+
+def _limits() -> tuple[tuple[int, int], ...]:
+    return tuple(map(resource.getrlimit, _LIMITS))
 
 
 def describe_status(status: int) -> str:

@@ -23,8 +23,9 @@ from harness.measurement.samples import Samples, read_samples
 from harness.native.operation import find_operation
 from harness.native.stopwatch import Place, read_place
 
-# How long a measuring process may take before a variant in it is said to hang.
-LIMIT, LIMIT_BUDGETS = 60.0, 3.0
+# How long a measuring process may take before a variant in it is said to hang; and a single call,
+# while the number of calls is sought.
+LIMIT, LIMIT_BUDGETS, LIMIT_OF_CALL = 60.0, 3.0, 60.0
 # glibc takes large blocks from the kernel until some have been freed, and afterwards from memory
 # that it kept; which of the two a variant that allocates meets would depend on what was called
 # before it. At a fixed threshold each call gets fresh memory, as in a hypervisor, which allocates
@@ -103,17 +104,31 @@ class Processes:
             ) as worker,
         ):
             try:
-                # The trial has a limit of its own for each call.
-                limit = None if index == 0 else self._limit
-                status: int | None = worker.wait(limit)
-            except subprocess.TimeoutExpired:
-                status = None
+                status = self._wait(worker, index)
             finally:
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(worker.pid, signal.SIGKILL)
             said.seek(max(0, said.seek(0, os.SEEK_END) - _LAST_BYTES))
             lines = said.read().decode(errors="replace").strip().splitlines()
         return status, lines[-1] if lines else "it said nothing"
+
+    def _wait(self, worker: subprocess.Popen[bytes], index: int) -> int | None:
+        """Return how a worker ended, or None if it took too long.
+
+        The first tries all variants, which takes as long as there are snapshots and has a limit of
+        its own for each call. Only then it times them, one snapshot after the other.
+        """
+        limit = self._limit if index else LIMIT_OF_CALL
+        called: tuple[int, int, int] | None = None
+        while True:
+            try:
+                return worker.wait(limit)
+            except subprocess.TimeoutExpired:
+                place = read_place(self._samples.place)
+                now = place and place.active and (place.trace, place.alone, place.snapshot)
+                if index or (now and now == called):
+                    return None
+                called = now or None
 
     def _blame(self, index: int, status: int | None, errors: str) -> None:
         """Add the variant that was being timed when a process ended to the failures.

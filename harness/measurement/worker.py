@@ -30,12 +30,13 @@ import itertools
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 import pyperf
 from numpy.typing import NDArray
 
-from harness.base.processes import has_children
+from harness.base.processes import has_children, possessions
 from harness.measurement.astray import Astray
 from harness.measurement.plan import Lane, Plan, PlannedTrace
 from harness.measurement.rounds import Callee, Rounds, load_snapshots, time_pass
@@ -78,6 +79,7 @@ class Worker:
         self._numbers = self._astray.sound_lanes()
         self._load_callees()
         self._parse("--calibrate-loops", "--values=1", "--warmups=0")
+        had = possessions()
         for planned in self._plan.traces:
             stopwatch, snapshots = self._load(planned)
             # What changes the map can be called once only; any time is long enough then.
@@ -90,6 +92,8 @@ class Worker:
                     self._place.alone = number + 1  # noqa: B023
                     elapsed, results = time_pass(stopwatch, snapshots, [callee], [calls], *turns)  # noqa: B023
                     self._check_results(planned, snapshots, [number], results)  # noqa: B023
+                    if lost := had.lost():
+                        self._fail(number, planned, snapshots, f"{lost} when timed")  # noqa: B023
                     return float(elapsed.sum()) * 1e-9
 
                 self._benchmark(planned, self._plan.lanes[number], time_calls)
@@ -178,9 +182,13 @@ class Worker:
             if len(wrong) and not lane.bound:
                 first = int(wrong[0])
                 what = self._operation.wrong(int(found[first]), int(snapshots.right[first]))
-                snapshot = int(snapshots.numbers[first])
-                self._astray.blame(number, planned.key, snapshot, f"{what} when timed")
-                raise VariantFailed
+                self._fail(number, planned, snapshots, f"{what} when timed", first)
+
+    def _fail(
+        self, number: int, planned: PlannedTrace, snapshots: Snapshots, what: str, place: int = 0
+    ) -> NoReturn:
+        self._astray.blame(number, planned.key, int(snapshots.numbers[place]), what)
+        raise VariantFailed
 
     def _benchmark(
         self, planned: PlannedTrace, lane: Lane, time_func: Callable[[int], float]

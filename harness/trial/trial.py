@@ -16,8 +16,10 @@ from pathlib import Path
 from typing import NoReturn
 
 from harness.base.processes import (
+    Possessions,
     end_with_parent,
     has_children,
+    possessions,
     signal_name,
     was_ended_from_outside,
 )
@@ -178,8 +180,9 @@ class Trial:
         own = os.getpid()
         if self._library.trial_watch(ctypes.byref(report.fault)):
             raise OSError("signals cannot be watched")
+        had = possessions()
         address = load_variant(library).address
-        if _has_multiplied(own, report):
+        if _has_meddled(own, had, report):
             return
         pages, counted = self._memory.pages, representation == COUNTED
         work = Work(self._stopwatch, self._operation.name, self._operation.argument, pages)
@@ -197,7 +200,7 @@ class Trial:
             arrays.allow_writing(work.changes_map)
             before = bytes(view)
             report.result = work.call(address, view)
-            if _has_multiplied(own, report):
+            if _has_meddled(own, had, report):
                 return
             if report.result != int(self._snapshots.right[place]) and not bound:
                 report.state = _WRONG
@@ -213,14 +216,17 @@ class Trial:
         report.state = _PASSED
 
 
-def _has_multiplied(own: int, report: _Report) -> bool:
-    """Say whether the variant has started a process; end that one if it came back to us."""
+def _has_meddled(own: int, had: Possessions, report: _Report) -> bool:
+    """Say whether the variant has done something to this process.
+
+    One that it has started, and that came back to us, is ended.
+    """
     if os.getpid() != own:
         os._exit(0)
-    if has_children():
-        _astray(report, "starts a process")
-        return True
-    return False
+    what = "starts a process" if has_children() else had.lost()
+    if what:
+        _astray(report, what)
+    return bool(what)
 
 
 def _astray(report: _Report, what: str) -> None:
