@@ -70,7 +70,7 @@ static int is_dirty(const struct dirtyscan_map *map, uint64_t page)
     if (map->bytes) {
         return (map->bytes[page] & DIRTYSCAN_MIGRATION_FLAG) != 0;
     }
-    return map->words[page / 64] >> page % 64 & 1;
+    return (int)(map->words[page / 64] >> page % 64 & 1);
 }
 
 /* Which pages are dirty: none, all, every other, the last, long runs, few, nearly all. */
