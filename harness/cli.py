@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 
 from harness import __version__
 from workloads.errors import BadInput
-from workloads.printable import printable
+from workloads.text import printable
 
 COMMANDS: Mapping[str, str] = {
     "bench": "time variants on traces",

@@ -11,7 +11,7 @@ import pytest
 from harness import cli
 from harness.commands import report
 from tests.conftest import Run
-from workloads.printable import printable
+from workloads.text import printable
 
 HEAVY = {"pandas", "scipy", "matplotlib", "pyperf", "jinja2"}
 LIGHT_ONES = [["--version"], ["--help"], *([name, "--help"] for name in cli.COMMANDS)]

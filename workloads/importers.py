@@ -11,9 +11,10 @@ from workloads.capture.rounds import Round, snapshots
 from workloads.capture.stream import PAGE_SIZE, RamBlock, StreamDecoder
 from workloads.errors import BadInput
 from workloads.guest import GuestMemory
-from workloads.inputs import file_size, pieces, shortened, shown, unreadable
+from workloads.inputs import file_size, pieces, unreadable
 from workloads.precopy import PreCopyParameters, Snapshot
 from workloads.synthesis import Report
+from workloads.text import shortened, shown
 from workloads.trace import Source, Trace
 from workloads.trace_writer import write_trace
 from workloads.units import format_size

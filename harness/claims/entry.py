@@ -12,7 +12,7 @@ import msgspec
 
 from workloads.errors import BadInput
 from workloads.files import read_file
-from workloads.inputs import shortened, shown
+from workloads.text import shortened, shown
 
 _Text = Annotated[str, msgspec.Meta(max_length=2000)]
 _Name = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]

@@ -12,6 +12,7 @@ from workloads.draws import DEFAULT_SEED
 from workloads.errors import BadInput
 from workloads.guest import DEFAULT_PAGE_SIZE, GuestMemory
 from workloads.parameters import Value, parse_assignment, read_config
+from workloads.text import shortened
 from workloads.units import parse_size
 
 T = TypeVar("T")
@@ -88,8 +89,7 @@ def positive(convert: Callable[[str], T], what: str, zero: T) -> Callable[[str],
         except ValueError:
             value = zero
         if not value > zero:  # type: ignore[operator]
-            shown = text if len(text) <= 40 else f"{text[:40]}..."
-            raise argparse.ArgumentTypeError(f"{shown!r} is not {what}")
+            raise argparse.ArgumentTypeError(f"{shortened(text)!r} is not {what}")
         return value
 
     return read

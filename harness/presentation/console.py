@@ -5,7 +5,7 @@ from typing import NoReturn
 
 from rich.console import Console, ConsoleOptions, ConsoleRenderable, RenderHook, RenderResult
 
-from workloads.printable import printable
+from workloads.text import printable
 
 
 class _ShownAsItIs(RenderHook):
