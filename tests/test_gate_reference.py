@@ -6,6 +6,7 @@ import platform
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import pandas as pd
@@ -125,7 +126,9 @@ def test_counts_need_the_architecture_alone(reference: Make) -> None:
 
 
 @pytest.mark.parametrize("of", [usable_timings, usable_counts])
-def test_what_another_compiler_made_is_not_compared(reference: Make, of: Callable) -> None:
+def test_what_another_compiler_made_is_not_compared(
+    reference: Make, of: Callable[..., Any]
+) -> None:
     made = [{"name": "cc-era", "version": "cc (GCC) 4.4.5", "flags": []}]
     usable = of(read_reference(reference({"toolchains": made})))
     assert "cc-era" not in usable.reference.toolchains
@@ -208,7 +211,7 @@ def test_another_architecture_has_no_reference(gate: Gate, reference: Make) -> N
     assert gate("--baseline", str(folder)).status == 3
 
 
-DAMAGED = [
+DAMAGED: list[tuple[str, Any, str]] = [
     ("gate.json", None, "gate.json cannot be read"),
     ("gate.json", "{", "gate.json is damaged"),
     ("gate.json", "[" * 100_000, "gate.json is damaged"),
@@ -369,7 +372,7 @@ def test_what_is_not_measured_a_second_time_is_undecided(
     table = table[table["variant"] == "multi_page"]
     table["speedup"] = [900.0 + row % 7 for row in range(len(table))]
     table.to_csv(folder / "processes.csv", index=False)
-    measure = gate_module.measure_in_scratch
+    measure = gate_module.measure_in_scratch  # type: ignore[attr-defined]
     runs = itertools.count()
 
     def once(*arguments: object, **options: object) -> object:
