@@ -23,10 +23,7 @@ reference: $(READY)
 
 # The studies, each into a folder of this machine's CPU (instructions needs valgrind, operations rustc).
 studies: $(READY)
-	for study in density size toolchains tick assumptions instructions operations; do \
-		plots=$$([ $$study = operations ] || echo --plots "results/{cpu}-$$study/plots"); \
-		$(BIN)/dirtyscan study $$study --output "results/{cpu}-$$study" $$plots || exit; \
-	done
+	$(BIN)/dirtyscan study all --output "results/{cpu}-{study}" --plots "results/{cpu}-{study}/plots"
 
 # Whether the published figures of today hold here (needs rustc).
 claims: $(READY)

@@ -1,5 +1,6 @@
 """What several tests use."""
 
+import signal
 import subprocess
 import sys
 import time
@@ -21,6 +22,9 @@ from workloads.trace import Source, Trace
 from workloads.trace_writer import write_trace
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
+# A shell starts what it puts into the background with interrupts ignored, and so would be what the
+# tests start and interrupt.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 LONGEST = 600  # seconds; a guard against hanging, far beyond what anything takes on a busy machine
 
 

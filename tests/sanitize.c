@@ -1,7 +1,12 @@
 /*
- * Calls a variant as the stopwatch does, on maps of many lengths and densities. Every array has a
- * block of memory of its own size, so that AddressSanitizer sees a byte too far, read or written.
- * Exit status 1 says that a result was wrong, and NOT_HERE that the variant is not for this
+ * Calls a variant as the stopwatch does, on cases of many lengths and densities.
+ *
+ *     sanitize CASES
+ *
+ * CASES is a file of 64-bit words: for each case the pages, the argument and the number that a call
+ * gives, and three bitmaps, which are the map before the call, the log, and the map after it. Every
+ * array has a block of memory of its own size, so that AddressSanitizer sees a byte too far, read or
+ * written. Exit status 1 says that a result was wrong, and NOT_HERE that the variant is not for this
  * architecture. Bounds are called too, and their results are not looked at.
  */
 #include <inttypes.h>
@@ -16,17 +21,27 @@
 
 extern const struct dirtyscan_variant dirtyscan_variant;
 
-/* stopwatch.c */
-void stopwatch_fill(struct dirtyscan_map *map, const uint8_t *bitmap);
+struct test_case {
+    uint64_t pages;
+    uint64_t argument;
+    uint64_t result;
+    const uint64_t *before;
+    const uint64_t *log;
+    const uint64_t *after;
+};
+
+/* What a byte map looks like: where it begins, and two bytes each of dirty and clean pages. */
+struct style {
+    uint64_t offset; /* behind an aligned place */
+    uint8_t dirty[2];
+    uint8_t clean[2];
+};
+
+static const struct style plain = {0, {0xff, 0xff}, {0xf7, 0xf7}};
 
 static int is_map(const char *name)
 {
     return strcmp(dirtyscan_variant.map, name) == 0;
-}
-
-static int is_operation(const char *name)
-{
-    return strcmp(dirtyscan_variant.operation, name) == 0;
 }
 
 static const void *function(void)
@@ -40,7 +55,6 @@ static void *block(uint64_t bytes)
     return memset(malloc(bytes), 0xa5, bytes);
 }
 
-/* A map of the variant's kind; its bytes, if it has some, begin `offset` behind an aligned place. */
 static struct dirtyscan_map make_map(uint64_t pages, uint64_t offset)
 {
     static const uint64_t page_sizes[] = {4096, 16384};
@@ -65,261 +79,134 @@ static void free_map(struct dirtyscan_map *map, uint64_t offset)
     free(map->summary);
 }
 
+static int is_set(const uint64_t *words, uint64_t page)
+{
+    return (int)(words[page / 64] >> page % 64 & 1);
+}
+
 static int is_dirty(const struct dirtyscan_map *map, uint64_t page)
 {
     if (map->bytes) {
         return (map->bytes[page] & DIRTYSCAN_MIGRATION_FLAG) != 0;
     }
-    return (int)(map->words[page / 64] >> page % 64 & 1);
+    return is_set(map->words, page);
 }
 
-/* Which pages are dirty: none, all, every other, the last, long runs, few, nearly all. */
-#define DENSITIES 7
-
-static int is_in(int density, uint64_t page, uint64_t pages)
+/* Changes other users' flags, which must not count. */
+static void paint(struct dirtyscan_map *map, const struct style *style)
 {
-    const uint64_t mixed = (page + 1) * UINT64_C(0x9e3779b97f4a7c15) >> 32;
-
-    switch (density) {
-    case 0:
-        return 0;
-    case 1:
-        return 1;
-    case 2:
-        return page % 2 == 0; /* the most ranges that there can be */
-    case 3:
-        return page == pages - 1;
-    case 4:
-        return page % 237 < 150;
-    case 5:
-        return mixed % 16 == 0;
-    default:
-        return mixed % 16 != 0;
-    }
-}
-
-static uint8_t *make_bitmap(int density, uint64_t pages)
-{
-    uint8_t *bitmap = calloc((pages + 7) / 8, 1);
     uint64_t page;
 
+    for (page = 0; map->bytes && page < map->pages; page++) {
+        map->bytes[page] = (is_dirty(map, page) ? style->dirty : style->clean)[page % 2];
+    }
+}
+
+static uint64_t count(const uint64_t *words, uint64_t pages)
+{
+    uint64_t page, dirty = 0;
+
     for (page = 0; page < pages; page++) {
-        bitmap[page / 8] |= (uint8_t)(is_in(density, page, pages) << page % 8);
+        dirty += (uint64_t)is_set(words, page);
     }
-    return bitmap;
+    return dirty;
 }
 
-/* What is left to be dirty after the operation, and the number that it gives, page by page. */
-struct right {
-    uint64_t result;
-    uint64_t left;    /* so far */
-    uint64_t wrong;   /* pages that are not what they should be */
-    int before;       /* whether the page before was dirty */
-    uint64_t to_send; /* by "tick" */
-};
-
-static void add_page(struct right *right, int dirty, int logged, int found)
-{
-    int left = dirty;
-
-    if (is_operation("ranges")) {
-        right->result += dirty && !right->before;
-    } else if (is_operation("merge")) {
-        right->result += logged && !dirty;
-        left = dirty || logged;
-    } else if (is_operation("tick")) {
-        left = dirty || logged;
-        right->result += (uint64_t)left;
-        if (left && right->to_send) {
-            right->to_send--;
-            left = 0;
-        }
-    } else {
-        right->result += (uint64_t)dirty;
-        left = dirty && !is_operation("drain");
-    }
-    right->before = dirty;
-    right->left += (uint64_t)left;
-    right->wrong += left != found;
-}
-
-/* Says whether "next" is wrong from any page on, where `pages` are few. */
-static int check_next(const struct dirtyscan_map *map)
-{
-    uint64_t page, right = map->pages;
-
-    for (page = map->pages; page--;) {
-        const uint64_t found = dirtyscan_variant.run.next(map, page);
-
-        right = is_dirty(map, page) ? page : right;
-        if (found != right && !dirtyscan_variant.bound) {
-            fprintf(stderr, "pages %" PRIu64 ": next from %" PRIu64 " is %" PRIu64 "\n", map->pages,
-                    page, found);
-            return 1;
-        }
-    }
-    return 0;
-}
-
-static int check(uint64_t pages, uint64_t offset, int density, int logged, uint64_t sent)
+static int check(const struct test_case *given, const struct style *style)
 {
     const struct operation *operation = operation_find(dirtyscan_variant.operation);
-    const uint64_t word_bytes = operation_words(pages) * sizeof(uint64_t);
-    /* Between two pages of different ranges lies a clean one. */
-    const uint64_t range_bytes = (pages + 1) / 2 * sizeof(struct dirtyscan_range);
-    const int counted = is_map("counted bitmap"), marks = is_operation("mark");
-    struct dirtyscan_map map = make_map(pages, offset);
-    uint8_t *bitmap = make_bitmap(density, pages), *log = make_bitmap(logged, pages);
-    struct operation_work work = {.sent = sent};
-    struct right right = {.to_send = sent};
-    uint64_t page, dirty = 0, result;
-    int wrong;
+    const uint8_t *before = (const uint8_t *)given->before, *log = (const uint8_t *)given->log;
+    const int counted = is_map("counted bitmap");
+    struct dirtyscan_map map = make_map(given->pages, style->offset);
+    struct operation_work work = {.argument = given->argument};
+    uint64_t page, result, wrong = 0;
+    int each;
 
-    if (marks || is_operation("merge") || is_operation("tick")) {
-        work.log = block(word_bytes);
-    }
-    work.taken = is_operation("drain") ? block(word_bytes) : NULL;
-    work.ranges = is_operation("ranges") ? block(range_bytes) : NULL;
-    work.runs = marks ? block(range_bytes) : NULL;
-    for (page = 0; page < pages; page++) {
-        dirty += (uint64_t)is_in(density, page, pages);
-    }
+    for (each = 0; each < OPERATION_ARRAYS; each++) {
+        const uint64_t bytes = operation_bytes(operation, (enum operation_array)each, given->pages);
 
-    operation_prepare(&work, bitmap, log, dirty, pages);
-    stopwatch_fill(&map, bitmap);
+        work.arrays[each] = bytes ? block(bytes) : NULL;
+    }
+    operation_prepare(&work, before, log, count(given->before, given->pages), given->pages);
+    stopwatch_fill(&map, before);
     operation_restore(operation, &map, &work, counted);
-    result = operation->call(function(), &map, &work);
-    result = operation->settle ? operation->settle(&map, &work) : result;
+    paint(&map, style);
+    result = operation_call(operation, function(), &map, &work);
 
-    for (page = 0; page < pages; page++) {
-        add_page(&right, is_in(density, page, pages), is_in(logged, page, pages),
-                 is_dirty(&map, page));
+    for (page = 0; page < given->pages; page++) {
+        wrong += is_dirty(&map, page) != is_set(given->after, page);
     }
-    wrong = result != right.result || right.wrong || (counted && map.dirty != right.left);
-    wrong &= !dirtyscan_variant.bound;
+    wrong += counted && map.dirty != count(given->after, given->pages);
+    wrong = (wrong || result != given->result) && !dirtyscan_variant.bound ? wrong + 1 : 0;
     if (wrong) {
         fprintf(stderr,
-                "pages %" PRIu64 " density %d log %d sent %" PRIu64 ": %" PRIu64 " instead of %" PRIu64
-                ", %" PRIu64 " pages wrong\n",
-                pages, density, logged, sent, result, right.result, right.wrong);
+                "pages %" PRIu64 " argument %" PRIu64 " offset %" PRIu64 ": %" PRIu64
+                " instead of %" PRIu64 ", %" PRIu64 " pages wrong\n",
+                given->pages, given->argument, style->offset, result, given->result, wrong - 1);
     }
-    if (is_operation("next") && pages <= 513) {
-        wrong |= check_next(&map);
+    free_map(&map, style->offset);
+    for (each = 0; each < OPERATION_ARRAYS; each++) {
+        free(work.arrays[each]);
     }
-    free_map(&map, offset);
-    free(bitmap);
-    free(log);
-    free(work.log);
-    free(work.taken);
-    free(work.ranges);
-    free(work.runs);
-    return wrong;
+    return wrong != 0;
 }
 
-static int check_log(uint64_t pages, uint64_t offset, int density, int logged)
+/* A short byte map in all styles. */
+static int check_styles(const struct test_case *given)
 {
-    const uint64_t sent[] = {0, 1, 5, pages + 1};
-    int wrong = 0;
-    size_t i;
-
-    for (i = 0; i < (is_operation("tick") ? LENGTH(sent) : 1); i++) {
-        wrong |= check(pages, offset, density, logged, sent[i]);
-    }
-    return wrong;
-}
-
-/* The operation as the stopwatch calls it. */
-static int check_all(void)
-{
-    /* The last needs a second word of the summary. */
-    static const uint64_t lengths[] = {1, 2, 63, 64, 65, 127, 128, 511, 512, 513, 1025, 4096 + 7,
-                                       64 * 512 + 7};
-    int density, logged, wrong = 0;
-    size_t i;
-
-    for (i = 0; i < LENGTH(lengths); i++) {
-        for (density = 0; density < DENSITIES; density++) {
-            for (logged = 0; logged < DENSITIES; logged++) {
-                if (lengths[i] < 1000 || logged == (density + 3) % DENSITIES) {
-                    wrong |= check_log(lengths[i], 0, density, logged);
-                }
-            }
-            if (is_map("byte map")) {
-                wrong |= check_log(lengths[i], 3, density, 4);
-            }
-        }
-    }
-    return wrong;
-}
-
-/* Counts a map of runs of two bytes, which other users' flags make differ from those above. */
-static int check_count(uint64_t pages, uint64_t offset, uint64_t run, uint8_t first, uint8_t second)
-{
-    struct dirtyscan_map map = make_map(pages, offset);
-    uint8_t *bitmap = calloc((pages + 7) / 8, 1);
-    uint64_t page, expected = 0, counted;
-
-    for (page = 0; page < pages; page++) {
-        const uint8_t byte = (page / run) % 2 ? second : first;
-        const int dirty = (byte & DIRTYSCAN_MIGRATION_FLAG) != 0;
-
-        expected += (uint64_t)dirty;
-        bitmap[page / 8] |= (uint8_t)(dirty << page % 8);
-    }
-    stopwatch_fill(&map, bitmap);
-    for (page = 0; map.bytes && page < pages; page++) {
-        map.bytes[page] = (page / run) % 2 ? second : first;
-    }
-    map.dirty = is_map("counted bitmap") ? expected : 0;
-    counted = dirtyscan_variant.run.count(&map);
-    if (dirtyscan_variant.bound) {
-        counted = expected;
-    }
-    if (counted != expected) {
-        fprintf(stderr,
-                "pages %" PRIu64 " offset %" PRIu64 " run %" PRIu64 ": %" PRIu64 " instead of %" PRIu64
-                "\n",
-                pages, offset, run, counted, expected);
-    }
-    free_map(&map, offset);
-    free(bitmap);
-    return counted != expected;
-}
-
-static int check_counts(void)
-{
-    static const uint8_t bytes[] = {0xff, 0xf7, 0x08, 0x00};
-    static const uint64_t runs[] = {1, 2, 5, 8, 33};
-    static const uint64_t large[] = {255, 256, 511, 512, 513, 4095, 4096, 9000, 33000, 70001};
-    const uint64_t offsets = is_map("byte map") ? 9 : 1; /* words have their alignment */
-    uint64_t pages, offset, run;
-    size_t i, first, second;
+    static const uint8_t dirty[][2] = {{0xff, 0xff}, {0x08, 0x08}, {0xff, 0x08}};
+    static const uint8_t clean[][2] = {{0xf7, 0xf7}, {0x00, 0x00}, {0xf7, 0x00}};
+    struct style style;
+    size_t i, j;
     int wrong = 0;
 
-    for (pages = 1; pages <= 70; pages++) {
-        for (offset = 0; offset < offsets; offset++) {
-            for (i = 0; i < LENGTH(runs); i++) {
-                for (first = 0; first < sizeof(bytes); first++) {
-                    for (second = 0; second < sizeof(bytes); second++) {
-                        wrong |= check_count(pages, offset, runs[i], bytes[first], bytes[second]);
-                    }
-                }
+    for (style.offset = 0; style.offset < 9; style.offset++) {
+        for (i = 0; i < LENGTH(dirty); i++) {
+            for (j = 0; j < LENGTH(clean); j++) {
+                memcpy(style.dirty, dirty[i], sizeof(style.dirty));
+                memcpy(style.clean, clean[j], sizeof(style.clean));
+                wrong |= check(given, &style);
             }
-        }
-    }
-    for (i = 0; i < LENGTH(large); i++) {
-        for (run = 1; run <= large[i]; run *= 7) {
-            wrong |= check_count(large[i], offsets / 3, run, 0xff, 0xf7);
-            wrong |= check_count(large[i], 0, run, 0x00, 0x08);
         }
     }
     return wrong;
 }
 
-int main(void)
+static int check_case(const struct test_case *given, uint64_t number)
 {
+    static const struct style others = {3, {0x08, 0x08}, {0x00, 0x00}};
+    int wrong = check(given, &plain);
+
+    if (is_map("byte map")) {
+        wrong |= check(given, &others);
+        wrong |= given->pages <= 70 && number % 7 == 0 && check_styles(given);
+    }
+    return wrong;
+}
+
+int main(int argc, char **argv)
+{
+    FILE *file = argc == 2 ? fopen(argv[1], "rb") : NULL;
+    uint64_t head[3], number;
+    int wrong = 0;
+
     if (function() == NULL) {
         return NOT_HERE;
     }
-    return check_all() | (is_operation("count") ? check_counts() : 0);
+    for (number = 0; file && fread(head, sizeof(head), 1, file) == 1; number++) {
+        const uint64_t words = operation_words(head[0]);
+        uint64_t *bitmaps = malloc(3 * words * sizeof(*bitmaps));
+        const struct test_case given = {head[0], head[1], head[2], bitmaps, bitmaps + words,
+                                        bitmaps + 2 * words};
+
+        if (fread(bitmaps, sizeof(*bitmaps), 3 * words, file) != 3 * words) {
+            return 2;
+        }
+        wrong |= check_case(&given, number);
+        free(bitmaps);
+    }
+    if (file) {
+        fclose(file);
+    }
+    return number ? wrong : 2;
 }

@@ -4,7 +4,6 @@ import os
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,13 +11,15 @@ import pytest
 
 from harness.commands.measure import measure, print_end
 from harness.measurement import processes
-from harness.measurement.preparation import Request, prepare
+from harness.measurement.choice import choose
+from harness.measurement.lineup import line_up
+from harness.measurement.request import Request
 from harness.measurement.run_folder import RunFolder
+from harness.native.toolchain import find_toolchains
 from harness.presentation.console import console
 from harness.trial import trial
 from tests.conftest import store
 from workloads.errors import BadInput
-from workloads.guest import GuestMemory
 from workloads.processes import describe_status, has_children
 
 SOURCE = """
@@ -66,21 +67,20 @@ def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
     def run(
         body: str,
         before: str = "",
+        variants: tuple[str, ...] = ("x.c", "multi_page"),
+        original: str = "",
+        noise_floor: bool = True,
         processes: int = 2,
         budget: float = 600,
         resume: bool = False,
-        **asked: Any,
     ) -> int:
         Path("x.c").write_text(SOURCE % {"body": body, "before": before}, encoding="utf-8")
-        request = Request(
-            conditions=(), origins=(), traces=(Path("small.trace"),), toolchains=(),
-            memory=GuestMemory(), settings={}, seed=1, quick=True, precision=1e9,
-            **{"variants": ("x.c", "multi_page"), "processes": processes, **asked},
-        )  # fmt: skip
+        choice = choose(variants, original=original)
+        lineup = line_up(choice, find_toolchains(), noise_floor)
+        request = Request(lineup, (Path("small.trace"),), 1e9, seed=1, processes=processes)
         out, log = console(), console(stderr=True)
         with RunFolder(Path("o")) as folder:
-            done = measure(folder, lambda base, tell: prepare(request, base, tell), budget, resume,
-                           log)  # fmt: skip
+            done = measure(request, folder, budget, resume, log)
         return print_end(done, out, log)
 
     return run
@@ -198,11 +198,11 @@ def test_an_accident_on_trial_is_nobodys_fault(bench: Bench, tmp_path: Path) -> 
 
 def test_an_original_that_was_ended_leaves_the_run_as_it_was(bench: Bench) -> None:
     """Its samples can be gone on with: nothing is written down of an original by signal alone."""
-    asked = {"original": "x.c", "variants": ("word_sum",)}
+    ended = 'LATER if (access("spared", F_OK)) raise(SIGKILL);'
     with pytest.raises(BadInput, match=r"variant x \(cc-era\) crashes when timed .*; nothing can"):
-        bench('LATER if (access("spared", F_OK)) raise(SIGKILL);', **asked)
+        bench(ended, original="x.c", variants=("word_sum",))
     Path("spared").touch()
-    assert bench('LATER if (access("spared", F_OK)) raise(SIGKILL);', resume=True, **asked) == 0
+    assert bench(ended, original="x.c", variants=("word_sum",), resume=True) == 0
     assert measured() == {"word_sum"}
 
 

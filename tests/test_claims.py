@@ -17,12 +17,12 @@ from harness.claims.claim import Claim, find_claim, find_claims, read_claims
 from harness.claims.settlement import group_claims, obstacle, settle
 from harness.claims.verdict import verdict
 from harness.cli import main
-from harness.measurement.lineup import lane_names
+from harness.measurement.choice import choose
 from harness.native.build import build_variant
 from harness.native.toolchain import default_toolchain
 from harness.native.variant import built_in_variants, find_variant
-from harness.presentation.answer import answer
-from harness.presentation.page.tables import claims_table
+from harness.report.answer import answer
+from harness.studies.claims import figures
 from harness.trial.failure import Failure
 from tests.conftest import Run, store
 from workloads.conditions import CONDITIONS
@@ -171,10 +171,19 @@ note = ""
 """
 ABOUT_CONDITIONS = ENTRY.replace('density = 0.1\nguest_memory = "64MiB"', 'conditions = ["cond1"]')
 BAD = {
-    "no TOML": ("[[claim]]\nname = \n", "claims mine.toml are no TOML: Invalid value (at line 2"),
+    "no TOML": (
+        "[[claim]]\nname = \n",
+        "claims mine.toml cannot be read: it is no TOML: Invalid value (at line 2",
+    ),
     "no tables": ('claim = "x"', "claims mine.toml have no [[claim]] tables"),
-    "a field too few": (ENTRY.replace('note = ""', ""), "claim 'mine' in mine.toml lacks note"),
-    "a field too many": (ENTRY + "colour = 1", "claim 'mine' in mine.toml has colour"),
+    "a field too few": (
+        ENTRY.replace('note = ""', ""),
+        "mine.toml cannot be used: Object missing required field note;",
+    ),
+    "a field too many": (
+        ENTRY + "colour = 1",
+        "mine.toml cannot be used: Object contains unknown field colour;",
+    ),
     "operation": (ENTRY.replace('"drain"', '"sort"'), "operation 'sort' is not known"),
     "variant": (ENTRY.replace("skip_clean", "skip_all"), "variant 'skip_all' of operation drain"),
     "other operation": (ENTRY.replace("skip_clean", "per_word"), "variant 'per_word' of operation"),
@@ -207,8 +216,11 @@ BAD = {
     "control": (ENTRY.replace('"mine"', r'"\u001b[2J"'), "its name has a control character"),
     "NUL": (ENTRY.replace("density = 0.1", r'trace = "a\u0000b"'), "its trace has a control char"),
     "long path": (ENTRY.replace('"skip_clean"', f'"{"x" * 4000}.c"'), "a variant cannot be called"),
-    "digits": (ENTRY.replace("2.0", "2" * 5000), "have a number with too many digits"),
-    "deep": ("x = " + "[" * 100_000, "mine.toml are nested too deeply"),
+    "digits": (
+        ENTRY.replace("2.0", "2" * 5000),
+        "mine.toml cannot be read: it has a number with too many digits",
+    ),
+    "deep": ("x = " + "[" * 100_000, "mine.toml cannot be read: it is nested too deeply"),
 }
 
 
@@ -358,7 +370,7 @@ def test_every_claim_that_was_announced_is_reported(
     assert "does not compile" in said["not-compiled"]
     for claim, reason in said[[*missing]].items():
         assert f"not measured: {claim} ({reason})" in out
-    page = {cells[0]: cells[1:] for cells in claims_table(rows.reset_index())}
+    page = {cells[0]: cells[1:] for cells in figures(rows.reset_index()).lines}
     assert page["paid"] == ("small.trace", "0.00 or more", "", "", "not measured")
     assert Path("plots/claims.png").stat().st_size > 5000
 
@@ -450,11 +462,11 @@ def test_files_of_one_name_are_told_apart(tmp_path: Path, monkeypatch: pytest.Mo
             (Path(folder) / name).touch()
     (tmp_path / "y.so").touch()
     names = ["a/x.c", "b/x.c", "c/x.c", "c/x.c", "y.so", "a/y.so", "word_sum"]
-    assert lane_names(names, "count", "b/x.c") == {
+    assert choose(names, "count", "b/x.c").called == {
         "a/x.c": "a/x.c", "b/x.c": "x", "c/x.c": "c/x.c", "y.so": "y.so", "a/y.so": "a/y.so",
         "word_sum": "word_sum",
     }  # fmt: skip
-    assert lane_names(["y.so", "c/y.so"], "count", "a/y.so") == {
+    assert choose(["y.so", "c/y.so"], "count", "a/y.so").called == {
         "y.so": str(tmp_path / "y.so"), "c/y.so": "c/y.so",
     }  # fmt: skip
 

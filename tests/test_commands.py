@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from harness.cli import main
 from tests.conftest import Run
 
 ROOT = Path(__file__).parent.parent
@@ -40,6 +41,17 @@ def test_doctor_calibrates(dirtyscan: Run) -> None:
     found = re.search(r"from (\S+) to (\S+) over", done.stdout)
     assert found
     assert 0.9 < float(found.group(1)) <= float(found.group(2)) < 1.1
+
+
+def test_what_cannot_be_compiled_here_has_no_year(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Only the compiled code says it: 0 stood there."""
+    monkeypatch.setattr("harness.native.toolchain._rustc", lambda: None)
+    assert main(["variants", "drain"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    years = {line.split()[0]: line[21:25].strip() for line in lines if line.startswith(("f", "r"))}
+    assert years == {"fetch_and_all": "", "read_limit": "2026"}
 
 
 def test_variants_lists_what_there_is(dirtyscan: Run) -> None:

@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from harness.presentation.figures.memory import dirty_shares, draw_memory
-from harness.presentation.figures.runtime import draw_runtime
-from harness.presentation.figures.speedups import draw_speedups
-from harness.presentation.figures.style import save
+from harness.presentation.style import save
+from harness.report.runtime import draw_runtime
+from harness.report.speedups import draw_speedups
+from harness.report.traces import dirty_shares, draw_memory
 from tests.conftest import store
 from workloads.profile import profile_trace
 from workloads.trace import Trace
@@ -72,7 +72,7 @@ def test_the_same_data_make_the_same_picture(trace: Trace, tmp_path: Path) -> No
     files = [
         path.read_bytes()
         for folder in ("a", "b")
-        for path in save(draw_memory([trace], ["t"]), tmp_path / folder, "p")
+        for path in save(draw_memory([trace]), tmp_path / folder, "p")
     ]
     assert files[:2] == files[2:]
     assert {path.suffix for path in (tmp_path / "a").iterdir()} == {".png", ".svg"}

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from workloads.errors import BadInput
-from workloads.files import replacing, write_text
+from workloads.files import copy_file, replacing, write_text
 
 
 @contextlib.contextmanager
@@ -21,6 +21,16 @@ def files_of_at_most(size: int) -> Iterator[None]:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def copy(path: Path, text: str) -> None:
+    source = path.parent / "source"
+    with files_of_at_most(resource.RLIM_INFINITY):
+        source.write_text(text)
+    try:
+        copy_file(source, path)
+    finally:
+        source.unlink()
 
 
 def write_archive(path: Path, text: str) -> None:
@@ -35,7 +45,7 @@ def test_what_cannot_be_written_is_named_and_leaves_what_was_there(
     """Whether the last byte fails or the first, while writing or while closing."""
     path = tmp_path / "result.csv"
     path.write_text("before")
-    for write in (write_text, write_archive):
+    for write in (write_text, write_archive, copy):
         refused = pytest.raises(BadInput, match=r"result\.csv cannot be written")
         with files_of_at_most(size // 2), refused:
             write(path, "x" * size)
@@ -45,11 +55,11 @@ def test_what_cannot_be_written_is_named_and_leaves_what_was_there(
 
 def test_an_error_of_something_else_is_not_the_outputs(tmp_path: Path) -> None:
 
-    def copy(source: Path) -> None:
+    def write_half(source: Path) -> None:
         with replacing(tmp_path / "result.csv") as file:
             file.write(b"half")
             file.write(source.read_bytes())
 
     with pytest.raises(FileNotFoundError, match="input"):
-        copy(tmp_path / "input")
+        write_half(tmp_path / "input")
     assert not list(tmp_path.iterdir())

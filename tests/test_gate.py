@@ -17,6 +17,7 @@ from harness.gate.instruction_evidence import count_variants
 from harness.gate.lanes import Compiled, compile_pairs
 from harness.gate.revision import Pair
 from harness.native.build import Library
+from harness.native.built_variant import describe_here
 from harness.native.toolchain import default_toolchain
 from harness.native.variant import VARIANTS, find_variant
 from tests.conftest import Run, sentences
@@ -124,11 +125,12 @@ def test_the_same_code_is_known_by_its_bytes(tmp_path: Path) -> None:
         path.write_bytes(content)
     one, same, other = (Library(path, "of the same sources") for path in paths)
     variant = find_variant("multi_page", "count")
+    description = describe_here(variant)
 
     def is_same(before: Library, after: Library) -> bool:
         pair = Pair(variant, variant)
         toolchain = default_toolchain()
-        return Compiled(pair, toolchain, before, after, "byte map", False, "").same_code
+        return Compiled(pair, toolchain, before, after, description, "").same_code
 
     assert is_same(one, same)
     assert not is_same(one, other)

@@ -20,7 +20,7 @@ from harness.gate.instruction_evidence import Key
 from harness.gate.reference import read_reference
 from harness.machine.cpu import cpu_caches, cpu_flags, cpu_model
 from harness.measurement.experiment import BudgetTooShort
-from harness.measurement.lineup import rust_obstacle
+from harness.native.built_variant import rust_obstacle
 from harness.native.toolchain import default_toolchain, recorded_toolchain
 from tests.test_gate import NOTHING, REFERENCE, SOURCE, Answer, Gate, gate, imprecise, refused
 
@@ -372,7 +372,7 @@ def test_what_is_not_measured_a_second_time_is_undecided(
     table = table[table["variant"] == "multi_page"]
     table["speedup"] = [900.0 + row % 7 for row in range(len(table))]
     table.to_csv(folder / "processes.csv", index=False)
-    measure = gate_module.measure_in_scratch  # type: ignore[attr-defined]
+    measure = gate_module.measure  # type: ignore[attr-defined]
     runs = itertools.count()
 
     def once(*arguments: object, **options: object) -> object:
@@ -380,7 +380,7 @@ def test_what_is_not_measured_a_second_time_is_undecided(
             raise BudgetTooShort("a budget is too short.")
         return measure(*arguments, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(gate_module, "measure_in_scratch", once)
+    monkeypatch.setattr(gate_module, "measure", once)
     answer = gate("--baseline", str(folder), *MEASURE)
     assert answer.status == 3, answer
     assert "it could not be measured a second time" in words(answer)

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.cli import main
-from harness.machine.environment import read_environment
-from harness.statistics.results import PROCESSES, SNAPSHOTS, SPEEDUPS, read_table
+from harness.results.environment import read_environment
+from harness.results.result import PROCESSES, SNAPSHOTS, SPEEDUPS, read_table
 from tests.fuzz import fuzz
 from workloads.errors import BadInput
 

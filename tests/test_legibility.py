@@ -1,5 +1,6 @@
 """Every picture can be read: labelled axes, and no text outside of it or over other text."""
 
+import functools
 import itertools
 from collections.abc import Callable
 from pathlib import Path
@@ -14,22 +15,23 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
-from harness.presentation.figures.assumptions import draw_assumptions
-from harness.presentation.figures.claims import draw_claims
-from harness.presentation.figures.comparison import draw_comparison
-from harness.presentation.figures.density import draw_density
-from harness.presentation.figures.history import draw_history
-from harness.presentation.figures.instructions import draw_instructions
-from harness.presentation.figures.ladder import draw_ladder
-from harness.presentation.figures.memory import draw_memory
-from harness.presentation.figures.runtime import draw_runtime
-from harness.presentation.figures.size import draw_size
-from harness.presentation.figures.speedups import draw_speedups
-from harness.presentation.figures.style import house_style
-from harness.presentation.figures.tick import draw_tick
-from harness.presentation.figures.toolchains import draw_toolchains
-from harness.statistics.history import read_history
-from harness.statistics.results import SPEEDUPS, read_table
+from harness.presentation.style import house_style
+from harness.report.history import draw_history
+from harness.report.origins import draw_comparison
+from harness.report.runtime import draw_runtime
+from harness.report.speedups import draw_speedups
+from harness.report.traces import draw_memory
+from harness.report.variants import draw_ladder
+from harness.results.history import read_history
+from harness.results.result import SPEEDUPS, read_table
+from harness.studies import load_study, questions
+from harness.studies.assumptions import draw_assumptions
+from harness.studies.claims import draw_claims
+from harness.studies.density import draw_density
+from harness.studies.instructions import draw_instructions
+from harness.studies.size import draw_size
+from harness.studies.tick import draw_tick
+from harness.studies.toolchains import draw_toolchains
 from tests.conftest import store
 from workloads.profile import profile_trace
 from workloads.trace import open_trace
@@ -199,6 +201,16 @@ def history(rows: pd.DataFrame, results: int) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
+def stored_at(name: str) -> Path:
+    return RESULTS / f"amd-epyc-{name}" / f"{name}.csv"
+
+
+def of_reference(name: str) -> Figure:
+    exhibit = load_study(name).exhibit
+    assert exhibit
+    return exhibit.draw(pd.read_csv(stored_at(name)))
+
+
 PICTURES: dict[str, Callable[[], Figure]] = {
     "speedups, one": lambda: draw_speedups(ONE),
     "speedups, one imprecise": lambda: draw_speedups(ONE.assign(stopped="budget")),
@@ -232,12 +244,9 @@ PICTURES: dict[str, Callable[[], Figure]] = {
         read_history([RESULTS / "amd-epyc", RESULTS / "intel-xeon-processor"])
     ),
     **{
-        f"{name} of the reference": lambda name=name, draw=draw: draw(stored(name))  # type: ignore[misc]
-        for name, draw in {
-            "density": draw_density, "size": draw_size, "tick": draw_tick,
-            "toolchains": draw_toolchains, "instructions": draw_instructions,
-            "claims": draw_claims, "assumptions": draw_assumptions,
-        }.items()
+        f"{name} of the reference": functools.partial(of_reference, name)
+        for name in questions()
+        if load_study(name).exhibit and stored_at(name).exists()
     },
     "speedups of the reference": lambda: draw_speedups(
         read_table(RESULTS / "amd-epyc", SPEEDUPS)
@@ -246,18 +255,10 @@ PICTURES: dict[str, Callable[[], Figure]] = {
         read_table(RESULTS / "amd-epyc-variants", SPEEDUPS)
     ),
     "comparison": lambda: draw_comparison(
-        [(path.stem, [profile_trace(open_trace(path))]) for path in CAPTURED]
+        {path.stem: [profile_trace(open_trace(path))] for path in CAPTURED}
     ),
-    "memory": lambda: draw_memory(
-        [open_trace(path) for path in CAPTURED][:3], ["a", "title", "each"]
-    ),
+    "memory": lambda: draw_memory([open_trace(path) for path in CAPTURED][:3]),
 }  # fmt: skip
-
-
-def stored(name: str) -> pd.DataFrame:
-    return pd.read_csv(RESULTS / f"amd-epyc-{name}" / f"{name}.csv").fillna(
-        {"trace": ""} if name == "density" else {}
-    )
 
 
 @pytest.mark.parametrize("name", PICTURES)
@@ -269,8 +270,8 @@ def test_a_trace_of_one_snapshot_can_be_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trace = store(tmp_path / "t.trace", [np.ones(64, dtype=bool)])
-    check(draw_memory([trace], ["one snapshot"]), monkeypatch)
-    check(draw_comparison([("one snapshot", [profile_trace(trace)])]), monkeypatch)
+    check(draw_memory([trace]), monkeypatch)
+    check(draw_comparison({"one snapshot": [profile_trace(trace)]}), monkeypatch)
 
 
 def test_what_overlaps_or_is_outside_is_found(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,9 +6,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from harness.presentation.page.tables import ladder_table
-from harness.statistics.limits import find_limits
-from harness.statistics.results import SPEEDUPS, read_table
+from harness.report.variants import ladder_table
+from harness.results.limits import find_limits
+from harness.results.result import SPEEDUPS, read_table
 
 RESULT = Path(__file__).parent.parent / "results" / "amd-epyc-variants"
 
@@ -41,7 +41,7 @@ def test_each_row_has_the_limit_of_its_own_toolchain(
     """The page once gave clang's speedups as shares of gcc's limit: 0.55 where 0.99 is right."""
     right = expected(rows, variant, limit, toolchain)
     assert find_limits(rows).share(variant, toolchain) == pytest.approx(right)
-    cells = {(line[0], line[2]): line[5] for line in ladder_table(rows)}
+    cells = {(line[0], line[2]): line[5] for line in ladder_table(rows).lines}
     assert cells[variant, toolchain] == f"{right:.2f}"
 
 
@@ -55,5 +55,5 @@ def test_a_limit_that_is_beaten_is_none(rows: pd.DataFrame) -> None:
     assert not isnan(limits.share("bitmap_avx512", "cc-era"))
     (fault,) = limits.faults
     assert "limit of a byte map with cc-era is none" in fault
-    cells = {(line[0], line[2]): line[5] for line in ladder_table(rows)}
+    cells = {(line[0], line[2]): line[5] for line in ladder_table(rows).lines}
     assert cells["avx2", "cc-era"] == ""

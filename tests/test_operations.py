@@ -1,6 +1,9 @@
 """Every variant of every operation against numpy, and operations that go astray."""
 
+import ast
 import ctypes
+import dataclasses
+import re
 from pathlib import Path
 
 import numpy as np
@@ -9,24 +12,22 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from harness.measurement.lineup import rust_obstacle
+from harness.measurement.choice import recommended_variants
+from harness.native import operation as operation_module
 from harness.native.build import build_stopwatch, build_trial, build_variant
+from harness.native.built_variant import rust_obstacle
 from harness.native.loaded_variant import load_variant
-from harness.native.operation import OPERATIONS, TICK_SENT
+from harness.native.operation import OPERATIONS, TICK_SENT, Operation
 from harness.native.stopwatch import make_snapshots
 from harness.native.toolchain import default_toolchain, find_toolchain
-from harness.native.variant import Variant, built_in_variants, find_variant
+from harness.native.variant import VARIANTS, Variant, built_in_variants, find_variant
+from harness.native.work import Work
 from harness.trial.trial import Finding, Trial
 from tests.conftest import Run, sentences, store
 from workloads.errors import BadInput
 from workloads.guest import GuestMemory
 
-OTHERS = [
-    (operation, name)
-    for operation in OPERATIONS
-    if operation != "count"
-    for name in built_in_variants(operation)
-]
+EVERY = [(operation, name) for operation in OPERATIONS for name in built_in_variants(operation)]
 Bits = NDArray[np.bool_]
 
 
@@ -61,7 +62,7 @@ maps = st.lists(
 ).map(from_runs)
 
 
-@pytest.mark.parametrize(("operation", "name"), OTHERS)
+@pytest.mark.parametrize(("operation", "name"), EVERY)
 @given(content=maps, seed=st.integers(0, 2**32))
 @settings(
     max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -77,7 +78,7 @@ def test_it_does_what_numpy_does(operation: str, name: str, content: Bits, seed:
     assert find_fault(variant, [first, *others, *whole]) is None
 
 
-@pytest.mark.parametrize(("operation", "name"), OTHERS)
+@pytest.mark.parametrize(("operation", "name"), EVERY)
 def test_it_does_so_on_a_large_map(operation: str, name: str) -> None:
     """Larger than what a tick sends, and not a multiple of anything."""
     variant = built_in_variants(operation)[name]
@@ -89,7 +90,7 @@ def test_it_does_so_on_a_large_map(operation: str, name: str) -> None:
 
 
 @pytest.mark.parametrize("profile", ["cc-native", "clang-era", "clang-native"])
-@pytest.mark.parametrize(("operation", "name"), OTHERS)
+@pytest.mark.parametrize(("operation", "name"), EVERY)
 def test_other_compilers_make_the_same_of_it(operation: str, name: str, profile: str) -> None:
     variant = built_in_variants(operation)[name]
     skip_without_rust(variant)
@@ -238,3 +239,75 @@ def test_a_library_of_rust_says_the_same_as_one_of_c() -> None:
     said = load_variant(built.path).description
     assert (said.operation, said.map, said.year, said.bound) == ("drain", "bitmap", 2026, False)
     assert isinstance(load_variant(built.path).library, ctypes.CDLL)
+
+
+HARNESS = VARIANTS.parent
+IN_PYTHON = [path for path in HARNESS.rglob("*.py") if path != Path(str(operation_module.__file__))]
+IN_C = [
+    *(path for path in HARNESS.rglob("*.[ch]") if VARIANTS not in path.parents),
+    Path(__file__).parent / "sanitize.c",
+]
+
+
+def asks_for_a_name(node: ast.AST) -> bool:
+    """Whether code goes one way or the other by the name of an operation."""
+    if isinstance(node, ast.MatchValue):
+        return _are_names([node.value])
+    if isinstance(node, ast.Dict):
+        return _are_names([key for key in node.keys if key])
+    if isinstance(node, ast.Compare):
+        sides = [node.left, *node.comparators]
+        several = [side.elts for side in sides if isinstance(side, ast.Tuple | ast.List | ast.Set)]
+        return any(_are_names(names) for names in [*([side] for side in sides), *several])
+    return False
+
+
+def _are_names(nodes: list[ast.expr]) -> bool:
+    values = [node.value for node in nodes if isinstance(node, ast.Constant)]
+    return bool(values) and len(values) == len(nodes) and set(values) <= set(OPERATIONS)
+
+
+@pytest.mark.parametrize("path", IN_PYTHON, ids=lambda path: str(path.relative_to(HARNESS)))
+def test_no_other_module_asks_which_operation_it_is(path: Path) -> None:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    assert [ast.unparse(node) for node in ast.walk(tree) if asks_for_a_name(node)] == []
+
+
+@pytest.mark.parametrize("path", IN_C, ids=lambda path: path.name)
+def test_no_other_file_in_c_has_the_name_of_an_operation(path: Path) -> None:
+    """The table of operations says each name, and nothing else in C does."""
+    names = "|".join(OPERATIONS)
+    code = re.sub(r"/\*.*?\*/", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
+    code = re.sub(rf'\{{\.name = "({names})",', "", code)
+    assert re.findall(rf'"({names})"', code) == []
+
+
+@pytest.mark.parametrize(
+    ("code", "asks"),
+    [
+        ('name == "drain"', True),
+        ('name in ("drain", "mark")', True),
+        ('{"drain": 5, "mark": 15}', True),
+        ('match name:\n    case "tick":\n        pass', True),
+        ('find_operation("tick")', False),
+        ('{"count": 2, "flags": ()}', False),
+    ],
+)
+def test_who_asks_is_found(code: str, asks: bool) -> None:
+    assert any(asks_for_a_name(node) for node in ast.walk(ast.parse(code))) == asks
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_an_operation_is_the_same_in_c(operation: str, stopwatch_path: Path) -> None:
+    """C knows it, and leaves a map as it was unless it changes maps."""
+    entry = OPERATIONS[operation]
+    work = Work(ctypes.CDLL(str(stopwatch_path)), operation, entry.argument, 64)
+    assert work.operation.contents.name == operation.encode()
+    assert work.changes_map or entry.left is Operation.left
+    assert work.changes_map or entry.atomic is None
+
+
+def test_an_operation_needs_no_recommended_variants(monkeypatch: pytest.MonkeyPatch) -> None:
+    bare = dataclasses.replace(OPERATIONS["merge"], recommended=())
+    monkeypatch.setitem(OPERATIONS, "merge", bare)
+    assert recommended_variants("merge") == ()

@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
-from harness.presentation.page.page import write_page
+from harness.report.contents import all_sections
+from harness.report.page import write_page
+from harness.studies import questions
 from tests.conftest import LONGEST
 from workloads.captured import captured_trace
 from workloads.conditions import DEFAULT_CONDITIONS, find_condition
@@ -30,10 +32,10 @@ QUIET = (
 )  # fmt: skip
 LONGEST_MS = LONGEST * 1000  # playwright's own 30 s are reached on a busy machine
 SIZES = {"desktop": {"width": 1280, "height": 900}, "phone": {"width": 390, "height": 844}}
-SECTIONS = [
-    "speedups", "runtime", "traces", "variants", "toolchains", "density", "size", "tick",
-    "instructions", "assumptions", "claims", "origins",
-]  # fmt: skip
+NOT_STORED = [
+    name for name in questions() if not (RESULTS / f"amd-epyc-{name}/{name}.csv").exists()
+]
+SECTIONS = [section.key for section in all_sections() if section.key not in NOT_STORED]
 
 NEXT_FRAME = "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
 

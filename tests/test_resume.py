@@ -13,15 +13,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.commands.measure import Measured, measure
+from harness.measurement.choice import choose
+from harness.measurement.lineup import line_up
 from harness.measurement.plan import Plan
-from harness.measurement.preparation import Request, prepare
+from harness.measurement.request import Request
 from harness.measurement.run_folder import RunFolder
 from harness.measurement.samples import read_samples
+from harness.native.toolchain import find_toolchains
 from harness.presentation.console import console
 from tests.conftest import store
 from tests.fuzz import fuzz
 from workloads.errors import BadInput
-from workloads.guest import GuestMemory
 
 Run = Callable[..., Measured]
 
@@ -37,15 +39,10 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     store(tmp_path / "small.trace", [np.arange(640) % 7 < n for n in range(1, 7)])
 
     def run(resume: bool = False, processes: int = 2, folder: str = "o") -> Measured:
-        request = Request(
-            conditions=(), origins=(), traces=(Path("small.trace"),), toolchains=(),
-            memory=GuestMemory(), settings={}, seed=1, quick=True, precision=1e9,
-            variants=("multi_page",), processes=processes,
-        )  # fmt: skip
-        log = console(stderr=True)
+        lineup = line_up(choose(["multi_page"]), find_toolchains())
+        request = Request(lineup, (Path("small.trace"),), 1e9, seed=1, processes=processes)
         with RunFolder(Path(folder)) as opened:
-            return measure(opened, lambda base, tell: prepare(request, base, tell), 600, resume,
-                           log)  # fmt: skip
+            return measure(request, opened, 600, resume, console(stderr=True))
 
     return run
 
@@ -83,7 +80,7 @@ def ended_by(
 def leave_unfinished(run: Run) -> None:
     """Measure, and be ended before the results are written."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("harness.commands.measure.write_results", _killed)
+        patch.setattr("harness.commands.measure.write_result", _killed)
         with pytest.raises(Killed):
             run()
 

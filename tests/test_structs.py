@@ -7,21 +7,22 @@ from pathlib import Path
 
 import pytest
 
-from harness.native import dirty_map, loaded_variant, stopwatch
-from harness.native.build import TRIAL, WRITERS
+from harness.native import dirty_map, loaded_variant, stopwatch, work
+from harness.native.build import STOPWATCH, TRIAL
 from harness.native.toolchain import FORM, default_toolchain
 from harness.native.variant import VARIANTS
 from harness.trial import checker, trial
 
 NATIVE = VARIANTS.parent / "native"
 # stopwatch.c comes first: it asks for more of the C library's headers than the others do.
-FILES = (NATIVE / "stopwatch.c", WRITERS, TRIAL)
+FILES = (STOPWATCH[0], *reversed(TRIAL))
 
 STRUCTS: Mapping[str, type[ctypes.Structure]] = {
     "dirtyscan_map": dirty_map.MapStruct,
-    "dirtyscan_ranges": checker._Ranges,
+    "dirtyscan_ranges": work.RangesStruct,
     "dirtyscan_variant": loaded_variant._Struct,
-    "operation_work": stopwatch.Work,
+    "operation": work.OperationStruct,
+    "operation_work": work.WorkStruct,
     "stopwatch_lane": stopwatch._Lane,
     "stopwatch_snapshots": stopwatch._Snapshots,
     "stopwatch_place": stopwatch.Place,
@@ -66,7 +67,7 @@ def layouts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Layout]:
 
 def _run(source: Path, program: Path) -> str:
     toolchain = default_toolchain()
-    folders = [f"-I{folder}" for folder in (VARIANTS, NATIVE, TRIAL.parent)]
+    folders = [f"-I{folder}" for folder in (VARIANTS, NATIVE, TRIAL[0].parent)]
     units = [str(source), str(NATIVE / "operations.c")]
     command = [*toolchain.command, *FORM, *toolchain.flags, *folders, "-pthread", *units]
     built = subprocess.run([*command, "-o", str(program)], capture_output=True, text=True)

@@ -1,5 +1,8 @@
 """The studies: maps as they were asked for, tables from rows, and the commands on small guests."""
 
+import argparse
+import dataclasses
+import importlib
 import math
 import os
 from pathlib import Path
@@ -11,22 +14,87 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.cli import main
-from harness.measurement.callgrind import Program, count_instructions, require_valgrind
-from harness.native.build import build_driver, build_stopwatch, build_variant
+from harness.commands import study_run
+from harness.counting.callgrind import Program, count_instructions, require_valgrind
+from harness.native.build import build_driver, build_variant
 from harness.native.loaded_variant import Description
 from harness.native.stopwatch import make_snapshots
 from harness.native.toolchain import default_toolchain
-from harness.native.variant import find_variant
-from harness.studies import operations
+from harness.native.variant import Variant, find_variant
+from harness.report.contents import all_sections
+from harness.studies import _read_question, load_study, operations, questions, size
 from harness.studies.density import grid
-from harness.studies.size import STUDY as SIZE
 from harness.studies.size import reach
-from harness.studies.study import Options
+from harness.studies.study import Exhibit, Options, Study
 from tests.conftest import Run
 from tests.needs import needs
 from workloads.errors import BadInput
 from workloads.guest import GuestMemory
 from workloads.random_runs import RandomRuns, draw_map, is_possible
+
+RESULTS = Path(__file__).parent.parent / "results"
+
+
+@pytest.mark.parametrize("name", questions())
+def test_a_question_is_read_as_it_is_written(name: str) -> None:
+    """It is read from the source, so that help and mistakes load nothing that computes."""
+    assert questions()[name] == importlib.import_module(f"harness.studies.{name}").QUESTION
+
+
+def test_a_module_without_a_question_is_no_study(tmp_path: Path) -> None:
+    (tmp_path / "answer.py").write_text('"""42."""\nQUESTIONS = ()\n')
+    with pytest.raises(ValueError, match=r"answer\.py is no study: it has no QUESTION"):
+        _read_question(tmp_path / "answer.py")
+
+
+def test_no_part_of_a_study_can_be_forgotten() -> None:
+    for kind in (Study, Exhibit):
+        assert all(
+            field.default is field.default_factory is dataclasses.MISSING
+            for field in dataclasses.fields(kind)
+        )
+
+
+def test_every_picture_of_a_study_has_its_section_of_the_page() -> None:
+    sections = {section.key: section for section in all_sections()}
+    assert len(sections) == len(all_sections())
+    for name, question in questions().items():
+        exhibit = load_study(name).exhibit
+        assert (name in sections) == (exhibit is not None)
+        if exhibit:
+            assert sections[name].title == exhibit.title
+            assert sections[name].command == (question.command or f"dirtyscan study {name}")
+
+
+@pytest.mark.parametrize("name", questions())
+def test_a_stored_study_can_be_shown_again(name: str) -> None:
+    path = RESULTS / f"amd-epyc-{name}" / f"{name}.csv"
+    if not path.exists():
+        pytest.skip("needs a stored result of this study")
+    study, found = load_study(name), pd.read_csv(path)
+    tables = [study.summary(found.assign(reason="").fillna({"scaled": ""}))]
+    if study.exhibit:
+        assert set(study.exhibit.shown) <= set(found)
+        tables.append(study.exhibit.figures(found))
+    for table in tables:
+        assert table.lines
+        assert {len(line) for line in table.lines} == {len(table.columns)}
+
+
+def test_all_studies_are_run_up_to_the_first_that_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Operations are the last, and have no picture."""
+    ran = []
+
+    def run(options: argparse.Namespace) -> int:
+        ran.append((options.study, options.output, options.plots))
+        return int(options.study == "operations")
+
+    monkeypatch.setattr(study_run, "run", run)
+    assert main(["study", "all", "--output", "o/{study}", "--plots", "p/{study}"]) == 1
+    asked = [name for name, question in questions().items() if not question.command]
+    expected = [(name, f"o/{name}", f"p/{name}") for name in asked]
+    assert ran[: len(asked) - 1] == expected[:-1]
+    assert ran[len(asked) - 1 :] == [("operations", "o/operations", "plots")]
 
 
 @given(density=st.floats(0.01, 0.99), mean_run=st.floats(1, 200), seed=st.integers(0, 2**32))
@@ -83,7 +151,7 @@ def test_instructions_are_those_of_the_loop() -> None:
     """A loop over a known number of pages takes a whole number of instructions a page."""
     toolchain = default_toolchain()
     library = build_variant(find_variant("bitmap_test_bit", "count"), toolchain).path
-    program = Program(build_driver(toolchain).path, build_stopwatch(toolchain).path, library)
+    program = Program(build_driver(toolchain).path, library)
 
     def count(pages: int) -> list[int]:
         snapshots = make_snapshots([np.full(pages // 8, 0x0F, np.uint8)] * 2, [0, 1])
@@ -115,7 +183,7 @@ def test_what_valgrind_cannot_run_is_said(
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     snapshots = make_snapshots([np.zeros(1024, np.uint8)], [0])
-    driven = Program(tmp_path / "driver", tmp_path / "stopwatch", tmp_path / "variant")
+    driven = Program(tmp_path / "driver", tmp_path / "variant")
     assert count_instructions(driven, GuestMemory(8192 * 4096), snapshots) == sentence
 
 
@@ -183,10 +251,10 @@ def test_a_guest_that_does_not_fit_is_refused(
     class Little:
         available = 2**30
 
-    monkeypatch.setattr("harness.studies.size.psutil.virtual_memory", Little)
-    options = Options((), (), (4 * 2**40,), 0.01, 1)
+    monkeypatch.setattr("psutil.virtual_memory", Little)
+    options = Options(sizes=(4 * 2**40,))
     with pytest.raises(BadInput, match=r"this machine has 1024MiB free; give at most 1024GiB"):
-        SIZE.request(options, tmp_path, lambda _name, _done, _of: None)
+        size.request(options)
 
 
 def test_the_study_of_operations(dirtyscan: Run, tmp_path: Path) -> None:
@@ -222,13 +290,12 @@ def test_without_rustc_variants_in_c_are_compared_with_each_other(
 ) -> None:
     """Whichever it is that they are compared with, the shares of the best are the same."""
 
-    def describe(name: str, operation: str) -> Description:
-        variant = find_variant(name, operation)
+    def describe(variant: Variant) -> Description:
         if variant.is_rust:
-            raise BadInput(f"variant {name} needs rustc.")
+            raise BadInput(f"variant {variant.name} needs rustc.")
         return Description(
-            operation=operation, map="bitmap", year=2026, summary="", requires=(), paid_in="",
-            bound="limit" in name, for_this_architecture=True,
+            operation=variant.operation, map="bitmap", year=2026, summary="", requires=(),
+            paid_in="", bound="limit" in variant.name, for_this_architecture=True,
         )  # fmt: skip
 
     monkeypatch.setattr(operations, "describe_here", describe)

@@ -10,15 +10,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from harness.measurement.lineup import rust_obstacle
 from harness.measurement.rounds import Callee, time_pass
 from harness.native.build import build_variant
+from harness.native.built_variant import rust_obstacle
 from harness.native.dirty_map import ARRAYS, BYTE_MAP, COUNTED, MapStruct
 from harness.native.loaded_variant import LoadedVariant, load_variant
+from harness.native.operation import OPERATIONS
 from harness.native.peers import PEERS
 from harness.native.stopwatch import Stopwatch, make_snapshots
 from harness.native.toolchain import default_toolchain
-from harness.native.variant import RECOMMENDED, built_in_variants, find_variant
+from harness.native.variant import built_in_variants, find_variant
 from workloads.errors import BadInput
 from workloads.guest import GuestMemory
 
@@ -151,7 +152,8 @@ def test_the_stopwatch_fills_calls_and_counts(stopwatch_path: Path) -> None:
     order = random.random((9, len(callees))).argsort(axis=1).astype(np.uint8)
     for some in (callees, callees[:-1]):
         turns = order if some is callees else _without(order, len(some))
-        elapsed, counts = time_pass(stopwatch, snapshots, some, [3] * len(some), turns)
+        visited = random.permutation(9)
+        elapsed, counts = time_pass(stopwatch, snapshots, some, [3] * len(some), visited, turns)
         assert np.array_equal(counts, np.tile(dirty.sum(axis=1), (len(some), 1)))
         assert elapsed.shape == counts.shape
         assert elapsed.any()
@@ -169,8 +171,8 @@ def test_only_a_counted_bitmap_knows_the_answer(stopwatch_path: Path, tmp_path: 
     built = build_variant(find_variant(str(cheat), "count"), default_toolchain())
     snapshots = make_snapshots([np.full(16, 0xFF, np.uint8)], [0])
     stopwatch = Stopwatch(stopwatch_path, GuestMemory(128 * 4096), ARRAYS)
-    order = np.zeros((1, 1), np.uint8)
-    _, counts = stopwatch.time_pass(snapshots, [load_variant(built.path)], [1], order)
+    visited, order = np.zeros(1, np.intp), np.zeros((1, 1), np.uint8)
+    _, counts = stopwatch.time_pass(snapshots, [load_variant(built.path)], [1], visited, order)
     assert counts.tolist() == [[0]]
 
 
@@ -186,9 +188,9 @@ def test_a_peer_counts_what_numpy_counts(name: str) -> None:
 
 
 def test_what_is_recommended_exists_and_is_of_its_representation() -> None:
-    for operation, choices in RECOMMENDED.items():
-        for names in choices:
-            kinds = {load_built_in(operation, name).description.map for name in names}
+    for operation in OPERATIONS.values():
+        for names in operation.recommended:
+            kinds = {load_built_in(operation.name, name).description.map for name in names}
             assert len(kinds) == 1
 
 

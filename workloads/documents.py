@@ -1,6 +1,7 @@
 """Documents from outside, checked by type and range where they are read."""
 
-from typing import TypeVar
+import tomllib
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -23,6 +24,22 @@ def decode_json(data: bytes, kind: type[T]) -> T:
         raise ValueError("it is nested too deeply") from None
 
 
+def decode_toml(data: bytes) -> dict[str, Any]:
+    """Read TOML, whatever it holds.
+
+    Raises:
+        ValueError: it is none.
+    """
+    try:
+        return tomllib.loads(data.decode("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"it is no TOML: {error}") from None
+    except ValueError:  # a whole number of more digits than Python reads
+        raise ValueError("it has a number with too many digits") from None
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
 def convert(value: object, kind: type[T], strict: bool = True) -> T:
     """Return ``value``, made of plain mappings, lists and numbers, as ``kind``.
 
@@ -41,5 +58,7 @@ def convert(value: object, kind: type[T], strict: bool = True) -> T:
 
 
 def _said(error: msgspec.ValidationError) -> str:
-    # "Expected `int`, got `str` - at `$.pages`" says the same without its marks.
-    return str(error).replace("`$.", "`").replace("`", "").replace(" - at ", " in ")
+    # "Expected `int | null`, got `str` - at `$.pages`" says the same without its marks, and null is
+    # what leaving a field out comes to.
+    said = str(error).replace(" | null", "").replace("`$.", "`")
+    return said.replace("`", "").replace(" - at ", " in ")

@@ -17,7 +17,8 @@ from workloads.trace_writer import write_trace
 from workloads.units import format_size
 
 Report = Callable[[str, int, int], None]
-_BYTES_PER_PAGE = 4  # two maps of one byte each, the allocation order of a page cache, snapshots
+# Two maps of one byte each, the allocation order of a page cache or a map being drawn, bitmaps.
+_BYTES_PER_PAGE = 4
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,7 +51,7 @@ def make_recipe(
     """
     settings = settings or {}
     check_names(settings)
-    _check_fits(memory)
+    check_fits(memory)
     chosen = {**settings.get("", {}), **settings.get(condition.name, {})}
     return Recipe(
         condition,
@@ -61,7 +62,7 @@ def make_recipe(
     )
 
 
-def _check_fits(memory: GuestMemory) -> None:
+def check_fits(memory: GuestMemory) -> None:
     """Check that this machine can hold the maps of such a guest.
 
     Raises:

@@ -19,6 +19,9 @@ CLAIMS = Path(__file__).parent / "claims.toml"
 NEAR = 1.25
 """A single figure is taken as a range of a quarter either way: it was measured elsewhere."""
 
+_AS_THEY_ARE = ("name", "source", "date", "operation", "original", "variant", "note")
+"""Fields that a claim has from its entry."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Claim:
@@ -90,15 +93,9 @@ def _claim(entry: Entry, path: Path) -> Claim:
     if scaled > memory:
         raise BadInput(f"{where} is scaled to more than its guest_memory; give less.")
     return Claim(
-        name=entry.name,
-        source=entry.source,
-        date=entry.date,
-        operation=entry.operation,
-        original=entry.original,
-        variant=entry.variant,
+        **{name: getattr(entry, name) for name in _AS_THEY_ARE},
         low=entry.figure / NEAR if entry.figure else entry.low or 0.0,
         high=entry.figure * NEAR if entry.figure else entry.high or math.inf,
-        note=entry.note,
         conditions=entry.conditions or (),
         trace=entry.trace or "",
         runs=runs,

@@ -2,14 +2,13 @@
 
 import collections
 import datetime
-import re
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
 import msgspec
 
+from workloads.documents import convert, decode_toml
 from workloads.errors import BadInput
 from workloads.files import read_file
 from workloads.text import shortened, shown
@@ -79,41 +78,30 @@ def read_entries(path: Path) -> list[Entry]:
     """
     file = f"claims {path.name}"
     try:
-        document = tomllib.loads(read_file(path).decode("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise BadInput(f"{file} are no TOML: {error}; mend that place.") from None
-    except ValueError:  # a whole number of more digits than Python reads
-        raise BadInput(f"{file} have a number with too many digits; mend it.") from None
-    except RecursionError:
-        raise BadInput(f"{file} are nested too deeply; see the ones built in.") from None
-    entries = document.pop("claim", None)
-    if document or not isinstance(entries, list) or not entries:
+        document = decode_toml(read_file(path))
+    except ValueError as error:
+        raise BadInput(f"{file} cannot be read: {error}; mend that place.") from None
+    tables = document.pop("claim", None)
+    are_tables = isinstance(tables, list) and all(isinstance(table, dict) for table in tables)
+    if document or not tables or not are_tables:
         other = f" but {shortened(next(iter(document)))!r}" if document else ""
         raise BadInput(f"{file} have no [[claim]] tables{other}; see the ones built in.")
-    found = [_read(entry, path) for entry in entries]
+    found = [_read(table, path) for table in tables]
     for name, times in collections.Counter(entry.name for entry in found).items():
         if times > 1:
             raise BadInput(f"{file} have {times} claims called {name!r}; call each otherwise.")
     return found
 
 
-def _read(entry: object, path: Path) -> Entry:
-    if not isinstance(entry, Mapping):
-        raise BadInput(f"claims {path.name} have no [[claim]] tables; see the ones built in.")
-    name = entry.get("name")
-    where = f"claim {shortened(name) if isinstance(name, str) else '?'!r} in {path.name}"
-    known = {field.name: field.required for field in msgspec.structs.fields(Entry)}
-    missing = [name for name, required in known.items() if required and name not in entry]
-    unknown = sorted(set(entry) - set(known))
-    if missing or unknown:
-        what = f"lacks {missing[0]}" if missing else f"has {shortened(unknown[0])}"
-        raise BadInput(f"{where} {what}; its fields are those that claims.toml describes.")
+def _read(table: Mapping[str, object], path: Path) -> Entry:
     try:
-        return msgspec.convert({key: _plain(key, value) for key, value in entry.items()}, Entry)
-    except msgspec.ValidationError as error:
-        # "Expected `float | null`, got `str` - at `$.figure`" says the same without its marks.
-        said = re.sub(r"`(?:\$\.)?| \| null", "", str(error)).replace(" - at ", " in ")
-        raise BadInput(f"{where} cannot be used: {said}; mend that field.") from None
+        return convert({key: _plain(key, value) for key, value in table.items()}, Entry)
+    except ValueError as error:
+        name = table.get("name")
+        where = f"claim {shortened(name) if isinstance(name, str) else '?'!r} in {path.name}"
+        raise BadInput(
+            f"{where} cannot be used: {error}; claims.toml describes its fields."
+        ) from None
 
 
 def _plain(key: str, value: object) -> object:

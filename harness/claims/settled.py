@@ -12,6 +12,11 @@ from harness.claims.verdict import NOT_MEASURED, verdict
 from workloads.random_runs import RandomRuns, random_pages
 from workloads.units import format_size
 
+_OF_ROW = (
+    *("speedup", "speedup_low", "speedup_high"),
+    *("original_seconds", "variant_seconds", "toolchain"),
+)
+
 
 @dataclasses.dataclass(frozen=True)
 class Settled:
@@ -30,61 +35,57 @@ class Settled:
     guest_memory_bytes: int | None
     claimed_low: float
     claimed_high: float
-    speedup: float | None
-    speedup_low: float | None
-    speedup_high: float | None
-    verdict: str
-    captured_low: float | None
+    speedup: float | None = None
+    speedup_low: float | None = None
+    speedup_high: float | None = None
+    verdict: str = NOT_MEASURED
+    captured_low: float | None = None
     """The lowest speedup of the same pair on the captured traces of the letter's conditions."""
-    captured_high: float | None
-    original_seconds: float | None
-    variant_seconds: float | None
-    toolchain: str
-    scaled: str
+    captured_high: float | None = None
+    original_seconds: float | None = None
+    variant_seconds: float | None = None
+    toolchain: str = ""
+    scaled: str = ""
     """What was measured on a smaller guest than claimed, and why the ratio still compares."""
-    note: str
+    note: str = ""
     reason: str = ""
     """Why it was not measured."""
 
 
 def measured(claim: Claim, row: Mapping[Hashable, Any], captured: pd.DataFrame) -> Settled:
     """Judge ``claim`` by a row of ``speedups.csv``, beside those of captured traces."""
-    return Settled(
-        **_published(claim),
-        workload=_workload(claim.runs) if claim.runs else f"{row['condition']} {row['origin']}",
-        guest_memory_bytes=row["guest_memory_bytes"],
-        speedup=row["speedup"],
-        speedup_low=row["speedup_low"],
-        speedup_high=row["speedup_high"],
+    on = _workload(claim.runs) if claim.runs else f"{row['condition']} {row['origin']}"
+    return dataclasses.replace(
+        _published(claim, on, row["guest_memory_bytes"]),
         verdict=verdict(row["speedup_low"], row["speedup_high"], claim),
         captured_low=float(captured["speedup"].min()) if len(captured) else None,
         captured_high=float(captured["speedup"].max()) if len(captured) else None,
-        original_seconds=row["original_seconds"],
-        variant_seconds=row["variant_seconds"],
-        toolchain=row["toolchain"],
+        **{name: row[name] for name in _OF_ROW},
     )
 
 
 def not_measured(claim: Claim, reason: str) -> Settled:
     """Return ``claim`` without figures, and why."""
-    if claim.runs:
-        workload, memory = _workload(claim.runs), claim.scaled_to
-    else:
-        workload, memory = " ".join(claim.conditions) or claim.trace, None
+    on = _workload(claim.runs) if claim.runs else " ".join(claim.conditions) or claim.trace
+    memory = claim.scaled_to if claim.runs else None
+    return dataclasses.replace(_published(claim, on, memory), reason=reason)
+
+
+def _published(claim: Claim, workload: str, memory: int | None) -> Settled:
+    """Return ``claim`` with nothing measured of it."""
     return Settled(
-        **_published(claim),
+        claim=claim.name,
+        source=claim.source,
+        date=claim.date,
+        operation=claim.operation,
+        original=claim.original,
+        variant=claim.variant,
         workload=workload,
         guest_memory_bytes=memory,
-        speedup=None,
-        speedup_low=None,
-        speedup_high=None,
-        verdict=NOT_MEASURED,
-        captured_low=None,
-        captured_high=None,
-        original_seconds=None,
-        variant_seconds=None,
-        toolchain="",
-        reason=reason,
+        claimed_low=claim.low,
+        claimed_high=claim.high,
+        scaled=_scaled(claim),
+        note=claim.note,
     )
 
 
@@ -96,29 +97,10 @@ def to_table(settled: Sequence[Settled]) -> pd.DataFrame:
     return table.astype({"guest_memory_bytes": "Int64", **dict.fromkeys(figures, "float64")})
 
 
-def sentences(settled: Sequence[Settled]) -> list[str]:
+def sentences(table: pd.DataFrame) -> list[str]:
     """Say which claims were not measured and why, a sentence for each reason."""
-    names: dict[str, list[str]] = {}
-    for one in settled:
-        if one.verdict == NOT_MEASURED:
-            names.setdefault(one.reason, []).append(one.claim)
-    return [f"{', '.join(found)} ({reason})" for reason, found in names.items()]
-
-
-def _published(claim: Claim) -> dict[str, Any]:
-    """Return what is the same whatever came out."""
-    return {
-        "claim": claim.name,
-        "source": claim.source,
-        "date": claim.date,
-        "operation": claim.operation,
-        "original": claim.original,
-        "variant": claim.variant,
-        "claimed_low": claim.low,
-        "claimed_high": claim.high,
-        "scaled": _scaled(claim),
-        "note": claim.note,
-    }
+    missing = table[table["verdict"] == NOT_MEASURED].groupby("reason", sort=False)["claim"]
+    return [f"{', '.join(names)} ({reason})" for reason, names in missing]
 
 
 def _workload(runs: RandomRuns) -> str:

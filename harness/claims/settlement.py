@@ -1,6 +1,7 @@
 """Settling claims: which claims are measured together, on what, and what came out."""
 
 import dataclasses
+import functools
 import itertools
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,21 +10,22 @@ import pandas as pd
 
 from harness.claims.claim import Claim
 from harness.claims.settled import Settled, measured, not_measured
-from harness.measurement.lineup import describe_here, lane_names
-from harness.measurement.preparation import Request
+from harness.measurement.choice import Choice, choose
+from harness.measurement.lineup import line_up
+from harness.measurement.request import Draft, Request, condition_traces, random_trace
+from harness.native.built_variant import describe_here
+from harness.native.operation import find_operation
+from harness.native.toolchain import find_toolchains
+from harness.native.variant import find_variant
 from harness.trial.failure import Failure
 from workloads.conditions import DEFAULT_CONDITIONS, find_condition
 from workloads.draws import DEFAULT_SEED
 from workloads.errors import BadInput
 from workloads.guest import GuestMemory
-from workloads.random_runs import RandomRuns, write_random_runs
-from workloads.synthesis import Report
+from workloads.random_runs import RandomRuns
 from workloads.trace import open_trace
 
 SNAPSHOTS = 2
-_ROUNDS = {"mark": 15, "drain": 5}
-"""In each process, where one call takes so little that more of them cost nothing."""
-_FEWEST_ROUNDS = 3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,10 +38,11 @@ class Group:
     name: str
     """Fit for a folder, and of no other group."""
 
-    @property
-    def variants(self) -> tuple[str, ...]:
-        """The variants that the claims are about, each once."""
-        return tuple(dict.fromkeys(claim.variant for claim in self.claims))
+    @functools.cached_property
+    def choice(self) -> Choice:
+        """The variants that the claims are about, and what they are compared with."""
+        variants = tuple(dict.fromkeys(claim.variant for claim in self.claims))
+        return choose(variants, self.operation, self.original)
 
     @property
     def given(self) -> "tuple[Given, ...]":
@@ -75,7 +78,7 @@ def obstacle(claim: Claim) -> str:
     """Say why ``claim`` cannot be measured here; empty if, as far as is known, it can."""
     try:
         for name in (claim.original, claim.variant):
-            if payer := describe_here(name, claim.operation).paid_in:
+            if payer := describe_here(find_variant(name, claim.operation)).paid_in:
                 return (
                     f"the cost of variant {name} is paid in {payer}, so its own time says nothing"
                 )
@@ -88,40 +91,29 @@ def obstacle(claim: Claim) -> str:
     return ""
 
 
-def request_group(group: Group, folder: Path, precision: float, report: Report) -> Request:
-    """Write the random maps of ``group`` into ``folder`` and say what is measured.
+def request_group(group: Group, precision: float) -> Request:
+    """Ask for what the claims of ``group`` are about.
 
     The letter's conditions are measured too, to say how the same pairs fare on captured traces.
     """
-    paths = []
-    for done, given in enumerate(group.given, start=1):
-        if isinstance(given, Path):
-            paths.append(given)
-            continue
-        runs, size = given
-        paths.append(folder / f"{size}-{runs.name}.trace")
-        write_random_runs(paths[-1], GuestMemory(size), runs, SNAPSHOTS, DEFAULT_SEED)
-        report("maps", done, len(group.given))
     named = [condition for claim in group.claims for condition in claim.conditions]
-    conditions = dict.fromkeys([*DEFAULT_CONDITIONS, *named])
+    conditions = [find_condition(name) for name in dict.fromkeys([*DEFAULT_CONDITIONS, *named])]
+    origins = ("synthetic", "captured") if named else ("captured",)
+    given = (one if isinstance(one, Path) else _random_trace(*one) for one in group.given)
+    # What chance alone does is in the intervals; the original's time is better spent on them.
+    lineup = line_up(group.choice, find_toolchains(), noise_floor=False)
     return Request(
-        conditions=tuple(find_condition(name) for name in conditions),
-        origins=("synthetic", "captured") if named else ("captured",),
-        traces=tuple(paths),
-        variants=group.variants,
-        toolchains=(),
-        memory=GuestMemory(),
-        settings={},
-        seed=DEFAULT_SEED,
-        quick=True,
-        precision=precision,
-        operation=group.operation,
-        original=group.original,
-        rounds=_ROUNDS.get(group.operation, _FEWEST_ROUNDS),
-        # What chance alone does is in the intervals; the original's time is better spent on them.
-        noise_floor=False,
+        lineup,
+        (*condition_traces(conditions, origins), *given),
+        precision,
+        rounds=find_operation(group.operation).claim_rounds,
         one_cpu=True,
     )
+
+
+def _random_trace(runs: RandomRuns, size: int) -> Draft:
+    name = f"{size}-{runs.name}"
+    return random_trace(GuestMemory(size), runs, SNAPSHOTS, DEFAULT_SEED, name)
 
 
 def settle(
@@ -134,7 +126,7 @@ def settle(
         traces: how many there were, on each of which a sound variant has a row.
         failures: those of the run.
     """
-    lanes = lane_names(group.variants, group.operation, group.original)
+    lanes = group.choice.called
     failed = {failure.variant: failure.sentence() for failure in failures}
     settled = []
     for claim in group.claims:

@@ -5,24 +5,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.commands.options import (
-    SECONDS,
+    add_budget,
+    add_conditions,
+    add_folder,
+    add_names,
+    add_precision,
+    add_resume,
     add_workload_options,
-    condition_help,
     find_conditions,
-    positive,
     results_folder,
-    seconds,
-    share,
     workload_memory,
     workload_settings,
 )
 from harness.commands.report import PAGE
-from harness.native.operation import DEFAULT_OPERATION, OPERATIONS
+from harness.native.operation import DEFAULT_OPERATION, OPERATIONS, find_operation
 
 if TYPE_CHECKING:
-    from harness.measurement.preparation import Request
+    from harness.measurement.request import Request
 
-DEFAULT_VARIANTS = ("multi_page",)  # of count
 FULL_BUDGET, QUICK_BUDGET = 150.0, 15.0
 
 
@@ -34,9 +34,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "counts wrong, crashes, hangs, leaves its map or changes it; the others are measured."
     )
     parser.add_argument("--quick", action="store_true", help="fewer snapshots, done within 20 s")
-    parser.add_argument(
-        "--condition", action="append", default=[], metavar="NAME", help=condition_help()
-    )
+    add_conditions(parser)
     parser.add_argument(
         "--origin",
         action="append",
@@ -60,42 +58,26 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="the variant that the others are compared with; default: the operation's oldest",
     )
-    parser.add_argument(
+    add_names(
+        parser,
         "--variant",
-        action="append",
-        default=[],
-        metavar="NAME",
-        help="a name (see 'dirtyscan variants'), or the path of a C file or shared object of your "
+        "a name (see 'dirtyscan variants'), or the path of a C file or shared object of your "
         "own; all for all that can run here, recommended for the best of each representation, "
         "peers for Python packages; default: multi_page, and all for operations other than count",
     )
-    parser.add_argument("--toolchain", action="append", default=[], metavar="NAME")
-    parser.add_argument(
-        "--precision",
-        type=positive(share, "a share above 0 such as 0.5%", 0.0),
-        default=0.005,
-        metavar="SHARE",
-        help="half-width of an interval that is good enough, as a share of the speedup; "
-        "default: 0.5%%",
+    add_names(parser, "--toolchain")
+    add_precision(parser, "0.5%", ", as a share of the speedup")
+    add_budget(
+        parser, f"time to measure at most; default: {FULL_BUDGET:g}, with --quick {QUICK_BUDGET:g}"
     )
-    parser.add_argument(
-        "--budget",
-        type=positive(seconds, SECONDS, 0.0),
-        metavar="SECONDS",
-        help=f"time to measure at most; default: {FULL_BUDGET:g}, with --quick {QUICK_BUDGET:g}",
-    )
-    parser.add_argument(
-        "--output",
-        default="results/latest",
-        metavar="DIR",
-        help="default: %(default)s; {cpu} in it stands for the name of this machine's CPU",
-    )
+    more = "; {cpu} in it stands for the name of this machine's CPU"
+    add_folder(parser, "--output", "results/latest", more)
     parser.add_argument(
         "--plots",
         metavar="DIR",
         help="also draw the plots there, and write the page into the folder of the results",
     )
-    parser.add_argument("--resume", action="store_true", help="go on with a run that was cut short")
+    add_resume(parser, "a run that was cut short")
     add_workload_options(parser)
     parser.set_defaults(run=run)
 
@@ -103,30 +85,24 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Do what ``options`` ask for."""
     from harness.commands.measure import measure, print_end
-    from harness.measurement.plan import Plan
-    from harness.measurement.preparation import prepare
     from harness.measurement.run_folder import RunFolder
     from harness.presentation.console import console
-    from harness.presentation.table import results_table
-    from harness.statistics.results import SPEEDUPS, read_table
-    from workloads.synthesis import Report
+    from harness.report.run_table import results_table
+    from harness.results.result import SPEEDUPS, read_table
 
     out, log = console(), console(stderr=True)
     request = _request(options)
 
-    def make_plan(base: Path, report: Report) -> Plan:
-        return prepare(request, base, report)
-
     with RunFolder(results_folder(options.output)) as folder:
-        measured = measure(folder, make_plan, _budget(options), options.resume, log)
+        measured = measure(request, folder, _budget(options), options.resume, log)
     out.print(results_table(read_table(folder.path, SPEEDUPS)))
     out.print(f"results: {folder.path}", soft_wrap=True)
     if options.plots:
-        from harness.presentation.page.page import write_page
-        from harness.presentation.report import write_report
+        from harness.report.contents import write_plots
+        from harness.report.page import write_page
 
         plots = results_folder(options.plots)
-        write_report(folder.path, plots)
+        write_plots(folder.path, plots)
         out.print(f"plots: {plots}", soft_wrap=True)
         page = write_page([folder.path], folder.path / PAGE)
         out.print(f"page: {page}", soft_wrap=True)
@@ -134,24 +110,28 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _request(options: argparse.Namespace) -> "Request":
-    from harness.measurement.lineup import ALL
-    from harness.measurement.preparation import Request
+    from harness.measurement.choice import choose
+    from harness.measurement.lineup import line_up
+    from harness.measurement.request import Request, condition_traces
+    from harness.native.toolchain import find_toolchains
 
-    by_default = DEFAULT_VARIANTS if options.operation == DEFAULT_OPERATION else (ALL,)
+    by_default = find_operation(options.operation).shown
     only_traces = options.trace and not options.condition
+    of_conditions = condition_traces(
+        () if only_traces else find_conditions(options.condition),
+        options.origin or ("synthetic", "captured"),
+        workload_memory(options),
+        workload_settings(options),
+        options.seed,
+    )
+    toolchains = find_toolchains(tuple(dict.fromkeys(options.toolchain)))
+    variants = dict.fromkeys(options.variant or by_default)
     return Request(
-        conditions=() if only_traces else find_conditions(options.condition),
-        origins=tuple(options.origin or ("synthetic", "captured")),
-        traces=tuple(Path(path) for path in options.trace),
-        variants=tuple(dict.fromkeys(options.variant or by_default)),
-        toolchains=tuple(dict.fromkeys(options.toolchain)),
-        memory=workload_memory(options),
-        settings=workload_settings(options),
-        seed=options.seed,
+        line_up(choose(tuple(variants), options.operation, options.original), toolchains),
+        (*of_conditions, *map(Path, options.trace)),
+        options.precision,
+        options.seed,
         quick=options.quick,
-        precision=options.precision,
-        operation=options.operation,
-        original=options.original,
     )
 
 

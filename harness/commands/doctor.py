@@ -1,8 +1,6 @@
 """``dirtyscan doctor``: the state of the machine, and how far its results can be trusted."""
 
 import argparse
-import contextlib
-import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,15 +9,13 @@ from rich.text import Text
 
 from harness.commands.options import positive
 from harness.presentation.console import console
-from harness.presentation.progress import StepProgress
-from workloads.errors import BadInput
-from workloads.files import write_text
+from harness.presentation.progress import ProgressDisplay
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from harness.measurement.short_runs import Comparison, Coverage
-    from workloads.synthesis import Report
+    from harness.doctor.coverage import Coverage
+    from harness.doctor.sequential import Comparison
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -60,66 +56,26 @@ def run(options: argparse.Namespace) -> int:
     """Do what ``options`` ask for."""
     out, log = console(), console(stderr=True)
     if options.calibrate:
-        from harness.measurement.short_runs import measure_coverage
+        from harness.doctor.coverage import measure_coverage
 
-        with StepProgress(log) as steps:
+        with ProgressDisplay(log) as steps:
             coverage = measure_coverage(options.calibrate, steps)
         _print_coverage(out, coverage)
     if options.against_sequential:
-        from harness.measurement.short_runs import compare_with_sequential
+        from harness.doctor.sequential import compare_with_sequential
 
-        with StepProgress(log) as steps:
+        with ProgressDisplay(log) as steps:
             comparison = compare_with_sequential(options.against_sequential, steps)
         _print_comparison(out, comparison)
     if options.gate:
-        with StepProgress(log) as steps:
-            _print_gates(out, calibrate(options.gate, Path(options.output), steps))
+        from harness.doctor.gates import calibrate_gate
+
+        with ProgressDisplay(log) as steps:
+            gates = calibrate_gate(options.gate, Path(options.output), steps)
+        _print_gates(out, gates)
     if not (options.calibrate or options.against_sequential or options.gate):
         _print_machine(out)
     return 0
-
-
-def calibrate(rounds: int, path: Path, report: "Report") -> "pd.DataFrame":
-    """Ask the gate, and write each answer to ``path`` at once; go on with the rounds in it.
-
-    Raises:
-        BadInput: a gate cannot be asked, or ``path`` is not such a table.
-    """
-    import pandas as pd
-
-    from harness.gate.calibration import KINDS, calibrate_gate
-    from harness.gate.timed import Tellers
-
-    quiet = Tellers(
-        lambda: contextlib.nullcontext(_nobody), lambda: contextlib.nullcontext(_nobody)
-    )
-    table = _answers(path)
-    done = len(table) // len(KINDS)
-    table = table.head(done * len(KINDS))  # a round that was cut short is asked again
-    for gate in calibrate_gate(range(done, rounds), quiet, report):
-        fields = dataclasses.asdict(gate)
-        row = pd.DataFrame([{**fields.pop("trial"), **fields}])
-        table = pd.concat([table, row]) if len(table) else row
-        write_text(path, str(table.to_csv(index=False, float_format="%.6g")))
-    return table
-
-
-def _answers(path: Path) -> "pd.DataFrame":
-    import pandas as pd
-
-    if not path.exists():
-        return pd.DataFrame()
-    try:
-        table = pd.read_csv(path)
-    except ValueError:  # pandas' own errors are kinds of it
-        table = pd.DataFrame()
-    if not {"evidence", "extra_work", "round", "outcome", "seconds"} <= set(table):
-        raise BadInput(f"{path} is no table of the gate's answers; name another with --output.")
-    return table
-
-
-def _nobody(*_: object) -> None:
-    """Take no notice."""
 
 
 def _print_gates(out: Console, gates: "pd.DataFrame") -> None:
@@ -131,8 +87,8 @@ def _print_gates(out: Console, gates: "pd.DataFrame") -> None:
 
 
 def _print_machine(out: Console) -> None:
+    from harness.doctor.tools import inspect_tools
     from harness.machine.state import inspect_machine
-    from harness.machine.tools import inspect_tools
 
     for fact in inspect_machine():
         _print_mark(out, fact.good, f"{fact.name}: {fact.state}")

@@ -4,14 +4,14 @@ import argparse
 from pathlib import Path
 
 from harness.commands.options import (
-    SECONDS,
-    condition_help,
+    add_budget,
+    add_conditions,
+    add_names,
+    add_seed,
     positive,
     run_by,
-    seconds,
     share,
 )
-from workloads.draws import DEFAULT_SEED
 
 FIND = "the one of this machine"
 """What --baseline means without a folder."""
@@ -68,23 +68,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--undecided", choices=("fail", "pass"),
         help="exit with 1 or 0 where the gate cannot decide; default: 3",
     )  # fmt: skip
-    parser.add_argument(
-        "--condition", action="append", default=[], metavar="NAME", help=condition_help()
-    )
-    parser.add_argument("--toolchain", action="append", default=[], metavar="NAME")
+    add_conditions(parser)
+    add_names(parser, "--toolchain")
     parser.add_argument(
         "--even-unchanged", action="store_true",
         help="also time variants that have compiled to the same code as before",
     )  # fmt: skip
-    parser.add_argument(
-        "--budget", type=positive(seconds, SECONDS, 0.0),
-        default=40.0, metavar="SECONDS",
-        help="time to measure each kind of evidence; default: %(default)g",
-    )  # fmt: skip
-    parser.add_argument(
-        "--seed", type=positive(int, "a whole number from 0 up", -1), default=DEFAULT_SEED,
-        help="default: %(default)s",
-    )  # fmt: skip
+    add_budget(parser, "time to measure each kind of evidence; default: %(default)g", 40.0)
+    add_seed(parser)
     parser.add_argument(
         "--settings", type=Path, metavar="FILE",
         help="where [tool.dirtyscan.gate] is; default: pyproject.toml, if it is there",

@@ -16,7 +16,6 @@ from harness.gate.question import Question
 from harness.gate.reference import find_reference
 from harness.gate.requirement import Requirement, parse_requirement
 from harness.gate.settings import Settings, read_settings
-from harness.gate.timed import Tellers
 from harness.machine.cpu import cpu_model
 from harness.native.toolchain import default_toolchain, find_toolchain
 from harness.presentation.console import console
@@ -28,7 +27,7 @@ from harness.presentation.gate_formats import (
     to_markdown,
 )
 from harness.presentation.gate_table import gate_table
-from harness.presentation.progress import MeasurementProgress, StepProgress
+from harness.presentation.progress import ProgressDisplay
 from workloads.errors import BadInput
 from workloads.files import write_text
 
@@ -38,11 +37,12 @@ UNCHANGED, SLOWER, UNDECIDED = 0, 1, 3
 def run(options: argparse.Namespace) -> int:
     """Do what ``options`` ask for."""
     out, log = console(), console(stderr=True)
-    tellers = Tellers(lambda: StepProgress(log), lambda: MeasurementProgress(log))
     settings = read_settings(options.settings)
     if options.update:
-        return update(options, settings, tellers, out)
-    verdict = ask(_question(options, settings), tellers)
+        return update(options, settings, out, log)
+    question = _question(options, settings)
+    with ProgressDisplay(log) as tell:
+        verdict = ask(question, tell)
     out.print(gate_table(verdict), soft_wrap=False)
     _write(options, verdict, out)
     return _status(verdict, options.undecided)

@@ -6,12 +6,13 @@ from rich.console import Console
 
 from harness.commands.gate import FIND
 from harness.commands.options import find_conditions, results_folder
+from harness.counting.callgrind import require_valgrind
 from harness.gate.gate import count_built_in
 from harness.gate.question import conditions_of
 from harness.gate.reference import RESULTS, SUFFIX
 from harness.gate.requirement import check_rows
+from harness.gate.row import one_name_each
 from harness.gate.settings import Settings
-from harness.gate.timed import Tellers, make_request, one_name_each
 from harness.gate.update import (
     check_not_lowered,
     check_still_met,
@@ -19,21 +20,22 @@ from harness.gate.update import (
     read_replaced,
     write_gate_file,
 )
-from harness.machine.environment import describe_environment
-from harness.machine.state import Watch
-from harness.measurement.callgrind import require_valgrind
+from harness.measurement.choice import choose
 from harness.measurement.experiment import Experiment
+from harness.measurement.lineup import line_up
 from harness.measurement.preparation import prepare
+from harness.measurement.request import Request, condition_traces
 from harness.measurement.run_folder import RunFolder
-from harness.native.toolchain import default_toolchain, recorded_toolchain
-from harness.presentation.table import results_table
-from harness.statistics.results import SPEEDUPS, describe_layout, read_table, write_results
+from harness.native.toolchain import default_toolchain, find_toolchains
+from harness.presentation.progress import ProgressDisplay
+from harness.report.run_table import results_table
+from harness.results.result import SPEEDUPS, read_table, write_result
 from workloads.conditions import DEFAULT_CONDITIONS
 
 PROCESSES, PRECISION = 20, 0.01
 
 
-def update(options: argparse.Namespace, settings: Settings, tellers: Tellers, out: Console) -> int:
+def update(options: argparse.Namespace, settings: Settings, out: Console, log: Console) -> int:
     """Measure what ``settings`` name, and put it in the place of the reference before."""
     by_default = str(RESULTS / f"{{cpu}}{SUFFIX}")
     given = options.baseline not in (None, FIND)
@@ -46,25 +48,22 @@ def update(options: argparse.Namespace, settings: Settings, tellers: Tellers, ou
     names = tuple(options.toolchain) or settings.toolchains or (default_toolchain().name,)
     names = tuple(dict.fromkeys((*names, *named)))
     conditions = conditions_of(find_conditions(options.condition), settings.requirements)
-    request = make_request("count", conditions, PRECISION, PROCESSES, options.seed, variants, names)
-    with RunFolder(path) as folder:
+    request = Request(
+        line_up(choose(variants), find_toolchains(names)),
+        condition_traces(conditions, seed=options.seed),
+        PRECISION,
+        options.seed,
+        processes=PROCESSES,
+    )
+    with RunFolder(path) as folder, ProgressDisplay(log) as tell:
         folder.set_aside()
-        with tellers.steps() as report:
-            plan = prepare(request, folder.unfinished, report)
+        plan = prepare(request, folder, tell)
         check_rows(settings.requirements, plan)
-        folder.begin(plan)
-        watch = Watch()
-        with tellers.measuring() as follow:
-            outcome = Experiment(plan, folder, options.budget * 2, follow).run()
-        check_still_met(settings.requirements, plan, outcome)
-        with tellers.steps() as report:
-            instructions, _ = count_built_in(names, DEFAULT_CONDITIONS, report)
-        layout = describe_layout(plan, outcome)
-        compiled = [lane.toolchain for lane in plan.lanes if not lane.peer]
-        used = dict.fromkeys((*names, *compiled, *(key.toolchain for key in instructions)))
-        toolchains = [recorded_toolchain(name) for name in used]
-        environment = describe_environment(toolchains, layout, watch.stop())
-        write_results(folder.path, plan, folder.unfinished, outcome, environment)
+        run = Experiment(plan, folder, options.budget * 2, tell).run()
+        check_still_met(settings.requirements, run)
+        instructions, _ = count_built_in(names, DEFAULT_CONDITIONS, tell)
+        counted = (key.toolchain for key in instructions)
+        write_result(run, folder.path, (*names, *plan.toolchains(), *counted))
         sources = own_sources(variants)
         write_gate_file(folder.path, old, settings.requirements, instructions, sources)
         folder.finish()

@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from harness.commands.options import add_folder, add_names
 from workloads.errors import BadInput
 from workloads.files import write_text
 
@@ -14,23 +15,18 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "the time, commit and machine of each."
     )
     parser.add_argument("results", nargs="+", metavar="DIR")
-    parser.add_argument(
-        "--variant", action="append", default=[], metavar="NAME", help="only this one"
-    )
-    parser.add_argument("--plots", default="plots", metavar="DIR", help="default: %(default)s")
+    add_names(parser, "--variant", "only this one")
+    add_folder(parser, "--plots", "plots")
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Do what ``options`` ask for."""
-    from rich.table import Table
-    from rich.text import Text
-
     from harness.presentation.console import console
-    from harness.presentation.figures.history import draw_history
-    from harness.presentation.figures.style import save
-    from harness.presentation.table import format_number
-    from harness.statistics.history import HISTORY, read_history
+    from harness.presentation.style import save
+    from harness.presentation.table import Column, Table, format_number, print_table
+    from harness.report.history import draw_history
+    from harness.results.history import HISTORY, read_history
 
     out = console()
     rows = read_history([Path(folder) for folder in options.results])
@@ -38,22 +34,18 @@ def run(options: argparse.Namespace) -> int:
         rows = rows[rows["variant"].isin(options.variant)]
     if rows.empty:
         raise BadInput(f"none of these results has {' or '.join(options.variant) or 'any row'}.")
-    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
-    for name in ("measured", "commit", "CPU", "results"):
-        table.add_column(name)
-    table.add_column("rows", justify="right")
-    table.add_column("speedup", justify="right", no_wrap=True)
+    lines = []
     for (date, folder), group in rows.groupby(["date", "results"], sort=False):
         low, high = format_number(group["speedup"].min()), format_number(group["speedup"].max())
-        table.add_row(
-            f"{date:%Y-%m-%d %H:%M}",
-            str(group["git_commit"].iloc[0])[:8],
-            Text(str(group["cpu"].iloc[0])),
-            Text(str(folder)),
-            str(len(group)),
-            f"{low}-{high}",
-        )
-    out.print(table)
+        commit, cpu = group["git_commit"].iloc[0], group["cpu"].iloc[0]
+        lines.append((f"{date:%Y-%m-%d %H:%M}", str(commit)[:8], str(cpu), str(folder),
+                      str(len(group)), f"{low}-{high}"))  # fmt: skip
+    columns = (
+        *map(Column, ("measured", "commit", "CPU", "results")),
+        Column("rows", right=True),
+        Column("speedup", right=True, whole=True),
+    )
+    print_table(Table(columns, tuple(lines)), out)
     plots = Path(options.plots)
     write_text(plots / HISTORY, str(rows.to_csv(index=False)))
     for path in (plots / HISTORY, *save(draw_history(rows), plots, "history")):

@@ -18,6 +18,64 @@ from workloads.units import parse_size
 T = TypeVar("T")
 
 
+def add_names(parser: argparse.ArgumentParser, option: str, what: str | None = None) -> None:
+    """Add an option that takes a name and may be given several times."""
+    parser.add_argument(option, action="append", default=[], metavar="NAME", help=what)
+
+
+def add_conditions(parser: argparse.ArgumentParser) -> None:
+    """Add which conditions are measured."""
+    add_names(parser, "--condition", condition_help())
+
+
+def add_folder(parser: argparse.ArgumentParser, option: str, default: str, more: str = "") -> None:
+    """Add where something is written; ``more`` goes on its help."""
+    what = f"default: %(default)s{more}"
+    parser.add_argument(option, default=default, metavar="DIR", help=what)
+
+
+def add_precision(parser: argparse.ArgumentParser, default: str, of: str = "") -> None:
+    """Add the precision that ends a measurement.
+
+    Args:
+        default: in percent, such as ``1%``.
+        of: goes on the sentence of the help.
+    """
+    parser.add_argument(
+        "--precision",
+        type=positive(share, f"a share above 0 such as {default}", 0.0),
+        default=share(default),
+        metavar="SHARE",
+        help=f"half-width of an interval that is good enough{of}; default: {default}%",
+    )
+
+
+def add_budget(parser: argparse.ArgumentParser, what: str, default: float | None = None) -> None:
+    """Add the time that ends a measurement; ``what`` is the help."""
+    parser.add_argument(
+        "--budget",
+        type=positive(_seconds, "a number of seconds above 0, at most a week", 0.0),
+        default=default,
+        metavar="SECONDS",
+        help=what,
+    )
+
+
+def add_resume(parser: argparse.ArgumentParser, what: str) -> None:
+    """Add whether a measurement is gone on with."""
+    parser.add_argument("--resume", action="store_true", help=f"go on with {what}")
+
+
+def add_seed(parser: argparse.ArgumentParser) -> None:
+    """Add what everything random is drawn from."""
+    parser.add_argument(
+        "--seed",
+        type=positive(int, "a whole number from 0 up", -1),
+        default=DEFAULT_SEED,
+        help="default: %(default)s",
+    )
+
+
 def add_workload_options(parser: argparse.ArgumentParser) -> None:
     """Add what decides how synthetic traces are made."""
     group = parser.add_argument_group("workload")
@@ -71,11 +129,10 @@ def condition_help() -> str:
     return "one of " + ", ".join(CONDITIONS)
 
 
-SECONDS = "a number of seconds above 0, at most a week"
 _WEEK = 7 * 24 * 3600.0
 
 
-def seconds(text: str) -> float:
+def _seconds(text: str) -> float:
     """Read the time that something may take, up to a week."""
     return float(text) if float(text) <= _WEEK else 0.0
 

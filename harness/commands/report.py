@@ -29,11 +29,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Do what ``options`` ask for."""
     from harness.presentation.console import console
-    from harness.presentation.page.page import write_page
-    from harness.presentation.report import write_report
-    from harness.presentation.table import results_table
-    from harness.presentation.text import format_rows
-    from harness.statistics.results import SPEEDUPS, read_table
+    from harness.report.contents import write_plots
+    from harness.report.page import write_page
+    from harness.report.run_table import results_table, results_text
+    from harness.results.result import SPEEDUPS, read_table
 
     out = console()
     folders = [Path(folder) for folder in options.results]
@@ -42,14 +41,14 @@ def run(options: argparse.Namespace) -> int:
     for folder in folders:
         rows = read_table(folder, SPEEDUPS)
         if options.format != "table":
-            print(format_rows(rows, options.format), end="")
+            print(results_text(rows, options.format), end="")
             continue
         if len(folders) > 1:
             out.print(f"{folder}:", soft_wrap=True)
         out.print(results_table(rows))
     told = console(stderr=options.format != "table")
     if options.plots:
-        for path in write_report(folders[0], Path(options.plots)):
+        for path in write_plots(folders[0], Path(options.plots)):
             told.print(str(path), soft_wrap=True)
     if options.html is not None:
         path = Path(options.html) if options.html else folders[0] / PAGE

@@ -1,77 +1,63 @@
 """``dirtyscan study``: measure over a range of maps, of sizes, or of compilers."""
 
 import argparse
+from collections.abc import Callable, Mapping
 
 from harness.commands.options import (
-    SECONDS,
-    positive,
+    add_budget,
+    add_folder,
+    add_names,
+    add_precision,
+    add_resume,
+    add_seed,
     run_by,
-    seconds,
-    share,
 )
-from harness.studies import QUESTIONS, Question
+from harness.studies import questions
 from workloads.draws import DEFAULT_SEED
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Say what the command takes."""
     actions = parser.add_subparsers(required=True, metavar="STUDY")
-    for question in QUESTIONS.values():
-        action = actions.add_parser(question.name, help=question.text, description=question.text)
-        if question.name == "instructions":
-            _add_instructions(action)
-        elif question.name == "operations":
-            _add_operations(action, question)
-        else:
-            _add_measured(action, question)
+    each = {}
+    for name, question in questions().items():
+        if not question.command:
+            each[name] = actions.add_parser(name, help=question.text, description=question.text)
+            add_study_options(each[name], name)
+            each[name].set_defaults(run=run_by("study_run"))
+    what = "every study, one after the other, each as by default"
+    every = actions.add_parser("all", help=what, description=f"{what.capitalize()}.")
+    more = "; {study} stands for the name of each, also in --plots"
+    add_folder(every, "--output", "results/{study}", more)
+    add_folder(every, "--plots", "plots")
+    every.set_defaults(run=run_by("study_run", "run_all"), parsers=each)
 
 
-def _add_measured(action: argparse.ArgumentParser, question: Question) -> None:
-    action.add_argument(
-        "--variant", action="append", default=[], metavar="NAME",
-        help="a name or path, as for 'dirtyscan bench'",
+def add_study_options(parser: argparse.ArgumentParser, name: str) -> None:
+    """Add the options of the study ``name``; those that it has not have their defaults."""
+    question = questions()[name]
+    variants = "a name or path, as for 'dirtyscan bench'"
+    each = f"for {question.budget_for}; " if question.budget_for else ""
+    none: list[str] = []
+    add: Mapping[str, Callable[[], object]] = {
+        "variant": lambda: add_names(parser, "--variant", variants),
+        "toolchain": lambda: add_names(parser, "--toolchain"),
+        "operation": lambda: add_names(parser, "--operation", "default: all"),
+        "guest-memory": lambda: parser.add_argument(
+            "--guest-memory", action="append", default=none, metavar="SIZE", help=question.sizes
+        ),
+        "precision": lambda: add_precision(parser, "1%"),
+        "budget": lambda: add_budget(parser, f"{each}default: %(default)g", question.budget),
+        "output": lambda: add_folder(parser, "--output", f"results/{name}"),
+        "plots": lambda: add_folder(parser, "--plots", "plots"),
+        "resume": lambda: add_resume(parser, "one that was cut short"),
+        "seed": lambda: add_seed(parser),
+    }
+    parser.set_defaults(
+        study=name, variant=none, toolchain=none, operation=none, guest_memory=none,
+        precision=0.01, budget=question.budget, plots="plots", resume=False, seed=DEFAULT_SEED,
     )  # fmt: skip
-    action.add_argument("--toolchain", action="append", default=[], metavar="NAME")
-    if question.sizes:
-        action.add_argument(
-            "--guest-memory", action="append", default=[], metavar="SIZE", help=question.sizes
-        )
-    action.add_argument(
-        "--precision", type=positive(share, "a share above 0 such as 1%", 0.0), default=0.01,
-        metavar="SHARE", help="half-width of an interval that is good enough; default: 1%%",
-    )  # fmt: skip
-    action.add_argument(
-        "--budget", type=positive(seconds, SECONDS, 0.0),
-        default=question.budget, metavar="SECONDS", help="default: %(default)g",
-    )  # fmt: skip
-    action.add_argument(
-        "--output", default=f"results/{question.name}", metavar="DIR", help="default: %(default)s"
-    )
-    action.add_argument("--plots", default="plots", metavar="DIR", help="default: %(default)s")
-    action.add_argument("--resume", action="store_true", help="go on with one that was cut short")
-    action.add_argument(
-        "--seed", type=positive(int, "a whole number from 0 up", -1), default=DEFAULT_SEED,
-        help="default: %(default)s",
-    )  # fmt: skip
-    action.set_defaults(run=run_by("study_run"), study=question.name, guest_memory=[])
-
-
-def _add_instructions(action: argparse.ArgumentParser) -> None:
-    action.add_argument("--variant", action="append", default=[], metavar="NAME")
-    action.add_argument("--toolchain", action="append", default=[], metavar="NAME")
-    action.add_argument("--output", default="results/instructions", metavar="DIR")
-    action.add_argument("--plots", default="plots", metavar="DIR")
-    action.set_defaults(run=run_by("study_run", "run_instructions"))
-
-
-def _add_operations(action: argparse.ArgumentParser, question: Question) -> None:
-    action.add_argument(
-        "--operation", action="append", default=[], metavar="NAME", help="default: all"
-    )
-    action.add_argument(
-        "--budget", type=positive(seconds, SECONDS, 0.0),
-        default=question.budget, metavar="SECONDS",
-        help="for each operation; default: %(default)g",
-    )  # fmt: skip
-    action.add_argument("--output", default="results/operations", metavar="DIR")
-    action.set_defaults(run=run_by("study_run", "run_operations"))
+    offered = {*question.options, "output", *(["guest-memory"] if question.sizes else [])}
+    for option in add:
+        if option in offered:
+            add[option]()

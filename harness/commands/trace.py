@@ -2,7 +2,13 @@
 
 import argparse
 
-from harness.commands.options import add_workload_options, condition_help, positive, run_by
+from harness.commands.options import (
+    add_folder,
+    add_workload_options,
+    condition_help,
+    positive,
+    run_by,
+)
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -11,7 +17,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
     make = actions.add_parser("synthesize", help="make the synthetic traces of conditions")
     make.add_argument("conditions", nargs="*", metavar="CONDITION", help=condition_help())
-    make.add_argument("--output", default="traces", metavar="DIR", help="default: %(default)s")
+    add_folder(make, "--output", "traces")
     add_workload_options(make)
     make.set_defaults(run=run_by("trace_run", "run_synthesize"))
 
@@ -19,7 +25,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     take.add_argument(
         "workload", metavar="WORKLOAD", help="cond1 to cond4, or the path of a static program"
     )
-    take.add_argument("--output", default="traces", metavar="DIR", help="default: %(default)s")
+    add_folder(take, "--output", "traces")
     take.add_argument(
         "--guest-memory", default="512MiB", metavar="SIZE", help="default: %(default)s"
     )
@@ -41,7 +47,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     bring.add_argument("kind", choices=("stream", "kvm-log", "page-list"))
     bring.add_argument("files", nargs="+", metavar="FILE")
     bring.add_argument("--name", help="default: that of the file")
-    bring.add_argument("--output", default="traces", metavar="DIR", help="default: %(default)s")
+    add_folder(bring, "--output", "traces")
     bring.add_argument(
         "--guest-memory", default="512MiB", metavar="SIZE", help="of a log or list; %(default)s"
     )
@@ -61,14 +67,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
     plot = actions.add_parser("plot", help="draw guest memory over time")
     plot.add_argument("traces", nargs="+", metavar="FILE")
-    plot.add_argument("--plots", default="plots", metavar="DIR", help="default: %(default)s")
+    add_folder(plot, "--plots", "plots")
     plot.set_defaults(run=run_by("trace_run", "run_plot"))
 
     compare = actions.add_parser(
         "compare", help="say how traces differ, and what speedup each of them gives"
     )
     compare.add_argument("traces", nargs="+", metavar="FILE")
-    compare.add_argument("--plots", default="plots", metavar="DIR", help="default: %(default)s")
+    add_folder(compare, "--plots", "plots")
     compare.set_defaults(run=run_by("trace_run", "run_compare"))
 
     parameters = actions.add_parser("parameters", help="list what --set can set, and why")

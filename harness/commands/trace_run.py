@@ -13,7 +13,7 @@ from harness.commands.options import (
     workload_settings,
 )
 from harness.presentation.console import console
-from harness.presentation.progress import StepProgress
+from harness.presentation.progress import ProgressDisplay
 from workloads.conditions import find_condition
 from workloads.errors import BadInput
 from workloads.guest import GuestMemory
@@ -37,7 +37,7 @@ def run_synthesize(options: argparse.Namespace) -> int:
     ]
     for recipe in recipes:
         path = Path(options.output) / f"{recipe.condition.name}.trace"
-        with StepProgress(console(stderr=True)) as steps:
+        with ProgressDisplay(console(stderr=True)) as steps:
             trace = synthesize(recipe, path, steps)
         out.print(f"{trace.path}: {_summary(trace)}", soft_wrap=True)
     return 0
@@ -59,7 +59,7 @@ def run_capture(options: argparse.Namespace) -> int:
         options.accelerator,
         Limits(parse_size(options.bandwidth), options.max_downtime, options.seconds),
     )
-    with StepProgress(console(stderr=True)) as steps:
+    with ProgressDisplay(console(stderr=True)) as steps:
         trace = capture(request, Path(options.output) / f"{workload.name}.trace", steps)
     console().print(f"{trace.path}: {_summary(trace)}", soft_wrap=True)
     return 0
@@ -72,7 +72,7 @@ def run_import(options: argparse.Namespace) -> int:
     target = Path(options.output) / f"{name}.trace"
     if options.kind != "kvm-log" and len(paths) > 1:
         raise BadInput(f"a {options.kind} is one file and not {len(paths)}; give one.")
-    with StepProgress(console(stderr=True)) as steps:
+    with ProgressDisplay(console(stderr=True)) as steps:
         if options.kind == "stream":
             bandwidth = parse_size(options.bandwidth)
             trace = import_stream(paths[0], target, name, bandwidth, steps)
@@ -114,28 +114,33 @@ def run_info(options: argparse.Namespace) -> int:
 
 def run_plot(options: argparse.Namespace) -> int:
     """Draw traces."""
-    from harness.presentation.figures.memory import draw_memory
-    from harness.presentation.figures.style import save
-    from harness.presentation.report import trace_title
+    from harness.presentation.style import save
+    from harness.report.traces import draw_memory
 
     out = console()
     traces = [open_trace(Path(path)) for path in options.traces]
     name = f"trace-{traces[0].path.stem}" if len(traces) == 1 else "traces"
-    figure = draw_memory(traces, [trace_title(trace) for trace in traces])
-    for path in save(figure, Path(options.plots), name):
+    for path in save(draw_memory(traces), Path(options.plots), name):
         out.print(str(path), soft_wrap=True)
     return 0
 
 
 def run_compare(options: argparse.Namespace) -> int:
     """Compare traces."""
-    from harness.measurement.short_runs import measure_traces
-    from harness.presentation.figures.comparison import draw_comparison
-    from harness.presentation.figures.style import save
+    from harness.measurement.choice import choose
+    from harness.measurement.experiment import measure
+    from harness.measurement.lineup import line_up
+    from harness.measurement.request import Request
+    from harness.native.toolchain import find_toolchains
+    from harness.presentation.style import save
+    from harness.report.origins import draw_comparison
 
     out = console()
     profiles = [profile_trace(open_trace(Path(path))) for path in options.traces]
-    speedups = measure_traces([profile.trace.path for profile in profiles])
+    lineup = line_up(choose(["multi_page"]), find_toolchains())
+    paths = tuple(profile.trace.path for profile in profiles)
+    run = measure(Request(lineup, paths, precision=0.005, seed=0), budget=20.0)
+    speedups = [run.speedups[pair] for pair in run.judged]
     table = Table(box=None, pad_edge=False)
     for name in ("trace", "snapshots", "dirty pages", "runs", "mean run", "speedup"):
         table.add_column(name, justify="left" if name == "trace" else "right")
@@ -151,7 +156,7 @@ def run_compare(options: argparse.Namespace) -> int:
         )
     out.print(table)
     out.print("means over the snapshots; speedup of multi_page over the whole trace")
-    for path in save(draw_comparison([("", profiles)]), Path(options.plots), "comparison"):
+    for path in save(draw_comparison({"": profiles}), Path(options.plots), "comparison"):
         out.print(str(path), soft_wrap=True)
     return 0
 

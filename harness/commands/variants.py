@@ -2,17 +2,18 @@
 
 import argparse
 import dataclasses
+import math
 from collections.abc import Iterator
 
 from rich.table import Table
 from rich.text import Text
 
-from harness.measurement.lineup import recommended_variants, rust_obstacle
+from harness.measurement.choice import recommended_variants
 from harness.native.build import build_variant
+from harness.native.built_variant import rust_obstacle
 from harness.native.dirty_map import ARRAYS
 from harness.native.loaded_variant import load_variant
-from harness.native.operation import DEFAULT_OPERATION, find_operation
-from harness.native.peers import PEERS
+from harness.native.operation import DEFAULT_OPERATION, Operation, find_operation
 from harness.native.toolchain import default_toolchain
 from harness.native.variant import built_in_variants
 from harness.presentation.console import console
@@ -28,10 +29,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """List them by representation, oldest first."""
-    operation = find_operation(options.operation).name
-    best = recommended_variants(operation)
-    peers = _peers() if operation == DEFAULT_OPERATION else ()
-    rows = sorted((*_variants(operation), *peers), key=lambda row: row.year)
+    operation = find_operation(options.operation)
+    best = recommended_variants(operation.name)
+    rows = sorted(
+        (*_variants(operation.name), *_peers(operation)),
+        key=lambda row: row.year or math.inf,
+    )
     out = console()
     for kind in ARRAYS:
         table = Table(
@@ -41,7 +44,7 @@ def run(options: argparse.Namespace) -> int:
             table.add_column(name, no_wrap=name in ("variant", "year"))
         for row in (row for row in rows if row.map == kind):
             name = f"{row.name} *" if row.name in best else row.name
-            table.add_row(name, str(row.year), row.needs, Text(row.what))
+            table.add_row(name, str(row.year or ""), row.needs, Text(row.what))
         if table.row_count:
             out.print(table)
             out.print()
@@ -54,6 +57,7 @@ class _Row:
     name: str
     map: str
     year: int
+    """0 where it is not known, since the variant cannot be compiled here."""
     needs: str
     what: str
 
@@ -70,8 +74,8 @@ def _variants(operation: str) -> Iterator[_Row]:
         yield _Row(name, found.map, found.year, " ".join(found.requires), what)
 
 
-def _peers() -> Iterator[_Row]:
-    for peer in PEERS.values():
+def _peers(operation: Operation) -> Iterator[_Row]:
+    for peer in operation.peers.values():
         what = peer.summary + _not_here(peer.obstacle())
         yield _Row(peer.name, peer.map, peer.year, f"Python's {peer.package}", what)
 

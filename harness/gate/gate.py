@@ -27,25 +27,27 @@ from harness.gate.requirement import asked_for, check_requirements, check_rows
 from harness.gate.revision import Older, Pair, pair_files, read_revision
 from harness.gate.revision_evidence import TOLERANCE as REVISION_TOLERANCE
 from harness.gate.revision_evidence import time_pairs
-from harness.gate.timed import (
-    Row,
-    Tellers,
-    make_request,
-    measure_in_scratch,
-    one_name_each,
-    rows_of,
-)
-from harness.measurement.experiment import BudgetTooShort
+from harness.gate.row import Row, one_name_each, rows_of
+from harness.measurement.choice import choose
+from harness.measurement.experiment import BudgetTooShort, measure
+from harness.measurement.lineup import line_up
 from harness.measurement.plan import MIN_PROCESSES, Plan
-from harness.measurement.preparation import Request
+from harness.measurement.request import Request, condition_traces
+from harness.measurement.tell import Tell
 from harness.native.operation import OPERATIONS
-from harness.native.toolchain import default_toolchain, find_toolchain, toolchain_names
+from harness.native.toolchain import (
+    Toolchain,
+    default_toolchain,
+    find_toolchain,
+    find_toolchains,
+    toolchain_names,
+)
 from harness.native.variant import built_in_variants
 from workloads.conditions import find_condition
 from workloads.synthesis import Report
 
 
-def ask(question: Question, tellers: Tellers) -> Verdict:
+def ask(question: Question, tell: Tell) -> Verdict:
     """Collect the evidence that ``question`` asks for.
 
     Raises:
@@ -53,17 +55,17 @@ def ask(question: Question, tellers: Tellers) -> Verdict:
     """
     verdicts: list[Verdict] = []
     if question.against:
-        verdicts.append(_against(question, tellers))
+        verdicts.append(_against(question, tell))
     reference = read_reference(question.reference) if question.reference else None
     if reference and question.instructions and not question.against:
-        verdicts.append(_count_against_reference(question, reference, tellers))
+        verdicts.append(_count_against_reference(question, reference, tell))
     if question.time_reference or question.requirements:
         timed = reference if question.time_reference else None
-        verdicts.append(_measure(question, timed, tellers))
+        verdicts.append(_measure(question, timed, tell))
     return join(verdicts)
 
 
-def _against(question: Question, tellers: Tellers) -> Verdict:
+def _against(question: Question, tell: Tell) -> Verdict:
     with tempfile.TemporaryDirectory(prefix="dirtyscan-") as scratch:
         if len(question.against) == 2:
             older = pair_files(*question.against)
@@ -87,25 +89,24 @@ def _against(question: Question, tellers: Tellers) -> Verdict:
         )
         verdicts = [Verdict((), remarks=older.remarks, compared=(compared,))]
         if able:
-            verdicts += _compare_changed(question, older, able, tellers)
+            verdicts += _compare_changed(question, older, able, tell)
     return join(verdicts)
 
 
 def _compare_changed(
-    question: Question, older: Older, changed: Sequence[Compiled], tellers: Tellers
+    question: Question, older: Older, changed: Sequence[Compiled], tell: Tell
 ) -> list[Verdict]:
     verdicts = []
     if question.instructions:
         names = [condition.name for condition in question.conditions]
-        with tellers.steps() as report:
-            before, after, why = count_variants(changed, names, report)
+        before, after, why = count_variants(changed, names, tell)
         tolerance = question.allowed(INSTRUCTIONS_TOLERANCE)
         verdicts.append(compare_counts(before, after, tolerance, older.name, why))
     if not question.timed:
         return verdicts
     tolerance = question.allowed(REVISION_TOLERANCE)
     conditions, budget = question.conditions, question.budget
-    verdicts.append(time_pairs(changed, conditions, tolerance, budget, question.seed, tellers))
+    verdicts.append(time_pairs(changed, conditions, tolerance, budget, question.seed, tell))
     return verdicts
 
 
@@ -136,7 +137,7 @@ def count_built_in(
     return after, (*left_out, *why)
 
 
-def _count_against_reference(question: Question, reference: Reference, tellers: Tellers) -> Verdict:
+def _count_against_reference(question: Question, reference: Reference, tell: Tell) -> Verdict:
     usable = usable_counts(reference, question.toolchains)
     part = usable.reference
     after: dict[Key, float] = {}
@@ -146,8 +147,7 @@ def _count_against_reference(question: Question, reference: Reference, tellers: 
         of_c = [name for name in part.toolchains if name in toolchain_names()]
         names = of_c or [default_toolchain().name]
         conditions = [condition.name for condition in question.conditions]
-        with tellers.steps() as report:
-            counted, why = count_built_in(names, conditions, report)
+        counted, why = count_built_in(names, conditions, tell)
         after = {key: n for key, n in counted.items() if key.toolchain in part.toolchains}
         part = part.on_traces({key.trace for key in after})
     tolerance = question.allowed(INSTRUCTIONS_TOLERANCE)
@@ -155,7 +155,7 @@ def _count_against_reference(question: Question, reference: Reference, tellers: 
     return dataclasses.replace(verdict, undecided=usable.reasons, remarks=usable.remarks)
 
 
-def _measure(question: Question, reference: Reference | None, tellers: Tellers) -> Verdict:
+def _measure(question: Question, reference: Reference | None, tell: Tell) -> Verdict:
     """Measure once what the reference and the requirements are about, and judge both."""
     verdicts: list[Verdict] = []
     sources: list[str] = []
@@ -176,20 +176,23 @@ def _measure(question: Question, reference: Reference | None, tellers: Tellers) 
         return join(verdicts)
     named = [one.toolchain for one in question.requirements if one.toolchain]
     toolchains = toolchains or (default_toolchain().name,)
-    request = make_request(
-        "count",
-        question.all_conditions(),
+    used = find_toolchains(tuple(dict.fromkeys((*toolchains, *named))))
+    request = Request(
+        line_up(choose(one_name_each(sources)), used),
+        condition_traces(question.all_conditions(), seed=question.seed),
         PRECISION,
-        processes_needed(stored.reference) if stored else MIN_PROCESSES,
         question.seed,
-        one_name_each(sources),
-        tuple(dict.fromkeys((*toolchains, *named))),
+        processes=processes_needed(stored.reference) if stored else MIN_PROCESSES,
     )
-    return join([*verdicts, *_judge(question, stored, request, tellers)])
+    return join([*verdicts, *_judge(question, stored, request, used, tell)])
 
 
 def _judge(
-    question: Question, stored: Timeable | None, request: Request, tellers: Tellers
+    question: Question,
+    stored: Timeable | None,
+    request: Request,
+    toolchains: Sequence[Toolchain],
+    tell: Tell,
 ) -> list[Verdict]:
     requirements, budget = question.requirements, question.budget
 
@@ -197,22 +200,27 @@ def _judge(
         check_rows(requirements, plan)
 
     try:
-        plan, outcome = measure_in_scratch(request, budget, tellers, check=check)
+        run = measure(request, budget, tell, check)
     except BudgetTooShort as error:
         asked = [Compared(Evidence.REFERENCE, stored.reference.name)] if stored else []
         asked += [asked_for(0)] if requirements else []
         return [Verdict((), undecided=(str(error),), compared=tuple(asked))]
-    rows = rows_of(plan, outcome)
-    verdicts = [Verdict((), tuple(failure.sentence() for failure in outcome.failures))]
+    rows = rows_of(run)
+    verdicts = [Verdict((), tuple(failure.sentence() for failure in run.failures))]
     if stored:
-        verdicts += _judge_twice(question, stored, request, rows, tellers)
+        verdicts += _judge_twice(question, stored, request, toolchains, rows, tell)
     if requirements:
         verdicts.append(check_requirements(requirements, rows))
     return verdicts
 
 
 def _judge_twice(
-    question: Question, stored: Timeable, request: Request, rows: Sequence[Row], tellers: Tellers
+    question: Question,
+    stored: Timeable,
+    request: Request,
+    toolchains: Sequence[Toolchain],
+    rows: Sequence[Row],
+    tell: Tell,
 ) -> list[Verdict]:
     """Compare with a reference, and measure a second time what is not found unchanged."""
     tolerance = question.allowed(REFERENCE_TOLERANCE)
@@ -225,13 +233,15 @@ def _judge_twice(
         return [found]
     again = dataclasses.replace(
         request,
-        conditions=tuple(map(find_condition, doubtful.conditions)),
-        variants=tuple(stored.reference.source(name) for name in doubtful.variants),
+        lineup=line_up(choose(tuple(map(stored.reference.source, doubtful.variants))), toolchains),
+        traces=condition_traces(
+            tuple(map(find_condition, doubtful.conditions)), seed=question.seed
+        ),
     )
     try:
-        plan, outcome = measure_in_scratch(again, question.budget, tellers)
+        run = measure(again, question.budget, tell)
     except BudgetTooShort as error:
         return [look_twice(found, Verdict(())), Verdict((), undecided=(str(error),))]
-    second = compare_with_reference(stored.reference, rows_of(plan, outcome), tolerance)
-    broken = tuple(failure.sentence() for failure in outcome.failures)
+    second = compare_with_reference(stored.reference, rows_of(run), tolerance)
+    broken = tuple(failure.sentence() for failure in run.failures)
     return [look_twice(found, second), Verdict((), broken)]

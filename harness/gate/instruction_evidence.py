@@ -11,10 +11,10 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from harness.counting.callgrind import Program, count_instructions, require_valgrind, total
 from harness.gate.finding import Change, Compared, Evidence, Finding, Verdict
 from harness.gate.lanes import Compiled
-from harness.measurement.callgrind import Program, count_instructions, require_valgrind, total
-from harness.native.build import build_driver, build_stopwatch
+from harness.native.build import build_driver
 from harness.native.operation import OPERATIONS
 from harness.native.stopwatch import make_snapshots
 from harness.native.toolchain import default_toolchain
@@ -131,12 +131,12 @@ def _count_all(
     bitmaps = [bitmap for trace in traces for bitmap in trace.bitmaps(_places(trace))]
     names = [f"{trace.source.condition} captured" for trace in traces]
     toolchain = default_toolchain()
-    driver, stopwatch = build_driver(toolchain).path, build_stopwatch(toolchain).path
+    driver = build_driver(toolchain).path
 
     def count(job: Job) -> Mapping[str, float] | str:
         operation = OPERATIONS[job[0]]
         snapshots = make_snapshots(bitmaps, range(len(bitmaps)), operation)
-        program = Program(driver, stopwatch, job[1], operation)
+        program = Program(driver, job[1], operation)
         counts = count_instructions(program, memory, snapshots, branches=False)
         if isinstance(counts, str):
             return counts

@@ -2,13 +2,14 @@
 
 import dataclasses
 from collections.abc import Sequence
-from pathlib import Path
 
 from harness.gate.revision import Pair
-from harness.measurement.lineup import LineUp, describe, keep_library, rust_obstacle
+from harness.measurement.lineup import LineUp, make_lane
 from harness.measurement.plan import Lane
 from harness.native.build import Library, build_variant, machine_code
-from harness.native.toolchain import Toolchain, rust_companion
+from harness.native.built_variant import describe, rust_obstacle
+from harness.native.loaded_variant import Description
+from harness.native.toolchain import Toolchain, default_toolchain, rust_companion
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,8 +20,8 @@ class Compiled:
     toolchain: Toolchain
     before: Library
     after: Library
-    map: str
-    bound: bool
+    description: Description
+    """What the newer side says of itself."""
     obstacle: str
     """Why it cannot be timed here, with its name; empty if it can."""
 
@@ -49,7 +50,7 @@ def compile_pairs(
             continue
         for toolchain in toolchains:
             before, after = (build_variant(side, toolchain) for side in (pair.before, pair.after))
-            said = describe(pair.after, after, pair.after.operation)
+            said = describe(pair.after, after)
             obstacle = said.obstacle()
             if not said.for_this_architecture:
                 left_out.append(f"{name} {obstacle}")
@@ -58,26 +59,15 @@ def compile_pairs(
                 obstacle = f"has its cost in {said.paid_in}"
             used = rust_companion(toolchain) if pair.after.is_rust else toolchain
             why = f"{name} {obstacle}" if obstacle else ""
-            compiled.append(Compiled(pair, used, before, after, said.map, said.bound, why))
+            compiled.append(Compiled(pair, used, before, after, said, why))
     return compiled, left_out
 
 
-def line_up_pairs(compiled: Sequence[Compiled], base: Path) -> LineUp:
-    """Return two lanes for each pair, the second compared with the first."""
+def line_up_pairs(compiled: Sequence[Compiled]) -> LineUp:
+    """Return two lanes for each pair of one operation, the second compared with the first."""
     lanes: list[Lane] = []
     for one in compiled:
-        first = len(lanes)
-        for side, library in ((one.pair.before, one.before), (one.pair.after, one.after)):
-            after = side is one.pair.after
-            lanes.append(
-                Lane(
-                    one.pair.name if after else f"{one.pair.name} before",
-                    one.toolchain.name,
-                    keep_library(library, base, f"lane-{len(lanes)}"),
-                    library.build_hash,
-                    first,
-                    map=one.map,
-                    bound=one.bound,
-                )
-            )
-    return LineUp(tuple(lanes), ())
+        first, name = len(lanes), one.pair.name
+        for called, library in ((f"{name} before", one.before), (name, one.after)):
+            lanes.append(make_lane(called, one.toolchain, library, one.description, first))
+    return LineUp(compiled[0].pair.after.operation, default_toolchain(), tuple(lanes))

@@ -11,8 +11,9 @@ import msgspec
 
 from harness.gate.instruction_evidence import Key
 from harness.machine.cpu import cpu_slug
-from harness.machine.environment import ENVIRONMENT, read_environment
-from harness.statistics.results import PROCESSES, read_table
+from harness.measurement.plan import AGAIN
+from harness.results.environment import ENVIRONMENT, read_environment
+from harness.results.result import PROCESSES, read_table
 from workloads.errors import BadInput
 from workloads.files import read_file
 
@@ -224,7 +225,7 @@ def _read_logs(folder: Path) -> dict[tuple[str, str, str], tuple[float, ...]]:
     rows = _convert(folder / PROCESSES, table.to_dict("records"), list[_Process])
     logs: dict[tuple[str, str, str], list[float]] = {}
     for row in rows:
-        if not row.variant.endswith(" again"):
+        if not row.variant.endswith(AGAIN):
             key = (row.trace, row.variant, row.toolchain)
             logs.setdefault(key, []).append(math.log(row.speedup))
     return {key: tuple(values) for key, values in logs.items()}

@@ -14,7 +14,7 @@ from harness.gate.instruction_evidence import Key, compare_counts
 from harness.gate.lanes import compile_pairs
 from harness.gate.reference import Reference
 from harness.gate.revision import Pair
-from harness.gate.timed import Row
+from harness.gate.row import Row
 from harness.native.toolchain import find_toolchain, toolchain_names
 from harness.native.variant import built_in_variants, find_variant
 from workloads.errors import BadInput
@@ -74,9 +74,9 @@ def compare_with_reference(reference: Reference, rows: Sequence[Row], tolerance:
     chosen: list[tuple[Row, tuple[float, ...]]] = []
     undecided: list[str] = []
     left_out: list[str] = []
-    hashes = {trace.key: trace.content_hash for row in rows[:1] for trace in row.plan.traces}
+    hashes = {trace.key: trace.content_hash for row in rows[:1] for trace in row.run.plan.traces}
     for row in rows:
-        lane = row.plan.lanes[row.lane]
+        lane = row.lane
         before = reference.logs.get((row.key, lane.variant, lane.toolchain))
         if before is None:
             if lane.variant in reference.variants:
@@ -90,7 +90,7 @@ def compare_with_reference(reference: Reference, rows: Sequence[Row], tolerance:
     changes = decide(comparisons, tolerance)
     findings = []
     for (row, _), compared, change in zip(chosen, comparisons, changes, strict=True):
-        now = row.outcome.speedups[row.key, row.lane].value
+        now = row.run.speedups[row.key, row.number].value
         before_value = now / compared.interval.value
         findings.append(
             row.finding(Evidence.REFERENCE, "times", before_value, compared, tolerance, change)

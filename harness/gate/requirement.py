@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 from harness.gate.decision import Comparison, compare_pairs, decide
 from harness.gate.finding import Change, Compared, Evidence, Verdict
-from harness.gate.timed import Row, is_judged
-from harness.measurement.lineup import BEST, recommended_variants
+from harness.gate.row import Row
+from harness.measurement.choice import BEST, recommended_variants
 from harness.measurement.plan import Lane, Plan
 from harness.native.toolchain import toolchain_names
 from harness.native.variant import find_variant
@@ -114,7 +114,7 @@ def check_rows(requirements: Sequence[Requirement], plan: Plan) -> None:
         (plan.lanes[number], trace.key)
         for _, number in plan.pairs()
         for trace in plan.traces
-        if is_judged(plan.lanes[number])
+        if plan.lanes[number].is_judged
     ]
     for one in requirements:
         there = {
@@ -132,12 +132,7 @@ def check_rows(requirements: Sequence[Requirement], plan: Plan) -> None:
 
 def check_requirements(requirements: Sequence[Requirement], rows: Sequence[Row]) -> Verdict:
     """Compare what was measured with ``requirements``; also say which were not measured."""
-    pairs = [
-        (one, row)
-        for one in requirements
-        for row in rows
-        if one.concerns(row.plan.lanes[row.lane], row.key)
-    ]
+    pairs = [(one, row) for one in requirements for row in rows if one.concerns(row.lane, row.key)]
     comparisons = [_compare(requirement, row.logs) for requirement, row in pairs]
     changes = decide(comparisons, 0.0, _WIDTH)
     findings = []

@@ -1,16 +1,14 @@
 """Evidence against another revision: both sides timed in turn, in the same processes."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from harness.gate.decision import compare_pairs, decide, processes_for
 from harness.gate.finding import Evidence, Verdict
 from harness.gate.lanes import Compiled, line_up_pairs
-from harness.gate.timed import ORIGINS, Row, Tellers, make_request, measure_in_scratch, rows_of
-from harness.measurement.experiment import BudgetTooShort
-from harness.measurement.lineup import LineUp
-from harness.measurement.preparation import MakeLineUp
-from harness.native.toolchain import Toolchain
+from harness.gate.row import Row, rows_of
+from harness.measurement.experiment import BudgetTooShort, measure
+from harness.measurement.request import Request, condition_traces
+from harness.measurement.tell import Tell
 from workloads.conditions import Condition
 
 TOLERANCE = 0.01
@@ -26,7 +24,7 @@ def time_pairs(
     tolerance: float,
     budget: float,
     seed: int,
-    tellers: Tellers,
+    tell: Tell,
 ) -> Verdict:
     """Time every pair on all traces of ``conditions`` and say what got slower.
 
@@ -36,22 +34,23 @@ def time_pairs(
     Raises:
         BadInput: the older side of a pair counts wrong or crashes.
     """
-    processes = processes_for(len(compiled) * len(conditions) * len(ORIGINS))
+    processes = processes_for(len(compiled) * len(conditions) * 2)  # synthetic and captured
     precision = max(PRECISION * tolerance, FINEST)
     rows: list[Row] = []
     broken: list[str] = []
     undecided: list[str] = []
     for operation in dict.fromkeys(one.pair.after.operation for one in compiled):
         chosen = [one for one in compiled if one.pair.after.operation == operation]
-        request = make_request(operation, conditions, precision, processes, seed)
+        traces = condition_traces(conditions, seed=seed)
+        request = Request(line_up_pairs(chosen), traces, precision, seed, processes=processes)
         share = budget * len(chosen) / len(compiled)
         try:
-            plan, outcome = measure_in_scratch(request, share, tellers, _line_up(chosen))
+            run = measure(request, share, tell)
         except BudgetTooShort as error:
             undecided.append(f"{operation}: {error}")
             continue
-        rows += rows_of(plan, outcome)
-        broken += [failure.sentence() for failure in outcome.failures]
+        rows += rows_of(run)
+        broken += [failure.sentence() for failure in run.failures]
     comparisons = [compare_pairs(row.logs, tolerance) for row in rows]
     changes = decide(comparisons, tolerance)
     findings = [
@@ -61,10 +60,3 @@ def time_pairs(
         for row, compared, change in zip(rows, comparisons, changes, strict=True)
     ]
     return Verdict(tuple(findings), tuple(broken), tuple(undecided))
-
-
-def _line_up(compiled: Sequence[Compiled]) -> MakeLineUp:
-    def make(_: Sequence[Toolchain], base: Path) -> LineUp:
-        return line_up_pairs(compiled, base)
-
-    return make

@@ -11,9 +11,8 @@ from harness.gate.instruction_evidence import Key
 from harness.gate.reference import FORMAT, GATE, Reference, read_reference
 from harness.gate.requirement import Requirement, check_requirements, parse_requirement
 from harness.gate.revision import SUFFIXES
-from harness.gate.timed import rows_of
-from harness.measurement.experiment import Outcome
-from harness.measurement.plan import Plan
+from harness.gate.row import rows_of
+from harness.measurement.run import Run
 from harness.native.variant import find_variant
 from harness.statistics.interval import confidence_interval
 from workloads.errors import BadInput
@@ -59,15 +58,15 @@ def check_not_lowered(
             )
 
 
-def check_still_met(requirements: Sequence[Requirement], plan: Plan, outcome: Outcome) -> None:
+def check_still_met(requirements: Sequence[Requirement], run: Run) -> None:
     """Refuse a reference that breaks a requirement, or of which that is not known.
 
     Raises:
         BadInput: it does, or a variant in it went astray.
     """
-    for failure in outcome.failures:
+    for failure in run.failures:
         raise BadInput(f"{failure.sentence()}; no reference can be made of it.")
-    verdict = check_requirements(requirements, rows_of(plan, outcome))
+    verdict = check_requirements(requirements, rows_of(run))
     for sentence in verdict.undecided:
         raise BadInput(f"{sentence}; no reference can be made that does not hold it.")
     for finding in verdict.findings:

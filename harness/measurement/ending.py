@@ -35,11 +35,6 @@ class Ending:
     said: str = ""
 
 
-def ending_path(samples: Path) -> Path:
-    """Return where a measuring process leaves its last words, beside the samples."""
-    return samples / "ending.json"
-
-
 def write_ending(path: Path, ending: Ending) -> None:
     """Write ``ending``, whole or not at all."""
     write_text(path, json.dumps(dataclasses.asdict(ending)))

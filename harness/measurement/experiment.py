@@ -1,18 +1,24 @@
 """The experiment: measuring processes, one after the other, until the ratios are precise enough."""
 
-import dataclasses
+import math
+import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from harness.machine.state import Watch
+from harness.measurement.astray import Astray
 from harness.measurement.plan import Plan
+from harness.measurement.preparation import prepare
 from harness.measurement.processes import Processes
+from harness.measurement.request import Request
+from harness.measurement.run import Pair, Run
 from harness.measurement.run_folder import RunFolder
-from harness.measurement.samples import Samples, failures_path, read_samples
-from harness.statistics.interval import Interval, confidence_interval, process_log_speedup
-from harness.trial.failure import Failure, read_failures
+from harness.measurement.samples import Samples, read_samples
+from harness.measurement.tell import Tell, quiet
+from harness.statistics.interval import confidence_interval, process_log_speedup
 from workloads.errors import BadInput
 
 
@@ -23,67 +29,46 @@ class BudgetTooShort(BadInput):
     """
 
 
-Pair = tuple[str, int]
-"""A comparison: the key of a trace, and the lane of a variant (or of the noise floor)."""
+def measure(
+    request: Request,
+    budget: float,
+    tell: Tell = quiet,
+    check: Callable[[Plan], None] = lambda _: None,
+) -> Run:
+    """Measure ``request`` for about ``budget`` seconds, in a folder that is gone afterwards.
 
+    Args:
+        check: looks at the plan before anything is timed, and may refuse it.
 
-@dataclasses.dataclass(frozen=True)
-class Progress:
-    """How far a run is."""
-
-    processes: int
-    elapsed: float
-    """Seconds since it began."""
-    expected: float
-    """Seconds that it will have taken, by what is known now."""
-    worst: float
-    """The largest half-width of an interval that is still open, or infinity."""
-    open_traces: int
-
-
-@dataclasses.dataclass(frozen=True)
-class Outcome:
-    """What a run found."""
-
-    samples: tuple[Samples, ...]
-    """Of every process: the calibration first, then those that measured."""
-    speedups: Mapping[Pair, Interval]
-    logs: Mapping[Pair, tuple[float, ...]]
-    """The natural logarithm of the speedup in each process."""
-    processes: Mapping[str, int]
-    """By trace, how many processes measured it."""
-    stopped: Mapping[Pair, str]
-    """``precise``, or ``budget`` if time ran out before the interval was narrow enough."""
-    failures: tuple[Failure, ...]
-    """Variants that went astray, of which nothing else is said."""
-
-    def elapsed(self, key: str) -> list[NDArray[np.float64]]:
-        """Return the seconds of one call on a trace, (rounds, lanes, snapshots), by process."""
-        return [samples.elapsed[key] for samples in self.samples if key in samples.elapsed]
+    Raises:
+        BudgetTooShort: not even one round fits into ``budget``.
+        BadInput: it cannot be measured.
+    """
+    with (
+        tempfile.TemporaryDirectory(prefix="dirtyscan-") as scratch,
+        RunFolder(Path(scratch)) as folder,
+    ):
+        plan = prepare(request, folder, tell)
+        check(plan)
+        return Experiment(plan, folder, budget, tell).run()
 
 
 class Experiment:
-    """A run of a plan in a folder; goes on from whatever samples are there."""
+    """The measurement of a plan in a folder; goes on from whatever samples are there."""
 
-    def __init__(
-        self,
-        plan: Plan,
-        folder: RunFolder,
-        budget: float,
-        report: Callable[[Progress], None] = lambda _: None,
-    ) -> None:
+    def __init__(self, plan: Plan, folder: RunFolder, budget: float, tell: Tell = quiet) -> None:
         self._plan = plan
         self._folder = folder
         self._budget = budget
-        self._report = report
+        self._tell = tell
         self._processes = Processes(plan, folder, budget)
-        self._failures = failures_path(folder.samples)
+        self._astray = Astray(plan, folder.samples)
         self._samples: list[Samples] = []
         self._logs: dict[Pair, list[float]] = {
             (trace.key, lane): [] for trace in plan.traces for _, lane in plan.pairs()
         }
 
-    def run(self) -> Outcome:
+    def run(self) -> Run:
         """Measure until every trace is precise enough or the budget is spent.
 
         Raises:
@@ -91,10 +76,11 @@ class Experiment:
                 there is nothing to compare.
         """
         self._check_compares()
+        watch = Watch()
         start = time.monotonic()
-        done = self._folder.finished_processes()
+        done = self._folder.samples.processes()
         for index in done:
-            self._take(read_samples(self._folder.sample_path(index)))
+            self._take(read_samples(self._folder.samples.process(index)))
         if not done:
             self._take(self._processes.measure(0, []))
         self._drop_failed()
@@ -113,9 +99,16 @@ class Experiment:
                     f"a budget of {self._budget:g} s is shorter than one round of all variants, "
                     f"which takes {longest:.1f} s here; give more with --budget, or measure less."
                 )
-            self._report(self._progress(start))
+            self._say_progress(time.monotonic() - start)
             index += 1
-        return self._outcome()
+        return Run(
+            self._plan,
+            self._folder.unfinished,
+            tuple(self._samples),
+            {pair: tuple(logs) for pair, logs in self._logs.items()},
+            self._astray.failures(),
+            watch.stop(),
+        )
 
     def _check_compares(self) -> None:
         """Check that some lane has a speedup of its own."""
@@ -130,7 +123,7 @@ class Experiment:
 
     def _drop_failed(self) -> None:
         """Leave out of all that follows what is said of variants that have failed."""
-        sound = self._plan.sound_lanes(read_failures(self._failures))
+        sound = self._astray.sound_lanes()
         self._logs = {pair: logs for pair, logs in self._logs.items() if pair[1] in sound}
 
     def _take(self, samples: Samples) -> None:
@@ -162,8 +155,7 @@ class Experiment:
         keys = [trace.key for trace in self._plan.traces if trace.key in compared]
         return [key for key in keys if not self._is_precise(key)]
 
-    def _progress(self, start: float) -> Progress:
-        elapsed = time.monotonic() - start
+    def _say_progress(self, elapsed: float) -> None:
         open_ = self._open()
         worst = max((self._half_width(key) for key in open_), default=0.0)
         processes = len(self._samples) - 1
@@ -172,27 +164,7 @@ class Experiment:
             # An interval narrows with the square root of the number of processes.
             needed = processes * min(100.0, worst / self._plan.precision) ** 2
         expected = min(self._budget, elapsed * needed / processes) if open_ else elapsed
-        return Progress(processes, elapsed, max(expected, elapsed), worst, len(open_))
-
-    def _outcome(self) -> Outcome:
-        processes = {
-            trace.key: max(
-                (len(logs) for (of, _), logs in self._logs.items() if of == trace.key), default=0
-            )
-            for trace in self._plan.traces
-        }
-        speedups = {pair: confidence_interval(logs) for pair, logs in self._logs.items()}
-        return Outcome(
-            tuple(self._samples),
-            speedups,
-            {pair: tuple(logs) for pair, logs in self._logs.items()},
-            processes,
-            {
-                pair: "precise"
-                if interval.half_width <= self._plan.precision
-                and len(self._logs[pair]) >= self._plan.processes
-                else "budget"
-                for pair, interval in speedups.items()
-            },
-            read_failures(self._failures),
-        )
+        what = f"measuring, {processes} processes"
+        if open_ and math.isfinite(worst):
+            what += f", worst ±{worst:.2%}"
+        self._tell(what, elapsed, max(expected, elapsed), "s")

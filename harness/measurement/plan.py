@@ -6,8 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
-
+from harness.statistics.spacing import evenly_spaced
 from harness.trial.failure import Failure
 from workloads.documents import decode_json
 from workloads.errors import BadInput
@@ -21,6 +20,8 @@ WARMUPS, ROUNDS = 1, 5
 # Ranks give an interval from 6 processes on. But stopping as soon as an interval is narrow prefers
 # intervals that are narrow by luck, the more so the fewer processes it starts from.
 MIN_PROCESSES = 10
+AGAIN = " again"
+"""What the label of a noise floor ends with."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,7 +48,15 @@ class Lane:
     @property
     def label(self) -> str:
         """The name in tables, plots and the pyperf file."""
-        return f"{self.variant} again" if self.noise_floor else self.variant
+        return self.variant + AGAIN if self.noise_floor else self.variant
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether its speedup is that of its variant.
+
+        A noise floor's is not, nor that of a variant whose cost is paid in other operations.
+        """
+        return not (self.noise_floor or self.paid_in)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -128,6 +137,10 @@ class Plan:
                 raise BadInput(f"{sentence}; nothing can be compared with it.")
         return [number for number in range(len(self.lanes)) if number not in failed]
 
+    def toolchains(self) -> list[str]:
+        """Return the names of the toolchains that its variants were compiled with."""
+        return list(dict.fromkeys(lane.toolchain for lane in self.lanes if not lane.peer))
+
     def pairs(self) -> list[tuple[int, int]]:
         """Return (original lane, variant lane) of every comparison, noise floors among them."""
         return [(lane.original, i) for i, lane in enumerate(self.lanes) if lane.original != i]
@@ -138,8 +151,7 @@ def spread(snapshots: int, pages: int, pass_pages: int) -> tuple[int, ...]:
 
     The first and the last are always among them, and never fewer than :data:`MIN_SNAPSHOTS`.
     """
-    wanted = min(snapshots, max(MIN_SNAPSHOTS, pass_pages // pages))
-    return tuple(np.unique(np.linspace(0, snapshots - 1, wanted).round().astype(int)).tolist())
+    return tuple(evenly_spaced(snapshots, max(MIN_SNAPSHOTS, pass_pages // pages)))
 
 
 def plan_traces(traces: Sequence[Trace], base: Path, pass_pages: int) -> tuple[PlannedTrace, ...]:

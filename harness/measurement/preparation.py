@@ -1,120 +1,74 @@
-"""From what a user asks for to a plan: traces are made, variants compiled."""
+"""From a request to a plan: its traces are made, its libraries kept."""
 
 import dataclasses
 import platform
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from harness import __version__
 from harness.machine.cpu import cpu_model
-from harness.measurement.lineup import LineUp, keep_library, line_up
 from harness.measurement.plan import (
     FULL_PASS_PAGES,
-    MIN_PROCESSES,
     QUICK_PASS_PAGES,
-    ROUNDS,
-    WARMUPS,
+    Lane,
     Plan,
     plan_traces,
 )
-from harness.native.build import build_stopwatch, build_trial
-from harness.native.operation import DEFAULT_OPERATION, find_operation
-from harness.native.toolchain import Toolchain, default_toolchain, find_toolchain
-from workloads.captured import captured_trace
-from workloads.conditions import Condition
+from harness.measurement.request import Draft, Given, Request
+from harness.measurement.run_folder import RunFolder
+from harness.measurement.tell import Tell, quiet
+from harness.native.build import Library, build_stopwatch, build_trial, require_loadable
+from workloads.errors import BadInput
 from workloads.files import copy_file
-from workloads.guest import GuestMemory
-from workloads.parameters import Value
-from workloads.synthesis import Report, make_recipe, synthesize
 from workloads.trace import Trace, open_trace
 
-TRACES = "traces"
+LIBRARIES, TRACES = "libraries", "traces"
 
 
-@dataclasses.dataclass(frozen=True)
-class Request:
-    """What a user asks to be measured."""
-
-    conditions: tuple[Condition, ...]
-    origins: tuple[str, ...]
-    """Which traces of the conditions: ``synthetic``, and ``captured`` where they fit the guest."""
-    traces: tuple[Path, ...]
-    variants: tuple[str, ...]
-    toolchains: tuple[str, ...]
-    """Names; none stands for the default toolchain."""
-    memory: GuestMemory
-    settings: Mapping[str, Mapping[str, Value]]
-    seed: int
-    quick: bool
-    precision: float
-    rounds: int = ROUNDS
-    """In each process, those that count."""
-    warmups: int = WARMUPS
-    operation: str = DEFAULT_OPERATION
-    original: str = ""
-    """The variant that the others are compared with; the operation's own if empty."""
-    processes: int = MIN_PROCESSES
-    """At least so many measure each trace."""
-    noise_floor: bool = True
-    """Whether the original is measured against itself too."""
-    one_cpu: bool = False
-    """Whether all processes stay on the same CPU.
-
-    For variants that allocate: on one CPU of a virtual machine fresh memory was seen to cost half
-    as much again as on the other, and then speedups depend on where a process happens to run.
-    """
-
-
-MakeLineUp = Callable[[Sequence[Toolchain], Path], LineUp]
-"""Compiles lanes with toolchains and keeps their libraries under a folder."""
-
-
-def prepare(
-    request: Request, base: Path, report: Report, make_lineup: MakeLineUp | None = None
-) -> Plan:
-    """Make the traces and libraries of ``request`` under ``base`` and plan the run.
+def prepare(request: Request, folder: RunFolder, tell: Tell = quiet, resume: bool = False) -> Plan:
+    """Plan ``request`` in ``folder``, from when on the run can be gone on with.
 
     Args:
-        report: follows the making of traces; see :func:`workloads.synthesis.synthesize`.
-        make_lineup: makes the lanes, if they are not just the variants of ``request``.
+        resume: whether there is such a run already, which is gone on with.
 
     Raises:
-        BadInput: something that was asked for does not exist or cannot be made.
+        BadInput: a trace cannot be read or made; or what is to be resumed is no such run.
     """
-    toolchains = [find_toolchain(name) for name in request.toolchains] or [default_toolchain()]
-    recipes = {
-        condition.name: make_recipe(condition, request.memory, request.settings, request.seed)
-        for condition in request.conditions
-    }
-    captured = [open_trace(path) for path in _captured(request)]
-    given = [open_trace(path) for path in request.traces]
-    for trace in (*captured, *given):
-        trace.verify()
-    operation = find_operation(request.operation)
-    if make_lineup:
-        lineup = make_lineup(toolchains, base)
-    else:
-        original = request.original or operation.original
-        names, floor = request.variants, request.noise_floor
-        lineup = line_up(names, operation.name, original, toolchains, base, floor)
-    stopwatch = keep_library(build_stopwatch(toolchains[0]), base, "stopwatch")
-    trial = keep_library(build_trial(toolchains[0]), base, "trial")
-    made = [
-        synthesize(recipe, base / TRACES / f"{name}-synthetic.trace", report)
-        for name, recipe in recipes.items()
-        if "synthetic" in request.origins
-    ]
-    captured = [_keep_trace(trace, base / TRACES) for trace in captured]
-    given = [_keep_trace(trace, base / TRACES) for trace in given]
-    traces = [*_by_condition([*made, *captured]), *given]
+    if not resume:
+        plan = _make_plan(request, folder.unfinished, tell)
+        folder.begin(plan)
+        return plan
+    before = folder.unfinished_plan()
+    with folder.scratch() as scratch:
+        plan = _make_plan(request, scratch, tell)
+    for field in dataclasses.fields(Plan):
+        if getattr(before, field.name) != getattr(plan, field.name):
+            raise BadInput(
+                f"the unfinished run in {folder.path} differs from this one in its "
+                f"{field.name}; resume with the same options, dirtyscan and machine, or start "
+                "anew without --resume."
+            )
+    return plan
+
+
+def _make_plan(request: Request, base: Path, tell: Tell) -> Plan:
+    """Make the traces and keep the libraries of ``request`` under ``base``."""
+    for given in request.traces:
+        if isinstance(given, Path):
+            open_trace(given).verify()
+    lineup = request.lineup
+    lanes = [_keep_lane(lane, base, f"lane-{number}") for number, lane in enumerate(lineup.lanes)]
+    stopwatch = _keep(build_stopwatch(lineup.toolchain), base, "stopwatch")
+    trial = _keep(build_trial(lineup.toolchain), base, "trial")
+    traces = _make_traces(request.traces, base / TRACES, tell)
     pass_pages = QUICK_PASS_PAGES if request.quick else FULL_PASS_PAGES
     return Plan(
         version=__version__,
         host=f"{platform.node()}, {cpu_model()}, Python {platform.python_version()}",
-        operation=operation.name,
+        operation=lineup.operation,
         stopwatch=stopwatch,
         trial=trial,
-        lanes=lineup.lanes,
+        lanes=tuple(lanes),
         left_out=lineup.left_out,
         traces=plan_traces(traces, base, pass_pages),
         warmups=request.warmups,
@@ -126,23 +80,40 @@ def prepare(
     )
 
 
-def _by_condition(traces: Sequence[Trace]) -> list[Trace]:
-    """Return ``traces`` with those of one condition next to each other."""
-    names = [trace.source.name for trace in traces]
-    return sorted(traces, key=lambda trace: names.index(trace.source.name))
+def _keep_lane(lane: Lane, base: Path, name: str) -> Lane:
+    if lane.peer:
+        return lane
+    library = Library(Path(lane.library), lane.build_hash)
+    return dataclasses.replace(lane, library=_keep(library, base, name))
 
 
-def _captured(request: Request) -> list[Path]:
-    """Return the captured traces of the conditions of ``request``, if its guest is theirs."""
-    if "captured" not in request.origins or request.memory != GuestMemory():
-        return []
-    found = [captured_trace(condition.name) for condition in request.conditions]
-    return [path for path in found if path]
+def _keep(library: Library, base: Path, name: str) -> str:
+    """Copy ``library`` into the run, so that resuming it has the very same code.
+
+    Returns:
+        Its path from ``base``.
+    """
+    path = base / LIBRARIES / f"{name}.so"
+    copy_file(library.path, path)
+    require_loadable(path.parent, "name a folder that allows it with --output")
+    return str(path.relative_to(base))
 
 
-def _keep_trace(trace: Trace, folder: Path) -> Trace:
-    name = f"{trace.path.stem}-{trace.source.origin}"
+def _make_traces(traces: Sequence[Given], folder: Path, tell: Tell) -> list[Trace]:
+    made = []
+    for done, given in enumerate(traces, start=1):
+        if isinstance(given, Draft):
+            made.append(given.write(_free(folder, f"{given.name}-synthetic"), tell))
+        else:
+            trace = open_trace(given)
+            path = _free(folder, f"{given.stem}-{trace.source.origin}")
+            copy_file(given, path)
+            made.append(dataclasses.replace(trace, path=path))
+        tell("traces", done, len(traces))
+    return made
+
+
+def _free(folder: Path, name: str) -> Path:
+    """Return where a trace called ``name`` goes; from the second of its name on it is numbered."""
     number = sum(path.name.startswith(name) for path in folder.glob("*"))
-    path = folder / f"{name}{f'-{number + 1}' if number else ''}.trace"
-    copy_file(trace.path, path)
-    return dataclasses.replace(trace, path=path)
+    return folder / f"{name}{f'-{number + 1}' if number else ''}.trace"

@@ -8,13 +8,13 @@ import tempfile
 from collections import Counter
 from collections.abc import Sequence
 
-from harness.measurement.ending import Kind, ending_path, read_ending
+from harness.measurement.astray import Astray
+from harness.measurement.ending import Kind, read_ending
 from harness.measurement.plan import Plan
 from harness.measurement.run_folder import RunFolder
-from harness.measurement.samples import Samples, failures_path, place_path, read_samples
+from harness.measurement.samples import Samples, read_samples
 from harness.native.operation import find_operation
 from harness.native.stopwatch import Place, read_place
-from harness.trial.failure import Failure, add_failures, read_failures
 from workloads.errors import BadInput
 from workloads.processes import (
     describe_status,
@@ -45,8 +45,8 @@ class Processes:
         self._plan = plan
         self._folder = folder
         self._limit = min(LIMIT + LIMIT_BUDGETS * budget, _LONGEST)
-        self._failures = failures_path(folder.samples)
-        self._ending = ending_path(folder.samples)
+        self._samples = folder.samples
+        self._astray = Astray(plan, folder.samples)
 
     def measure(self, index: int, keys: list[str]) -> Samples:
         """Run one measuring process and read what it found.
@@ -61,7 +61,7 @@ class Processes:
         accidents: Counter[int | None] = Counter()
         while True:
             status, errors = self._run_worker(index, keys)
-            ending = read_ending(self._ending)
+            ending = read_ending(self._samples.ending)
             if ending is None:
                 if status is not None and was_ended_from_outside(status):
                     called = self._called()
@@ -73,7 +73,7 @@ class Processes:
                 self._blame(index, status, errors)
                 accidents.clear()
             elif ending.kind is Kind.DONE:
-                return read_samples(self._folder.sample_path(index))
+                return read_samples(self._samples.process(index))
             elif ending.kind is Kind.REFUSED:
                 raise BadInput(ending.said)
             elif ending.kind is Kind.BROKEN:
@@ -82,9 +82,9 @@ class Processes:
     def _run_worker(self, index: int, keys: list[str]) -> tuple[int | None, str]:
         """Return the worker's exit status, None if it took too long, and the last that it said."""
         # A variant may change the folder.
-        places = [str(path.absolute()) for path in (self._folder.plan, self._folder.samples)]
+        places = [str(path.absolute()) for path in (self._folder.plan, self._samples.path)]
         arguments = [str(os.getpid()), *places, str(index), *keys]
-        for path in (place_path(self._folder.samples), self._ending):
+        for path in (self._samples.place, self._samples.ending):
             with contextlib.suppress(OSError):  # where the folder is gone, the process says it
                 path.unlink(missing_ok=True)
         allocates = find_operation(self._plan.operation).allocates
@@ -94,7 +94,7 @@ class Processes:
         with (
             tempfile.TemporaryFile() as said,
             subprocess.Popen(
-                module_command("harness.measurement.worker", *arguments),
+                module_command("harness.measurement.process", *arguments),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=said,
@@ -123,24 +123,17 @@ class Processes:
                 written down, so that the run can be gone on with.
         """
         how = "took too long" if status is None else f"ended with {describe_status(status)}"
-        place = read_place(place_path(self._folder.samples))
+        place = read_place(self._samples.place)
         number = self._called()
         if place is None or number is None:
             raise self._broken(index, f"{how} ({errors})")
-        if self._plan.lanes[number].noise_floor:
-            number = self._plan.lanes[number].original  # it is the same code
-        lane = self._plan.lanes[number]
         what = "hangs when timed" if status is None else f"crashes when timed (the process {how})"
-        key = self._plan.traces[place.trace].key
-        failure = Failure(number, lane.variant, lane.toolchain, key, place.snapshot, what)
-        self._plan.sound_lanes([failure])
-        add_failures(self._failures, [failure])
+        self._astray.blame(number, self._plan.traces[place.trace].key, place.snapshot, what)
 
     def _called(self) -> int | None:
         """Return the lane that was being called when a process ended; None if none can be told."""
-        place = read_place(place_path(self._folder.samples))
-        sound = self._plan.sound_lanes(read_failures(self._failures))
-        return _lane_at(place, self._plan, sound)
+        place = read_place(self._samples.place)
+        return _lane_at(place, self._plan, self._astray.sound_lanes())
 
     def _broken(self, index: int, what: str) -> BadInput:
         """Return the error for a process that failed and of which no variant can be blamed."""

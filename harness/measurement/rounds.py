@@ -2,17 +2,38 @@
 
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.measurement.plan import PlannedTrace
 from harness.native.dirty_map import ARRAYS
 from harness.native.loaded_variant import LoadedVariant
+from harness.native.operation import Operation
 from harness.native.peers import Peer
-from harness.native.stopwatch import Snapshots, Stopwatch
+from harness.native.stopwatch import Snapshots, Stopwatch, make_snapshots
+from workloads.errors import BadInput
+from workloads.guest import GuestMemory
+from workloads.trace import open_trace
 
 Callee = LoadedVariant | Peer
 Elapsed = NDArray[np.uint64]
+
+
+def load_snapshots(
+    planned: PlannedTrace, base: Path, operation: Operation
+) -> tuple[GuestMemory, Snapshots]:
+    """Read the snapshots of a planned trace under ``base``, for ``operation``.
+
+    Raises:
+        BadInput: the trace is another one by now, or damaged.
+    """
+    trace = open_trace(base / planned.path)
+    if trace.content_hash != planned.content_hash:
+        raise BadInput(f"trace {trace.path} has changed since the run was planned; start anew.")
+    bitmaps = list(trace.bitmaps(planned.snapshots))
+    return trace.source.memory, make_snapshots(bitmaps, planned.snapshots, operation)
 
 
 def time_pass(
@@ -20,9 +41,10 @@ def time_pass(
     snapshots: Snapshots,
     callees: Sequence[Callee],
     calls: Sequence[int],
+    visited: NDArray[np.intp],
     order: NDArray[np.uint8],
 ) -> tuple[Elapsed, Elapsed]:
-    """Call every callee on every snapshot, as :class:`harness.native.stopwatch.Stopwatch` does.
+    """Call every callee on snapshots, as :class:`harness.native.stopwatch.Stopwatch` does.
 
     Peers cannot be called from C, so where there are some, the pass goes one snapshot at a time:
     first the variants take turns on it, then the peers.
@@ -31,16 +53,15 @@ def time_pass(
     peers = [i for i in range(len(callees)) if i not in native]
     variants = [callee for callee in callees if isinstance(callee, LoadedVariant)]
     if not peers:
-        return stopwatch.time_pass(snapshots, variants, calls, order)
+        return stopwatch.time_pass(snapshots, variants, calls, visited, order)
     elapsed = np.zeros((len(callees), len(snapshots)), np.uint64)
     results = np.zeros_like(elapsed)
-    for place in range(len(snapshots)):
-        one = snapshots.in_order(np.array([place]))
-        turns = np.array([native.index(i) for i in order[place] if i in native], np.uint8)
-        elapsed[native, place : place + 1], results[native, place : place + 1] = (
-            stopwatch.time_pass(one, variants, [calls[i] for i in native], turns[np.newaxis])
-        )
-        for i in (int(i) for i in order[place] if i in peers):
+    of_variants = [calls[i] for i in native]
+    for place, visit in zip(visited, order, strict=True):
+        turns = np.array([[native.index(i) for i in visit if i in native]], np.uint8)
+        found = stopwatch.time_pass(snapshots, variants, of_variants, place[np.newaxis], turns)
+        elapsed[native, place], results[native, place] = (values[:, place] for values in found)
+        for i in (int(i) for i in visit if i in peers):
             callee = callees[i]
             assert isinstance(callee, Peer)
             elapsed[i, place], results[i, place] = _time_peer(stopwatch, callee, calls[i])
@@ -116,9 +137,8 @@ class Rounds:
         snapshots = len(self._snapshots)
         visited = self._random.permutation(snapshots)
         order = draw_order(self._originals, snapshots, self._random)
-        given = self._snapshots.in_order(visited)
-        found = time_pass(self._stopwatch, given, self._callees, self._calls, order)
-        elapsed, results = np.empty_like(found[0]), np.empty_like(found[1])
-        elapsed[:, visited], results[:, visited] = found
+        elapsed, results = time_pass(
+            self._stopwatch, self._snapshots, self._callees, self._calls, visited, order
+        )
         self._measured.append(elapsed)
         self.results.append(results)

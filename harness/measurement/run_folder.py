@@ -10,7 +10,6 @@ what is kept and removing the rest, can be ended anywhere and done again.
 import contextlib
 import fcntl
 import os
-import re
 import shutil
 import tempfile
 import time
@@ -18,11 +17,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from harness.measurement.plan import Plan
-from harness.measurement.samples import samples_path
+from harness.measurement.samples_folder import SamplesFolder
 from workloads.errors import BadInput
 from workloads.files import write_text
 
-_KEPT = ("traces", "samples")
+_SAMPLES = "samples"
+_KEPT = ("traces", _SAMPLES)
 _PLAN, _WRITTEN = "plan.json", "results-are-written"
 _FINISHED = ".finished"
 """What ``unfinished/`` is called while it is removed, which is not done at once."""
@@ -34,7 +34,8 @@ class RunFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.unfinished = path / "unfinished"
-        self.samples = self.unfinished / "samples"
+        self.samples = SamplesFolder(self.unfinished / _SAMPLES)
+        self.finished_samples = SamplesFolder(path / _SAMPLES)
         self.plan = self.unfinished / _PLAN
         self._lock: int | None = None
 
@@ -75,7 +76,7 @@ class RunFolder:
             self.finish()
         if not self.unfinished.exists():
             return None
-        if not self.finished_processes():
+        if not self.samples.processes():
             shutil.rmtree(self.unfinished)
             return None
         plain = aside = self.path / time.strftime("unfinished-%Y%m%d-%H%M%S")
@@ -87,7 +88,7 @@ class RunFolder:
 
     def begin(self, plan: Plan) -> None:
         """Record ``plan``, from when on the run can be gone on with."""
-        self.samples.mkdir(parents=True, exist_ok=True)
+        self.samples.path.mkdir(parents=True, exist_ok=True)
         write_text(self.plan, plan.to_json())
 
     @contextlib.contextmanager
@@ -114,15 +115,6 @@ class RunFolder:
                 f"the plan of the unfinished run, {path}, cannot be read ({error}); start "
                 "anew without --resume."
             ) from None
-
-    def finished_processes(self) -> list[int]:
-        """Return the indices of the processes whose samples are there."""
-        names = (re.fullmatch(r"process-(\d+)\.zip", p.name) for p in self.samples.glob("*"))
-        return sorted(int(name[1]) for name in names if name)
-
-    def sample_path(self, index: int) -> Path:
-        """Return where process ``index`` puts its samples."""
-        return samples_path(self.samples, index)
 
     def is_written(self) -> bool:
         """Return whether the results of the unfinished run are written already."""

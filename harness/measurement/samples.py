@@ -26,21 +26,6 @@ class Samples:
     """The same as pyperf has it: one benchmark a trace and lane, one value a round."""
 
 
-def samples_path(folder: Path, index: int) -> Path:
-    """Return where process ``index`` puts its samples."""
-    return folder / f"process-{index:04d}.zip"
-
-
-def failures_path(folder: Path) -> Path:
-    """Return where the variants are written down that went astray."""
-    return folder / "failures.json"
-
-
-def place_path(folder: Path) -> Path:
-    """Return the file in which a measuring process keeps where it is."""
-    return folder / "place"
-
-
 def write_samples(path: Path, samples: Samples) -> None:
     """Write ``samples`` to ``path``, whole or not at all.
 

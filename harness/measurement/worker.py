@@ -28,7 +28,6 @@ map again, which a migration never does.
 
 import itertools
 import os
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -36,34 +35,20 @@ import numpy as np
 import pyperf
 from numpy.typing import NDArray
 
-from harness.measurement.ending import Ending, Kind, ending_path, write_ending
+from harness.measurement.astray import Astray
 from harness.measurement.plan import Lane, Plan, PlannedTrace
-from harness.measurement.rounds import Callee, Rounds, time_pass
-from harness.measurement.samples import (
-    Samples,
-    failures_path,
-    place_path,
-    read_samples,
-    samples_path,
-    write_samples,
-)
+from harness.measurement.rounds import Callee, Rounds, load_snapshots, time_pass
+from harness.measurement.samples import Samples
+from harness.measurement.tryout import try_variants
 from harness.native.loaded_variant import load_variant
-from harness.native.operation import Operation, find_operation
+from harness.native.operation import find_operation
 from harness.native.peers import PEERS
 from harness.native.stopwatch import (
     Place,
     Snapshots,
-    StartsProcess,
     Stopwatch,
-    make_snapshots,
-    shared_place,
 )
-from harness.trial.failure import Failure, add_failures, read_failures
-from harness.trial.trial import Trial, TrialBroken
-from workloads.errors import BadInput
-from workloads.guest import GuestMemory
-from workloads.processes import end_with_parent, has_children
-from workloads.trace import open_trace
+from workloads.processes import has_children
 
 CLOCK_SHARE = 0.01  # of a timed interval that reading the clock may take
 
@@ -75,35 +60,35 @@ class VariantFailed(Exception):
 class Worker:
     """Does what the plan says, for one process."""
 
-    def __init__(self, plan: Plan, base: Path, index: int, failures: Path, place: Place) -> None:
+    def __init__(self, plan: Plan, base: Path, index: int, astray: Astray, place: Place) -> None:
         self._plan = plan
         self._base = base
         self._index = index
-        self._failures = failures
+        self._astray = astray
         self._place = place
         self._operation = find_operation(plan.operation)
         self._runner = pyperf.Runner()
         self._benchmarks: list[pyperf.Benchmark] = []
-        self._numbers = plan.sound_lanes(read_failures(failures))
+        self._numbers = astray.sound_lanes()
         self._callees: list[Callee] = []
 
     def check_and_calibrate(self) -> Samples:
         """Try every variant on every snapshot, then let pyperf find the number of calls."""
-        self._try_variants()
-        self._numbers = self._plan.sound_lanes(read_failures(self._failures))
+        try_variants(self._plan, self._base, self._astray)
+        self._numbers = self._astray.sound_lanes()
         self._load_callees()
         self._parse("--calibrate-loops", "--values=1", "--warmups=0")
         for planned in self._plan.traces:
             stopwatch, snapshots = self._load(planned)
             # What changes the map can be called once only; any time is long enough then.
-            wanted = 0.0 if self._operation.changes_map else stopwatch.clock_cost() / CLOCK_SHARE
+            wanted = 0.0 if stopwatch.changes_map else stopwatch.clock_cost() / CLOCK_SHARE
             self._runner.args.min_time = wanted * len(snapshots)
-            order = np.zeros((len(snapshots), 1), np.uint8)
+            turns = np.arange(len(snapshots)), np.zeros((len(snapshots), 1), np.uint8)
             for number, callee in zip(self._numbers, self._callees, strict=True):
 
                 def time_calls(calls: int) -> float:
                     self._place.alone = number + 1  # noqa: B023
-                    elapsed, results = time_pass(stopwatch, snapshots, [callee], [calls], order)  # noqa: B023
+                    elapsed, results = time_pass(stopwatch, snapshots, [callee], [calls], *turns)  # noqa: B023
                     self._check_results(planned, snapshots, [number], results)  # noqa: B023
                     return float(elapsed.sum()) * 1e-9
 
@@ -153,7 +138,9 @@ class Worker:
             lane = self._plan.lanes[number]
             callee = PEERS[lane.variant] if lane.peer else load_variant(self._base / lane.library)
             if has_children():
-                self._fail(number, self._plan.traces[0], 0, "starts a process when loaded")
+                self._astray.blame(
+                    number, self._plan.traces[0].key, 0, "starts a process when loaded"
+                )
                 raise VariantFailed
             self._callees.append(callee)
 
@@ -165,40 +152,13 @@ class Worker:
         path = self._base / plan.stopwatch
         return Stopwatch(path, memory, kinds, self._operation, self._place), snapshots
 
-    def _try_variants(self) -> None:
-        """Put every variant on trial, and those that go astray among the failures."""
-        plan = self._plan
-        for planned in plan.traces:
-            memory, snapshots = load_snapshots(planned, self._base, self._operation)
-            libraries = self._base / plan.stopwatch, self._base / plan.trial
-            trial = Trial(*libraries, self._operation, memory, snapshots)
-            for number in plan.sound_lanes(read_failures(self._failures)):
-                lane = plan.lanes[number]
-                if lane.peer or lane.noise_floor:
-                    continue
-                try:
-                    found = trial.find_fault(self._base / lane.library, lane.map, lane.bound)
-                except TrialBroken as error:
-                    raise TrialBroken(f"{error}; on trial was {lane.variant}") from None
-                if found:
-                    self._fail(number, planned, found.snapshot, found.what)
-
-    def _fail(self, number: int, planned: PlannedTrace, snapshot: int, what: str) -> None:
-        if self._plan.lanes[number].noise_floor:
-            number = self._plan.lanes[number].original  # it is the same code
-        lane = self._plan.lanes[number]
-        failure = Failure(number, lane.variant, lane.toolchain, planned.key, snapshot, what)
-        # Of an original nothing is written down, so that the run can be gone on with.
-        self._plan.sound_lanes([failure])
-        add_failures(self._failures, [failure])
-
     def blame_for_process(self) -> None:
         """Add the variant that has started a process when it was timed to the failures."""
         place = self._place
         native = [number for number in self._numbers if not self._plan.lanes[number].peer]
         number = place.alone - 1 if place.alone else native[place.forked - 1]
         what = "starts a process when timed"
-        self._fail(number, self._plan.traces[place.trace], place.snapshot, what)
+        self._astray.blame(number, self._plan.traces[place.trace].key, place.snapshot, what)
 
     def _check_results(
         self,
@@ -218,7 +178,8 @@ class Worker:
             if len(wrong) and not lane.bound:
                 first = int(wrong[0])
                 what = self._operation.wrong(int(found[first]), int(snapshots.right[first]))
-                self._fail(number, planned, int(snapshots.numbers[first]), f"{what} when timed")
+                snapshot = int(snapshots.numbers[first])
+                self._astray.blame(number, planned.key, snapshot, f"{what} when timed")
                 raise VariantFailed
 
     def _benchmark(
@@ -236,76 +197,7 @@ class Worker:
         return Samples(elapsed, pyperf.BenchmarkSuite(self._benchmarks))
 
 
-def load_snapshots(
-    planned: PlannedTrace, base: Path, operation: Operation
-) -> tuple[GuestMemory, Snapshots]:
-    """Read the snapshots of a planned trace under ``base``, for ``operation``.
-
-    Raises:
-        BadInput: the trace is another one by now, or damaged.
-    """
-    trace = open_trace(base / planned.path)
-    if trace.content_hash != planned.content_hash:
-        raise BadInput(f"trace {trace.path} has changed since the run was planned; start anew.")
-    bitmaps = list(trace.bitmaps(planned.snapshots))
-    return trace.source.memory, make_snapshots(bitmaps, planned.snapshots, operation)
-
-
 def _replay(rounds: Rounds, place: int) -> Callable[[int], float]:
     """Return a time function that hands out one round after the other for a callee."""
     counter = itertools.count()
     return lambda calls: rounds.seconds(next(counter), place)
-
-
-def calibrated_calls(samples: Samples) -> dict[str, int]:
-    """Return what :meth:`Worker.check_and_calibrate` found, by benchmark name."""
-    return {
-        benchmark.get_name(): int(benchmark.get_metadata()["calibrate_loops"])
-        for benchmark in samples.suite
-    }
-
-
-def main(arguments: Sequence[str]) -> int:
-    """Run one process: ``PARENT PLAN FOLDER INDEX [TRACE...]``; index 0 checks and calibrates.
-
-    Paths are absolute, as a variant may change the folder.
-    """
-    parent, plan_path, name, index, *keys = arguments
-    folder, process = Path(name), os.getpid()
-    end_with_parent(int(parent))
-    try:
-        _measure(Path(plan_path), folder, int(index), keys)
-        ending = Ending(Kind.DONE)
-    except BadInput as error:
-        ending = Ending(Kind.REFUSED, str(error))
-    except VariantFailed:
-        ending = Ending(Kind.FAILED)
-    except Exception as error:
-        ending = Ending(Kind.BROKEN, f"{type(error).__name__}: {error}")
-    if os.getpid() != process:
-        os._exit(0)  # a process that a variant has started speaks for nobody
-    write_ending(ending_path(folder), ending)
-    return 0
-
-
-def _measure(plan_path: Path, folder: Path, index: int, keys: Sequence[str]) -> None:
-    """Do what the plan says for process ``index``, and write its samples."""
-    plan = Plan.from_json(plan_path.read_text(encoding="utf-8"))
-    process = os.getpid()
-    with shared_place(place_path(folder)) as place:
-        worker = Worker(plan, plan_path.parent, index, failures_path(folder), place)
-        try:
-            if index == 0:
-                samples = worker.check_and_calibrate()
-            else:
-                calls = calibrated_calls(read_samples(samples_path(folder, 0)))
-                samples = worker.measure(calls, keys)
-        except StartsProcess:
-            worker.blame_for_process()
-            raise VariantFailed from None
-    if os.getpid() == process:
-        write_samples(samples_path(folder, index), samples)
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -26,10 +26,11 @@ from workloads.errors import BadInput
 from workloads.files import read_file, write_text
 
 _FOLDER = Path(__file__).parent
-STOPWATCH, OPERATIONS = _FOLDER / "stopwatch.c", _FOLDER / "operations.c"
-DRIVER = _FOLDER / "driver.c"
+STOPWATCH = (_FOLDER / "stopwatch.c", _FOLDER / "operations.c")
+DRIVER = (_FOLDER / "driver.c", *STOPWATCH)
+_HEADERS = (_FOLDER / "operations.h", VARIANTS / CONTRACT)
 _TRIAL_FOLDER = _FOLDER.parent / "trial"
-TRIAL, WRITERS = _TRIAL_FOLDER / "trial.c", _TRIAL_FOLDER / "writers.c"
+TRIAL = (_TRIAL_FOLDER / "trial.c", _TRIAL_FOLDER / "writers.c")
 
 _SHARED, _PROGRAM = ("-shared", "-pthread"), ("-ldl",)
 
@@ -62,6 +63,8 @@ class _Kept:
     library: str
     content: str
     build_hash: str
+    read: dict[str, str]
+    """Every file that the compiler read, those of the system among them, with its hash."""
 
 
 def build_variant(variant: Variant, toolchain: Toolchain) -> Library:
@@ -72,32 +75,28 @@ def build_variant(variant: Variant, toolchain: Toolchain) -> Library:
     """
     if variant.is_binary:
         path = variant.sources[0]
-        return Library(path, hashlib.sha256(read_file(path)).hexdigest())
+        return Library(path, _content(path))
     chosen = rust_companion(toolchain) if variant.is_rust else toolchain
     name = f"{variant.operation}-{variant.sources[0].stem}"
     job = _Job(name, variant.sources, chosen, root=variant.root)
     if not variant.built_in:
-        return _compile_into(_cache(), job)
+        return _compile_into(_cache(), job)[0]
     return _kept_or_built(job, variant.dependencies)
 
 
 def build_stopwatch(toolchain: Toolchain) -> Library:
     """Compile the timed loop; see :func:`build_variant`."""
-    sources = (STOPWATCH, OPERATIONS)
-    headers = (OPERATIONS.with_suffix(".h"), VARIANTS / CONTRACT)
-    return _kept_or_built(_Job("stopwatch", sources, toolchain), (*sources, *headers))
+    return _kept_or_built(_Job("stopwatch", STOPWATCH, toolchain), (*STOPWATCH, *_HEADERS))
 
 
 def build_trial(toolchain: Toolchain) -> Library:
     """Compile the trial's part in C; see :func:`build_variant`."""
-    sources = (TRIAL, WRITERS)
-    return _kept_or_built(_Job("trial", sources, toolchain), (*sources, VARIANTS / CONTRACT))
+    return _kept_or_built(_Job("trial", TRIAL, toolchain), (*TRIAL, VARIANTS / CONTRACT))
 
 
 def build_driver(toolchain: Toolchain) -> Library:
     """Compile the driver, a program; see :func:`build_variant`."""
-    depends = (DRIVER, OPERATIONS.with_suffix(".h"), VARIANTS / CONTRACT)
-    return _kept_or_built(_Job("driver", (DRIVER,), toolchain, _PROGRAM), depends)
+    return _kept_or_built(_Job("driver", DRIVER, toolchain, _PROGRAM), (*DRIVER, *_HEADERS))
 
 
 def machine_code(library: Library) -> bytes:
@@ -155,29 +154,34 @@ def _kept_or_built(job: _Job, files: Sequence[Path]) -> Library:
     """
     folder = _cache()
     if any(name in os.environ for name in HEEDED):
-        return _compile_into(folder, job)
+        return _compile_into(folder, job)[0]
     key = _hash(job.toolchain, files)
     entry = folder / f"{job.name}-{job.toolchain.name}-{key[:16]}.json"
     if found := _find_kept(folder, entry):
         return found
-    library = _compile_into(folder, job)
-    content = hashlib.sha256(read_file(library.path)).hexdigest()
-    kept = _Kept(library.path.name, content, library.build_hash)
+    library, read = _compile_into(folder, job)
+    made_from = {str(path): _content(path) for path in read}
+    kept = _Kept(library.path.name, _content(library.path), library.build_hash, made_from)
     _make_way(entry)
     write_text(entry, json.dumps(dataclasses.asdict(kept)))
     return library
 
 
 def _find_kept(folder: Path, entry: Path) -> Library | None:
-    """Return the library of an entry; None if there is none or it is not what was put there."""
+    """Return the library of an entry; None if it, or what it was made from, is not as it was."""
     try:
-        kept = decode_json(entry.read_bytes(), _Kept)
+        kept = decode_json(read_file(entry), _Kept)
         path = folder / kept.library
-        if hashlib.sha256(path.read_bytes()).hexdigest() == kept.content:
+        files = {str(path): kept.content, **kept.read}
+        if all(_content(Path(name)) == content for name, content in files.items()):
             return Library(path, kept.build_hash)
-    except (OSError, ValueError):
+    except (BadInput, ValueError):
         pass  # damaged, or taken away: it is made anew
     return None
+
+
+def _content(path: Path) -> str:
+    return hashlib.sha256(read_file(path)).hexdigest()
 
 
 def _hash(toolchain: Toolchain, files: Iterable[Path]) -> str:
@@ -189,16 +193,20 @@ def _hash(toolchain: Toolchain, files: Iterable[Path]) -> str:
         digest.update(part.encode(errors="surrogateescape") + b"\0")
     for path in files:
         digest.update(path.name.encode(errors="surrogateescape") + b"\0")
-        digest.update(hashlib.sha256(read_file(path)).digest())
+        digest.update(_content(path).encode())
     return digest.hexdigest()
 
 
-def _compile_into(folder: Path, job: _Job) -> Library:
-    """Compile into ``folder``, under a name that stands for the content."""
+def _compile_into(folder: Path, job: _Job) -> tuple[Library, list[Path]]:
+    """Compile into ``folder``, under a name that stands for the content.
+
+    Returns:
+        The library, and every file that the compiler says it read.
+    """
     try:
         with tempfile.TemporaryDirectory(prefix=f".{job.name[:40]}-", dir=folder) as scratch:
             made, read = _compile(job, Path(scratch))
-            content = hashlib.sha256(made.read_bytes()).hexdigest()
+            content = _content(made)
             # An assembler reads files (.incbin) that no compiler lists.
             build_hash = hashlib.sha256(
                 f"{_hash(job.toolchain, read)} {content}".encode()
@@ -211,7 +219,7 @@ def _compile_into(folder: Path, job: _Job) -> Library:
             made.replace(folder / name)
     except OSError as error:
         raise _cannot_be_kept(error) from None
-    return Library(folder / name, build_hash)
+    return Library(folder / name, build_hash), read
 
 
 def _make_way(path: Path) -> None:

@@ -14,8 +14,9 @@ LIMIT = 120.0
 _MOST_LINES = 20
 _ERROR = r"\berror\b|undefined (reference|symbol)"
 HEEDED = (
-    *("CPATH", "C_INCLUDE_PATH", "CPLUS_INCLUDE_PATH", "LIBRARY_PATH", "COMPILER_PATH"),
-    *("GCC_EXEC_PREFIX", "CCC_OVERRIDE_OPTIONS", "SDKROOT", "RUSTC_BOOTSTRAP", "RUST_TARGET_PATH"),
+    *("CPATH", "C_INCLUDE_PATH", "CPLUS_INCLUDE_PATH", "OBJC_INCLUDE_PATH", "LIBRARY_PATH"),
+    *("COMPILER_PATH", "GCC_EXEC_PREFIX", "CCC_OVERRIDE_OPTIONS", "SDKROOT", "SOURCE_DATE_EPOCH"),
+    *("RUSTC_BOOTSTRAP", "RUST_TARGET_PATH", "RUSTUP_TOOLCHAIN"),
 )
 """Environment variables that change what gcc, clang or rustc make of the same command."""
 

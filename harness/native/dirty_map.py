@@ -19,6 +19,9 @@ ARRAYS: Mapping[str, tuple[str, ...]] = {
 }
 """The arrays of each representation; ``dirtyscan.h`` says what they hold."""
 WORD_PAGES, SUMMARY_PAGES = 64, 512
+MIGRATION_FLAG = np.uint8(0x08)
+Bits = NDArray[np.bool_]
+"""One map, an element a page."""
 
 
 class MapStruct(ctypes.Structure):
@@ -93,3 +96,30 @@ class DirtyMap:
 def _struct(memory: GuestMemory, names: Iterable[str], arrays: Arrays) -> MapStruct:
     addresses = {name: arrays.address(name) for name in names}
     return MapStruct(**addresses, pages=memory.pages, page_size=memory.page_size)
+
+
+def unpack(bitmap: NDArray[np.uint8], pages: int) -> Bits:
+    """Return the first ``pages`` pages of a bitmap, the lowest in the lowest bit."""
+    return np.unpackbits(bitmap, count=pages, bitorder="little").view(np.bool_)
+
+
+def memory_of(view: MapStruct, array: str) -> NDArray[np.uint8]:
+    """Return the memory of an array that ``view`` has."""
+    raw = (ctypes.c_uint8 * array_bytes(array, view.pages)).from_address(getattr(view, array))
+    return np.ctypeslib.as_array(raw)
+
+
+def dirty_pages(view: MapStruct) -> Bits:
+    """Return which pages are dirty in a map, whatever its representation."""
+    if view.bytes:
+        return np.asarray((memory_of(view, "bytes") & MIGRATION_FLAG) != 0)
+    return unpack(memory_of(view, "words"), view.pages)
+
+
+def differ(found: Bits, right: Bits, verb: str) -> str:
+    """Say which page a variant ``verb`` (leaves, takes) wrong; empty if there is none."""
+    differing = np.flatnonzero(found != right)
+    if not len(differing):
+        return ""
+    page = int(differing[0])
+    return f"{verb} page {page} as {'dirty' if found[page] else 'clean'} where it is not"

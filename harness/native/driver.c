@@ -2,12 +2,11 @@
  * The driver: calls a variant on snapshots in a program of its own, for tools that look at programs
  * (valgrind, perf).
  *
- *     driver STOPWATCH VARIANT BITMAPS PAGES PAGE_SIZE SNAPSHOTS CALLS ARRAYS SENT
+ *     driver VARIANT BITMAPS PAGES PAGE_SIZE SNAPSHOTS CALLS ARGUMENT
  *
  * BITMAPS is a file of bitmaps, one behind the other; what is merged into each is the next one, into
- * the last the first. Builds each snapshot's map with the stopwatch's library, calls the variant
- * CALLS times, and prints the sum of what came out. ARRAYS names what the operation works on beside
- * the map, separated by commas; SENT is the pages that a tick sends.
+ * the last the first. Builds each snapshot's map as the stopwatch does, calls the variant
+ * CALLS times, and prints the sum of what came out. ARGUMENT is the number that calls are given.
  */
 #include <dlfcn.h>
 #include <stdio.h>
@@ -15,24 +14,6 @@
 #include <string.h>
 
 #include "operations.h"
-
-typedef const struct operation *find_function(const char *name);
-typedef void prepare_function(struct operation_work *work, const uint8_t *bitmap, const uint8_t *log,
-                              uint64_t dirty, uint64_t pages);
-typedef void restore_function(const struct operation *operation, struct dirtyscan_map *map,
-                              struct operation_work *work, int counted);
-typedef void fill_function(struct dirtyscan_map *map, const uint8_t *bitmap);
-
-static void *find(const char *library, const char *name)
-{
-    void *handle = dlopen(library, RTLD_NOW), *found = handle ? dlsym(handle, name) : NULL;
-
-    if (found == NULL) {
-        fprintf(stderr, "%s\n", dlerror());
-        exit(2);
-    }
-    return found;
-}
 
 /* The tools count what happens in this function and in what it calls. */
 __attribute__((noinline))
@@ -72,28 +53,29 @@ int main(int argc, char **argv)
 {
     const struct dirtyscan_variant *variant;
     const struct operation *operation;
-    prepare_function *prepare;
-    restore_function *restore;
-    fill_function *fill;
     struct dirtyscan_map map = {0};
     struct operation_work work = {0};
     uint64_t bytes, snapshots, snapshot, calls, call, words, total = 0;
+    int each;
     uint8_t *bitmaps;
+    void *library;
     FILE *file;
 
-    if (argc != 10 || (file = fopen(argv[3], "rb")) == NULL) {
+    if (argc != 8 || (file = fopen(argv[2], "rb")) == NULL) {
         return 2;
     }
-    fill = (fill_function *)find(argv[1], "stopwatch_fill");
-    prepare = (prepare_function *)find(argv[1], "operation_prepare");
-    restore = (restore_function *)find(argv[1], "operation_restore");
-    variant = find(argv[2], "dirtyscan_variant");
-    operation = ((find_function *)find(argv[1], "operation_find"))(variant->operation);
-    map.pages = strtoull(argv[4], NULL, 10);
-    map.page_size = strtoull(argv[5], NULL, 10);
-    snapshots = strtoull(argv[6], NULL, 10);
-    calls = strtoull(argv[7], NULL, 10);
-    work.sent = strtoull(argv[9], NULL, 10);
+    library = dlopen(argv[1], RTLD_NOW);
+    variant = library ? dlsym(library, "dirtyscan_variant") : NULL;
+    if (variant == NULL) {
+        fprintf(stderr, "%s\n", dlerror());
+        return 2;
+    }
+    operation = operation_find(variant->operation);
+    map.pages = strtoull(argv[3], NULL, 10);
+    map.page_size = strtoull(argv[4], NULL, 10);
+    snapshots = strtoull(argv[5], NULL, 10);
+    calls = strtoull(argv[6], NULL, 10);
+    work.argument = strtoull(argv[7], NULL, 10);
 
     bytes = (map.pages + 7) / 8;
     words = operation_words(map.pages) * sizeof(*map.words);
@@ -109,19 +91,20 @@ int main(int argc, char **argv)
     if (strcmp(variant->map, "two-level bitmap") == 0) {
         map.summary = array(words);
     }
-    work.log = strstr(argv[8], "log") ? array(words) : NULL;
-    work.taken = strstr(argv[8], "taken") ? array(words) : NULL;
-    work.ranges = strstr(argv[8], "ranges") ? array((map.pages / 2 + 1) * sizeof(*work.ranges)) : NULL;
-    work.runs = strstr(argv[8], "runs") ? array((map.pages / 2 + 1) * sizeof(*work.runs)) : NULL;
+    for (each = 0; each < OPERATION_ARRAYS; each++) {
+        const uint64_t length = operation_bytes(operation, (enum operation_array)each, map.pages);
+
+        work.arrays[each] = length ? array(length) : NULL;
+    }
 
     for (snapshot = 0; snapshot < snapshots; snapshot++) {
         const uint8_t *bitmap = bitmaps + snapshot * bytes;
         const uint8_t *log = bitmaps + (snapshot + 1) % snapshots * bytes;
 
-        prepare(&work, bitmap, log, set_bits(bitmap, bytes), map.pages);
-        fill(&map, bitmap);
+        operation_prepare(&work, bitmap, log, set_bits(bitmap, bytes), map.pages);
+        stopwatch_fill(&map, bitmap);
         for (call = 0; call < calls; call++) {
-            restore(operation, &map, &work, strcmp(variant->map, "counted bitmap") == 0);
+            operation_restore(operation, &map, &work, strcmp(variant->map, "counted bitmap") == 0);
             total += dirtyscan_measured(operation, variant->run.count, &map, &work);
         }
     }

@@ -3,9 +3,6 @@
 
 #include "operations.h"
 
-/* stopwatch.c */
-void stopwatch_fill(struct dirtyscan_map *map, const uint8_t *bitmap);
-
 static uint64_t call_count(const void *function, struct dirtyscan_map *map,
                            struct operation_work *work)
 {
@@ -54,8 +51,7 @@ static uint64_t call_next(const void *function, struct dirtyscan_map *map,
 {
     uint64_t page, found = 0;
 
-    (void)work;
-    for (page = 0; page < map->pages; page++, found++) {
+    for (page = work->argument; page < map->pages; page++, found++) {
         page = ((dirtyscan_next *)function)(map, page);
         if (page >= map->pages) {
             break;
@@ -67,7 +63,7 @@ static uint64_t call_next(const void *function, struct dirtyscan_map *map,
 static uint64_t call_tick(const void *function, struct dirtyscan_map *map,
                           struct operation_work *work)
 {
-    return ((dirtyscan_tick *)function)(map, work->log, work->sent);
+    return ((dirtyscan_tick *)function)(map, work->log, work->argument);
 }
 
 static uint64_t set_bits(const uint64_t *words, uint64_t count)
@@ -80,25 +76,29 @@ static uint64_t set_bits(const uint64_t *words, uint64_t count)
     return bits;
 }
 
-/* The bits that were taken, if the map has none left. */
-static uint64_t settle_drain(const struct dirtyscan_map *map, const struct operation_work *work)
+static uint64_t settle_taken(const struct dirtyscan_map *map, const struct operation_work *work)
 {
-    uint64_t words = operation_words(map->pages);
-
-    return set_bits(map->words, words) ? UINT64_MAX : set_bits(work->taken, words);
+    return set_bits(work->taken, operation_words(map->pages));
 }
 
-static uint64_t settle_mark(const struct dirtyscan_map *map, const struct operation_work *work)
+static uint64_t settle_map(const struct dirtyscan_map *map, const struct operation_work *work)
 {
     (void)work;
     return set_bits(map->words, operation_words(map->pages));
 }
 
+#define USES(array) (1u << OPERATION_##array)
+
 static const struct operation operations[] = {
-    {"count", 0, call_count, NULL},       {"ranges", 0, call_ranges, NULL},
-    {"drain", 1, call_drain, settle_drain}, {"mark", 1, call_mark, settle_mark},
-    {"merge", 1, call_merge, NULL},       {"next", 0, call_next, NULL},
-    {"tick", 1, call_tick, NULL},
+    {.name = "count", .call = call_count},
+    {.name = "ranges", .arrays = USES(RANGES), .call = call_ranges},
+    {.name = "drain", .arrays = USES(TAKEN), .changes_map = 1, .ends_clean = 1, .call = call_drain,
+     .settle = settle_taken},
+    {.name = "mark", .arrays = USES(RUNS) | USES(LOG), .changes_map = 1, .starts_clean = 1,
+     .call = call_mark, .settle = settle_map},
+    {.name = "merge", .arrays = USES(LOG), .changes_map = 1, .call = call_merge},
+    {.name = "next", .call = call_next},
+    {.name = "tick", .arrays = USES(LOG), .changes_map = 1, .call = call_tick},
 };
 
 const struct operation *operation_find(const char *name)
@@ -111,6 +111,19 @@ const struct operation *operation_find(const char *name)
         }
     }
     return NULL;
+}
+
+uint64_t operation_bytes(const struct operation *operation, enum operation_array array,
+                         uint64_t pages)
+{
+    if (!(operation->arrays >> array & 1)) {
+        return 0;
+    }
+    if (array == OPERATION_LOG || array == OPERATION_TAKEN) {
+        return operation_words(pages) * sizeof(uint64_t);
+    }
+    /* Between two pages of different ranges lies a clean one. */
+    return (pages + 1) / 2 * sizeof(struct dirtyscan_range);
 }
 
 static uint64_t list_runs(const uint64_t *words, uint64_t pages, struct dirtyscan_range *runs)
@@ -165,7 +178,7 @@ void operation_restore(const struct operation *operation, struct dirtyscan_map *
     if (!operation->changes_map) {
         return;
     }
-    if (work->runs) { /* "mark" starts from a clean map */
+    if (operation->starts_clean) {
         memset(map->words, 0, words * sizeof(*map->words));
         return;
     }
@@ -175,8 +188,19 @@ void operation_restore(const struct operation *operation, struct dirtyscan_map *
     }
 }
 
-uint64_t operation_call(const char *name, const void *function, struct dirtyscan_map *map,
-                        struct operation_work *work)
+uint64_t operation_call(const struct operation *operation, const void *function,
+                        struct dirtyscan_map *map, struct operation_work *work)
 {
-    return operation_find(name)->call(function, map, work);
+    const uint64_t result = operation->call(function, map, work);
+
+    return operation->settle ? operation->settle(map, work) : result;
+}
+
+uint64_t operation_settle(const struct operation *operation, uint64_t result,
+                          const struct dirtyscan_map *map, const struct operation_work *work)
+{
+    if (operation->ends_clean && set_bits(map->words, operation_words(map->pages))) {
+        return UINT64_MAX;
+    }
+    return operation->settle ? operation->settle(map, work) : result;
 }

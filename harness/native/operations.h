@@ -7,21 +7,39 @@
 
 #include "dirtyscan.h"
 
-/* What calls work on, beside the variant's map. */
-struct operation_work {
-    const uint8_t *bitmap;      /* of the snapshot */
-    uint64_t dirty;             /* pages in it */
-    uint64_t *log;              /* "merge", "tick": what is merged, a bitmap in whole words */
-    uint64_t *taken;            /* "drain" */
-    struct dirtyscan_range *ranges; /* "ranges": the caller's list */
-    struct dirtyscan_range *runs;   /* "mark": the runs of dirty pages of the snapshot */
-    uint64_t run_count;
-    uint64_t sent;              /* "tick" */
+/* Arrays that calls may work on beside the variant's map. */
+enum operation_array {
+    OPERATION_LOG,    /* what is merged, a bitmap in whole words */
+    OPERATION_TAKEN,  /* what has been taken out of the map, a bitmap likewise */
+    OPERATION_RANGES, /* the caller's list, for the ranges of any map */
+    OPERATION_RUNS,   /* the runs of dirty pages of the snapshot; needs a log to find them in */
+    OPERATION_ARRAYS
 };
 
+/* What calls work on, beside the variant's map. */
+struct operation_work {
+    union {
+        void *arrays[OPERATION_ARRAYS]; /* NULL but for those of the operation */
+        struct {
+            uint64_t *log;
+            uint64_t *taken;
+            struct dirtyscan_range *ranges;
+            struct dirtyscan_range *runs;
+        };
+    };
+    const uint8_t *bitmap; /* of the snapshot */
+    uint64_t dirty;        /* pages in it */
+    uint64_t run_count;
+    uint64_t argument; /* how many pages are sent, or the page from which to search */
+};
+
+/* All that tells one operation from another; operations.c has one for each. */
 struct operation {
     const char *name;
-    int changes_map;
+    uint32_t arrays;       /* a bit, 1 << its place, for each array that calls work on */
+    uint32_t changes_map;  /* so that it is restored before each call */
+    uint32_t starts_clean; /* restored to a map without dirty pages, not to the snapshot */
+    uint32_t ends_clean;   /* whether no page may be dirty after a call */
     /* Timed: calls the variant. */
     uint64_t (*call)(const void *function, struct dirtyscan_map *map, struct operation_work *work);
     /* What came out, as a number; NULL for what the call has returned. */
@@ -31,6 +49,10 @@ struct operation {
 /* Returns the operation called `name`, or NULL. */
 const struct operation *operation_find(const char *name);
 
+/* Returns the length of an array for maps of `pages` pages; 0 if `operation` has no use for it. */
+uint64_t operation_bytes(const struct operation *operation, enum operation_array array,
+                         uint64_t pages);
+
 /* Makes the work of a snapshot: its runs, and the log from the bitmap of another. */
 void operation_prepare(struct operation_work *work, const uint8_t *bitmap, const uint8_t *log,
                        uint64_t dirty, uint64_t pages);
@@ -39,9 +61,19 @@ void operation_prepare(struct operation_work *work, const uint8_t *bitmap, const
 void operation_restore(const struct operation *operation, struct dirtyscan_map *map,
                        struct operation_work *work, int counted);
 
-/* Calls a variant of the operation called `name`, and returns what it returns. */
-uint64_t operation_call(const char *name, const void *function, struct dirtyscan_map *map,
-                        struct operation_work *work);
+/* Calls a variant once, untimed, and returns the number that came out. */
+uint64_t operation_call(const struct operation *operation, const void *function,
+                        struct dirtyscan_map *map, struct operation_work *work);
+
+/*
+ * The number that came out of a call that has returned `result`; one that is never right if the map
+ * is not clean that must be.
+ */
+uint64_t operation_settle(const struct operation *operation, uint64_t result,
+                          const struct dirtyscan_map *map, const struct operation_work *work);
+
+/* stopwatch.c: fills the arrays that `map` has. */
+void stopwatch_fill(struct dirtyscan_map *map, const uint8_t *bitmap);
 
 /* The words of a bitmap of `pages` pages. */
 static inline uint64_t operation_words(uint64_t pages)

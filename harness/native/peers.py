@@ -14,9 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.native.dirty_map import BITMAP, BYTE_MAP
+from harness.native.dirty_map import BITMAP, BYTE_MAP, MIGRATION_FLAG
 
-MIGRATION_FLAG = np.uint8(0x08)
 Memory = NDArray[np.uint8]
 
 

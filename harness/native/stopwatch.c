@@ -139,7 +139,7 @@ void stopwatch_walk(const struct dirtyscan_map *map)
     walk_array(map->summary, summary_words_of(map->pages) * sizeof(*map->summary));
 }
 
-/* Snapshots that are looked at in one pass. */
+/* The snapshots of a trace. */
 struct stopwatch_snapshots {
     const uint8_t *bitmaps;  /* one behind the other */
     const uint8_t *logs;     /* what is merged into each, in the same way */
@@ -150,23 +150,25 @@ struct stopwatch_snapshots {
 };
 
 /*
- * One pass over snapshots with the operation called `name`. `whole` has the arrays of all
- * representations; the lanes' maps point into it. `work` has the arrays that the operation needs.
- * `order` holds for each snapshot the lanes in the order in which to call them. Nanoseconds and the
- * last result go to element [lane * snapshots + snapshot] of `elapsed` and `results`.
+ * One pass over snapshots. `whole` has the arrays of all representations; the lanes' maps point into
+ * it. `work` has the arrays that the operation needs. `visited` holds the places of the snapshots in
+ * the order in which to visit them, and `order` for each of these visits the lanes in the order in
+ * which to call them. Nanoseconds and the last result go to element [lane * snapshots + snapshot] of
+ * `elapsed` and `results`.
  *
  * An operation that changes the map finds it restored before each call, which is not timed; it is
  * called once then, whatever `calls` says.
  */
-void stopwatch_pass(const char *name, struct dirtyscan_map *whole, struct operation_work *work,
-                    const struct stopwatch_snapshots *snapshots, const struct stopwatch_lane *lanes,
+void stopwatch_pass(const struct operation *operation, struct dirtyscan_map *whole,
+                    struct operation_work *work, const struct stopwatch_snapshots *snapshots,
+                    const uint64_t *visited, uint64_t visits, const struct stopwatch_lane *lanes,
                     uint64_t lane_count, const uint8_t *order, uint64_t *elapsed,
                     uint64_t *results, struct stopwatch_place *place)
 {
-    const struct operation *operation = operation_find(name);
-    uint64_t snapshot, turn, call;
+    uint64_t visit, turn, call;
 
-    for (snapshot = 0; snapshot < snapshots->count; snapshot++) {
+    for (visit = 0; visit < visits; visit++) {
+        const uint64_t snapshot = visited[visit];
         const uint8_t *bitmap = snapshots->bitmaps + snapshot * snapshots->bitmap_bytes;
         const uint8_t *log = snapshots->logs + snapshot * snapshots->bitmap_bytes;
 
@@ -176,7 +178,7 @@ void stopwatch_pass(const char *name, struct dirtyscan_map *whole, struct operat
         }
         place->snapshot = snapshots->numbers[snapshot];
         for (turn = 0; turn < lane_count; turn++) {
-            const uint64_t lane = order[snapshot * lane_count + turn];
+            const uint64_t lane = order[visit * lane_count + turn];
             const uint64_t at = lane * snapshots->count + snapshot;
             const uint64_t calls = operation->changes_map ? 1 : lanes[lane].calls;
             const void *function = lanes[lane].function;
@@ -198,7 +200,7 @@ void stopwatch_pass(const char *name, struct dirtyscan_map *whole, struct operat
             }
             place->active = 0;
             elapsed[at] = end - start;
-            results[at] = operation->settle ? operation->settle(map, work) : result;
+            results[at] = operation_settle(operation, result, map, work);
         }
     }
 }

@@ -16,13 +16,12 @@ from harness.native.dirty_map import (
     DirtyMap,
     MapStruct,
     PlainArrays,
-    allocate,
-    array_bytes,
     needed_arrays,
 )
 from harness.native.loaded_variant import LoadedVariant
 from harness.native.memory import make_region
-from harness.native.operation import OPERATIONS, TICK_SENT, Operation
+from harness.native.operation import DEFAULT_OPERATION, OPERATIONS, Operation
+from harness.native.work import Work
 from workloads.guest import GuestMemory
 
 _U64 = np.uint64
@@ -45,21 +44,6 @@ class _Snapshots(ctypes.Structure):
         ("numbers", ctypes.c_void_p),
         ("dirty", ctypes.c_void_p),
         ("count", ctypes.c_uint64),
-    )
-
-
-class Work(ctypes.Structure):
-    """``struct operation_work``."""
-
-    _fields_ = (
-        ("bitmap", ctypes.c_void_p),
-        ("dirty", ctypes.c_uint64),
-        ("log", ctypes.c_void_p),
-        ("taken", ctypes.c_void_p),
-        ("ranges", ctypes.c_void_p),
-        ("runs", ctypes.c_void_p),
-        ("run_count", ctypes.c_uint64),
-        ("sent", ctypes.c_uint64),
     )
 
 
@@ -116,21 +100,11 @@ class Snapshots:
     def __len__(self) -> int:
         return len(self.bitmaps)
 
-    def in_order(self, visited: NDArray[np.intp]) -> "Snapshots":
-        """Return them in another order."""
-        return Snapshots(
-            self.bitmaps[visited],
-            self.logs[visited],
-            self.numbers[visited],
-            self.dirty[visited],
-            self.right[visited],
-        )
-
 
 def make_snapshots(
     bitmaps: Sequence[NDArray[np.uint8]],
     numbers: Sequence[int],
-    operation: Operation = OPERATIONS["count"],
+    operation: Operation = OPERATIONS[DEFAULT_OPERATION],
 ) -> Snapshots:
     """Return ``bitmaps``, with what ``operation`` gives on them."""
     stacked = np.stack(list(bitmaps))
@@ -138,7 +112,8 @@ def make_snapshots(
     words = [_words(bitmap) for bitmap in stacked]
     dirty = [int(np.bitwise_count(map_).sum(dtype=_U64)) for map_ in words]
     right = [
-        operation.right(map_, log) for map_, log in zip(words, [*words[1:], words[0]], strict=True)
+        operation.right(map_, log, operation.argument)
+        for map_, log in zip(words, [*words[1:], words[0]], strict=True)
     ]
     found = (np.array(values, dtype=_U64) for values in (list(numbers), dirty, right))
     return Snapshots(stacked, logs, *found)
@@ -146,20 +121,6 @@ def make_snapshots(
 
 def _words(bitmap: NDArray[np.uint8]) -> NDArray[np.uint64]:
     return np.pad(bitmap, (0, -len(bitmap) % 8)).view(np.uint64)
-
-
-class WorkArrays:
-    """Memory for what an operation works on beside the map; untouched pages cost nothing."""
-
-    def __init__(self, operation: Operation, pages: int) -> None:
-        words, ranges = array_bytes("words", pages), (pages // 2 + 1) * 16
-        lengths = {"log": words, "taken": words, "ranges": ranges, "runs": ranges}
-        self.arrays = {
-            name: allocate(-(-lengths[name] // 8) * 8).view(np.uint64) for name in operation.arrays
-        }
-        self.struct = Work(sent=TICK_SENT)
-        for name, array in self.arrays.items():
-            setattr(self.struct, name, array.ctypes.data)
 
 
 class StartsProcess(Exception):
@@ -174,7 +135,7 @@ class Stopwatch:
         path: Path,
         memory: GuestMemory,
         representations: Iterable[str],
-        operation: Operation = OPERATIONS["count"],
+        operation: Operation = OPERATIONS[DEFAULT_OPERATION],
         place: Place | None = None,
     ) -> None:
         self._library = ctypes.CDLL(str(path))
@@ -182,9 +143,13 @@ class Stopwatch:
         kinds = tuple(dict.fromkeys(representations))
         self.arrays = PlainArrays(needed_arrays(kinds), memory.pages)
         self._map = DirtyMap(memory, kinds, self.arrays)
-        self._operation = operation
-        self._work = WorkArrays(operation, memory.pages)
+        self._work = Work(self._library, operation.name, operation.argument, memory.pages)
         self._place = place or Place()
+
+    @property
+    def changes_map(self) -> bool:
+        """Whether a call changes the map, so that it is called once between two clock readings."""
+        return self._work.changes_map
 
     def clock_cost(self) -> float:
         """Return the seconds that two readings of the clock take with nothing between them."""
@@ -203,24 +168,26 @@ class Stopwatch:
         snapshots: Snapshots,
         variants: Sequence[LoadedVariant],
         calls: Sequence[int],
+        visited: NDArray[np.intp],
         order: NDArray[np.uint8],
     ) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
-        """Call every variant ``calls`` times on every snapshot, once if that changes the map.
+        """Call every variant ``calls`` times on snapshots, once if that changes the map.
 
         Args:
-            order: (snapshots, variants) uint8, C order: in which order to call the variants.
+            visited: (visits,): the places of the snapshots, in the order in which to visit them.
+            order: (visits, variants): in which order to call the variants on each.
 
         Returns:
             Nanoseconds of all the calls together, and what the last of them returned, both
-            (variants, snapshots).
+            (variants, snapshots); 0 for snapshots that are not visited.
 
         Raises:
             StartsProcess: see there.
         """
         shape = (len(variants), len(snapshots))
-        if order.shape != shape[::-1] or order.dtype != np.uint8:
-            raise ValueError("order must be uint8 of shape (snapshots, variants)")
-        order = np.ascontiguousarray(order)
+        if order.shape != (len(visited), len(variants)) or order.dtype != np.uint8:
+            raise ValueError("order must be uint8 of shape (visits, variants)")
+        order, places = np.ascontiguousarray(order), np.ascontiguousarray(visited, _U64)
         elapsed, results = np.zeros(shape, _U64), np.zeros(shape, _U64)
         lanes = (_Lane * len(variants))(
             *(self._lane(v, c) for v, c in zip(variants, calls, strict=True))
@@ -234,10 +201,12 @@ class Stopwatch:
             len(snapshots),
         )
         self._library.stopwatch_pass(
-            ctypes.c_char_p(self._operation.name.encode()),
+            self._work.operation,
             ctypes.byref(self._map.whole),
             ctypes.byref(self._work.struct),
             ctypes.byref(given),
+            ctypes.c_void_p(places.ctypes.data),
+            ctypes.c_uint64(len(places)),
             lanes,
             ctypes.c_uint64(len(variants)),
             ctypes.c_void_p(order.ctypes.data),

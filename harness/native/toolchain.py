@@ -8,7 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from workloads.errors import BadInput
 
@@ -81,6 +81,15 @@ def find_toolchain(name: str) -> Toolchain:
     return Toolchain(name, command, flags, _version(command))
 
 
+def find_toolchains(names: Sequence[str] = ()) -> list[Toolchain]:
+    """Return the toolchains called ``names``; the default one if there are none.
+
+    Raises:
+        BadInput: one is not known, or its compiler is not on this machine.
+    """
+    return [find_toolchain(name) for name in names] or [default_toolchain()]
+
+
 def rust_toolchain(profile: str) -> Toolchain:
     """Return rustc with the flags of ``profile``.
 
@@ -150,7 +159,12 @@ def _compiler_command(compiler: str) -> tuple[str, ...] | None:
 def _version(command: tuple[str, ...]) -> str:
     try:
         done = subprocess.run(
-            [*command, "--version"], capture_output=True, text=True, check=True, timeout=60
+            [*command, "--version"],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=60,
+            env={**os.environ, "LC_ALL": "C"},  # the same compiler in whatever language
         )
     except (OSError, subprocess.SubprocessError) as error:
         raise BadInput(

@@ -2,7 +2,6 @@
 
 import dataclasses
 import glob
-from collections.abc import Mapping
 from pathlib import Path
 
 from workloads.errors import BadInput
@@ -11,20 +10,6 @@ from workloads.text import LONGEST_NAME, can_be_shown, shortened
 VARIANTS = Path(__file__).parent.parent / "variants"
 CONTRACT, RUST_CONTRACT = "dirtyscan.h", "dirtyscan.rs"
 SOURCE, RUST, BINARY = ".c", ".rs", ".so"
-
-RECOMMENDED: Mapping[str, tuple[tuple[str, ...], ...]] = {
-    "count": (
-        ("avx512_vnni", "avx2", "neon", "word_sum"),
-        ("bitmap_avx512", "bitmap_avx2", "bitmap_neon", "bitmap_popcount"),
-    ),
-    "ranges": (("edges_avx512", "edges"),),
-    "drain": (("skip_lines_vector", "skip_clean"),),
-    "mark": (("store_whole",),),
-    "merge": (("avx512", "per_word"),),
-    "next": (("find_next_avx2", "find_next_inline"),),
-    "tick": (("counted_bitmap",),),
-}
-"""By operation, for each representation the variants to take, the first that the CPU can run."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,21 +1,19 @@
 """Progress of long work: a bar with the time left on a terminal, plain lines elsewhere."""
 
-import math
 import time
-from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-if TYPE_CHECKING:
-    from harness.measurement.experiment import Progress as Measured
-
 _LINE_EVERY = 10.0  # seconds, where there is no terminal
 
 
-class _Display:
-    """A bar or lines; what both kinds of progress share (a context manager)."""
+class ProgressDisplay:
+    """Shows how far work is (a context manager); call it as :class:`harness.measurement.tell.Tell`.
+
+    On a terminal its bar is there from the first call on.
+    """
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -31,41 +29,17 @@ class _Display:
             self._task = self._bar.add_task("", total=None)
 
     def __enter__(self) -> Self:
-        if self._bar:
-            self._bar.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._bar:
             self._bar.stop()
 
-    def _show(self, text: str, done: float, of: float, unit: str) -> None:
+    def __call__(self, what: str, done: float, of: float, unit: str = "steps") -> None:
+        """Show that ``done`` of ``of`` (both in ``unit``) are done of ``what``."""
         if self._bar:
-            self._bar.update(self._task, description=text, completed=done, total=of)
+            self._bar.start()
+            self._bar.update(self._task, description=what, completed=done, total=of)
         elif time.monotonic() - self._last_line >= _LINE_EVERY:
             self._last_line = time.monotonic()
-            self._console.print(f"{text}: {done:.0f} of {of:.0f} {unit}", soft_wrap=True)
-
-
-class MeasurementProgress(_Display):
-    """Shows how far a measurement is; call it with each progress."""
-
-    def __call__(self, progress: "Measured") -> None:
-        """Show ``progress``."""
-        text = f"measuring, {progress.processes} processes"
-        if progress.open_traces and math.isfinite(progress.worst):
-            text += f", worst ±{progress.worst:.2%}"
-        self._show(text, progress.elapsed, progress.expected, "s")
-
-
-class StepProgress(_Display):
-    """Shows work in steps of one kind; call it with the work's name, steps done, and all steps."""
-
-    def __call__(self, name: str, done: int, of: int) -> None:
-        """Show that ``done`` steps ``of`` so many are done."""
-        self._show(name, done, of, "steps")
+            self._console.print(f"{what}: {done:.0f} of {of:.0f} {unit}", soft_wrap=True)

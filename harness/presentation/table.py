@@ -1,16 +1,19 @@
-"""The table of a run in a terminal, 80 columns wide."""
+"""Tables: columns with headings and formats, for a terminal, as Markdown, or in the page."""
 
-from collections.abc import Mapping
-from math import isnan
+import dataclasses
+import re
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import Any
 
 import pandas as pd
-from rich.console import Group, RenderableType
-from rich.table import Table
+import rich.table
+from rich.console import Console
 from rich.text import Text
 
-from harness.native.dirty_map import ARRAYS
-from harness.statistics.limits import Limits, find_limits
-
+Row = Mapping[Hashable, Any]
+"""Of a data frame: values by the names of its columns."""
+INTERVAL = ("speedup", "speedup_low", "speedup_high")
+"""The columns that say how fast a variant is."""
 STYLES: Mapping[str, str] = {
     "reproduced": "green",
     "stronger": "cyan",
@@ -19,12 +22,102 @@ STYLES: Mapping[str, str] = {
     "undecided": "magenta",
     "not measured": "dim",
 }
-_SPACING = {"box": None, "pad_edge": False, "padding": (0, 1, 0, 0)}
-_MOST_AS_ROWS = 3
-"""Variants that get a row a trace; more are set out as variants against traces."""
-_TRACES = 8
-"""Columns of traces that fit beside the variants' names."""
-_ORIGINS = {"synthetic": "syn", "captured": "cap", "imported": "imp"}
+"""How a terminal shows a cell that is a verdict."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Column:
+    """A column: its heading, and what makes its cells of rows."""
+
+    head: str
+    of: str | Callable[[Row], str] = ""
+    """What makes a cell of a row, or the name of the value that it shows; empty if that is called
+    as the heading is."""
+    right: bool = False
+    """Whether cells are aligned at their right, as figures are."""
+    whole: bool = False
+    """Whether a terminal keeps cells in one line."""
+
+    def cell(self, row: Row) -> str:
+        """Return the cell of ``row``."""
+        return self.of(row) if callable(self.of) else _plain(row[self.of or self.head])
+
+
+@dataclasses.dataclass(frozen=True)
+class Table:
+    """Columns and their cells, however they will be shown."""
+
+    columns: tuple[Column, ...]
+    lines: tuple[tuple[str, ...], ...]
+    title: str = ""
+    notes: tuple[str, ...] = ()
+    """Sentences below it."""
+    fold: bool = False
+    """Whether a terminal breaks words that are too long, rather than cut them off."""
+
+
+def make_table(
+    columns: Sequence[Column], rows: pd.DataFrame | Sequence[Mapping[Any, Any]], title: str = ""
+) -> Table:
+    """Return a table with a line for each of ``rows``."""
+    records = rows.to_dict("records") if isinstance(rows, pd.DataFrame) else rows
+    lines = (tuple(column.cell(row) for column in columns) for row in records)
+    return Table(tuple(columns), tuple(lines), title)
+
+
+def plain_columns(*names: str | tuple[str, str]) -> tuple[Column, ...]:
+    """Return columns of values as they are: (heading, name), or both in one."""
+    return tuple(Column(*((name,) if isinstance(name, str) else name)) for name in names)
+
+
+def table_by_name(title: str, heads: Sequence[str], lines: Sequence[Sequence[str]]) -> Table:
+    """Return a table whose first column says what a line is of, and whose others are figures."""
+    columns = [
+        Column(head, right=number > 0, whole=number == 0) for number, head in enumerate(heads)
+    ]
+    return Table(tuple(columns), tuple(map(tuple, lines)), title)
+
+
+def for_terminal(table: Table) -> rich.table.Table:
+    """Return ``table`` as rich prints it, without its notes."""
+    made = rich.table.Table(
+        title=table.title or None, title_justify="left", box=None, pad_edge=False,
+        padding=(0, 1, 0, 0),
+    )  # fmt: skip
+    for column in table.columns:
+        made.add_column(
+            Text(column.head),
+            justify="right" if column.right else "left",
+            no_wrap=column.whole,
+            overflow="fold" if table.fold else "ellipsis",
+        )
+    for line in table.lines:
+        made.add_row(*(Text(cell, STYLES.get(cell, "")) for cell in line))
+    return made
+
+
+def print_table(table: Table, out: Console) -> None:
+    """Print ``table`` and its notes."""
+    out.print(for_terminal(table))
+    for note in table.notes:
+        out.print(Text(note), soft_wrap=True)
+
+
+def as_markdown(table: Table) -> str:
+    """Return ``table`` as Markdown, in which nothing of its cells is markup."""
+    lines = [
+        [column.head for column in table.columns],
+        *([re.sub(r"([|\\`*_<])", r"\\\1", cell) for cell in line] for line in table.lines),
+    ]
+    text = [f"| {' | '.join(line)} |\n" for line in lines]
+    text.insert(1, f"|{'|'.join('--:' if column.right else '---' for column in table.columns)}|\n")
+    return "".join(text)
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, float):
+        return "" if value != value else format_short(value) if value < 1000 else f"{value:,.0f}"
+    return str(value)
 
 
 def format_number(value: float) -> str:
@@ -46,95 +139,12 @@ def format_range(low: float, high: float) -> str:
     return "-".join(f"{value:.2g}" if value < 100 else f"{value:.0f}" for value in (low, high))
 
 
-def results_table(rows: pd.DataFrame) -> Group:
-    """Return the rows of one ``speedups.csv`` as tables for a terminal of 80 columns."""
-    parts: list[RenderableType] = []
-    for toolchain, group in rows.groupby("original_toolchain", sort=False):
-        measured = group[~group["noise_floor"]]
-        few = measured["variant"].nunique() <= _MOST_AS_ROWS
-        title = f"speedup of one call, {toolchain}"
-        parts += [_rows_table(title, measured)] if few else _ladder(title, measured)
-        parts += [_noise_floor(group[group["noise_floor"]])]
-    vague = rows[rows["stopped"] == "budget"]
-    if len(vague):
-        worst = float((vague["speedup_high"] / vague["speedup_low"]).max() ** 0.5 - 1)
-        sentence = f"not as precise as asked for (worst ±{worst:.1%}): the time budget was spent"
-        parts.append(Text(f"! {sentence}"))
-    return Group(*parts)
+def short_interval(row: Row) -> str:
+    """Write the interval of a row's speedup."""
+    return f"{format_short(row['speedup_low'])} to {format_short(row['speedup_high'])}"
 
 
-def _rows_table(title: str, rows: pd.DataFrame) -> Table:
-    table = Table(title=title, title_justify="left", **_SPACING)  # type: ignore[arg-type]
-    table.add_column("trace")
-    table.add_column("variant")
-    for name in ("speedup", "95 %", "snapshots", "claimed"):
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("verdict", no_wrap=True)
-    for row in rows.to_dict("records"):
-        half = (row["speedup_high"] / row["speedup_low"]) ** 0.5 - 1
-        flag = "!" if row["stopped"] == "budget" else ""
-        claimed = row["claim_low"] == row["claim_low"]  # a missing claim is NaN
-        paid = bool(row["paid_in"])
-        table.add_row(
-            f"{row['condition']} {row['origin']}",
-            Text(row["variant"]),
-            "" if paid else format_number(row["speedup"]),
-            "" if paid else f"{flag}±{half:.2%}",
-            "" if paid else format_range(row["snapshot_speedup_min"], row["snapshot_speedup_max"]),
-            format_range(row["claim_low"], row["claim_high"]) if claimed else "",
-            Text(row["verdict"], STYLES.get(row["verdict"], "")) if claimed else "",
-        )
-    return table
-
-
-def _ladder(title: str, rows: pd.DataFrame) -> list[RenderableType]:
-    """Return variants against traces, with how near each comes to its limit."""
-    rows = rows.assign(trace=rows["condition"] + " " + rows["origin"].map(_ORIGINS))
-    traces = list(dict.fromkeys(rows["trace"]))
-    limits = find_limits(rows)
-    parts: list[RenderableType] = []
-    for first in range(0, len(traces), _TRACES):
-        chosen = traces[first : first + _TRACES]
-        table = Table(title=title, title_justify="left", **_SPACING)  # type: ignore[arg-type]
-        table.add_column("variant", no_wrap=True)
-        for trace in chosen:
-            table.add_column(trace.replace(" ", "\n"), justify="right", no_wrap=True)
-        table.add_column("of\nlimit", justify="right", no_wrap=True)
-        for kind in ARRAYS:
-            _add_kind(table, kind, rows[rows["map"] == kind], chosen, limits)
-        parts.append(table)
-    return [*parts, *(Text(f"! {fault}") for fault in limits.faults)]
-
-
-_INDENT = "  "
-
-
-def _add_kind(
-    table: Table, kind: str, rows: pd.DataFrame, traces: list[str], limits: Limits
-) -> None:
-    """Add the variants of one representation."""
-    if rows.empty:
-        return
-    table.add_row(Text(f"{kind}:", "dim"))
-    for variant, group in rows.groupby("variant", sort=False):
-        by_trace = {row["trace"]: row for row in group.to_dict("records")}
-        cells: list[str] = []
-        for trace in traces:
-            row = by_trace.get(trace)
-            if row is None or row["paid_in"]:
-                cells.append("")
-                continue
-            cells.append(format_short(row["speedup"]))
-        paid = group["paid_in"].iloc[0]
-        share = limits.share(str(variant), str(group["original_toolchain"].iloc[0]))
-        table.add_row(f"{_INDENT}{variant}", *cells, "" if isnan(share) else f"{share:.2f}")
-        if paid:
-            table.add_row(Text(f"{_INDENT}(paid in {paid})", "dim"))
-
-
-def _noise_floor(rows: pd.DataFrame) -> Text:
-    if rows.empty:
-        return Text("")
-    low, high = rows["speedup"].min(), rows["speedup"].max()
-    original = rows["original"].iloc[0]
-    return Text(f"noise floor: {original} against itself gave {low:.4f} to {high:.4f}\n")
+def claimed_range(row: Row) -> str:
+    """Write the range that the letter claims; empty without a claim, which is NaN."""
+    claimed = row["claim_low"] == row["claim_low"]
+    return f"{row['claim_low']:.3g} to {row['claim_high']:.3g}" if claimed else ""

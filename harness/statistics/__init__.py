@@ -1,1 +1,1 @@
-"""From samples to speedups with intervals, and the files that hold them."""
+"""From samples to speedups with intervals."""

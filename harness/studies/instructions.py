@@ -1,20 +1,36 @@
 """Why, not only how much: instructions and mispredicted branches per page."""
 
-import dataclasses
-from collections.abc import Callable, Sequence
+import tempfile
 from pathlib import Path
 
 import pandas as pd
+from matplotlib.figure import Figure
 
-from harness.measurement.callgrind import Program, count_instructions, require_valgrind, total
-from harness.measurement.perf_counters import counters_obstacle, read_counters
-from harness.native.build import build_driver, build_stopwatch, build_variant
+from harness.counting.callgrind import Program, count_instructions, require_valgrind, total
+from harness.counting.perf_counters import counters_obstacle, read_counters
+from harness.machine.state import Watch
+from harness.native.build import build_driver, build_variant
 from harness.native.loaded_variant import load_variant
 from harness.native.operation import DEFAULT_OPERATION
 from harness.native.stopwatch import Snapshots, make_snapshots
-from harness.native.toolchain import Toolchain
-from harness.native.variant import built_in_variants, find_variant
-from harness.presentation.table import format_short
+from harness.native.toolchain import Toolchain, find_toolchains
+from harness.native.variant import Variant, built_in_variants, find_variant
+from harness.presentation.dots import Dots
+from harness.presentation.frames import make_panels, of_first_toolchain
+from harness.presentation.progress import ProgressDisplay
+from harness.presentation.style import house_style
+from harness.presentation.table import (
+    Table,
+    format_short,
+    make_table,
+    plain_columns,
+    table_by_name,
+)
+from harness.results.environment import describe_environment
+from harness.statistics.spacing import evenly_spaced
+from harness.studies import Question
+from harness.studies.session import Session
+from harness.studies.study import Exhibit, Options, Study
 from workloads.captured import captured_trace
 from workloads.conditions import DEFAULT_CONDITIONS, find_condition
 from workloads.errors import BadInput
@@ -22,79 +38,49 @@ from workloads.guest import GuestMemory
 from workloads.synthesis import Report, make_recipe, synthesize
 from workloads.trace import Trace, open_trace
 
+QUESTION = Question(
+    "Why is a variant faster on one map than on another?",
+    place=50,
+    options=("variant", "toolchain", "plots"),
+)
 SNAPSHOTS = 8
-
-
-@dataclasses.dataclass(frozen=True)
-class Found:
-    """What was counted; the columns of ``instructions.csv``, in this order."""
-
-    condition: str
-    origin: str
-    variant: str
-    map: str
-    toolchain: str
-    instructions_per_page: float
-    branches_per_page: float
-    mispredicted_per_page: float
-    """By callgrind's simulated predictor."""
-    cycles_per_page: float | None
-    branch_misses_per_page: float | None
-
-
-def study_instructions(
-    names: Sequence[str],
-    toolchains: Sequence[Toolchain],
-    scratch: Path,
-    report: Report,
-    left_out: Callable[[str], None],
-) -> pd.DataFrame:
-    """Count every variant on evenly spaced snapshots of the letter's conditions.
-
-    Args:
-        names: of variants, or paths; none stands for all that come with dirtyscan.
-        left_out: is told a sentence for each variant that cannot be counted, and why.
-
-    Raises:
-        BadInput: valgrind is not here, or a variant does not exist or compile.
-    """
-    require_valgrind()
-    if obstacle := counters_obstacle():
-        left_out(f"cycles and branch misses: {obstacle}")
-    traces = [(trace, _snapshots(trace)) for trace in _traces(scratch, report)]
-    variants = [
-        find_variant(n, DEFAULT_OPERATION) for n in names or built_in_variants(DEFAULT_OPERATION)
-    ]
-    found: list[Found] = []
-    for number, variant in enumerate(variants):
-        for toolchain in toolchains:
-            built = build_variant(variant, toolchain)
-            said = load_variant(built.path).description
-            if why := said.obstacle():
-                left_out(f"variant {variant.name} {why}")
-                break
-            if said.paid_in:
-                left_out(f"variant {variant.name}: its cost is paid in {said.paid_in}")
-                break
-            libraries = build_stopwatch(toolchain).path, built.path
-            program = Program(build_driver(toolchain).path, *libraries)
-            try:
-                found += [
-                    _count(program, trace, snapshots, variant.name, said.map, toolchain.name,
-                           read=not obstacle)
-                    for trace, snapshots in traces
-                ]  # fmt: skip
-            except _NotCountedError as error:
-                left_out(f"variant {variant.name}: {error}")
-                break
-        report("variants", number + 1, len(variants))
-    if not found:
-        raise BadInput("none of the variants could be counted; name others with --variant.")
-    return pd.DataFrame([dataclasses.asdict(one) for one in found])
 
 
 class _NotCountedError(Exception):
     """Why a variant cannot be counted."""
+
+
+def measure(options: Options, session: Session) -> pd.DataFrame:
+    """Count variants, all if none are named, on snapshots of the letter's conditions.
+
+    Raises:
+        BadInput: valgrind is not here, or a variant does not exist or compile, or none is left.
+    """
+    require_valgrind()
+    if obstacle := counters_obstacle():
+        session.leave_out(f"cycles and branch misses: {obstacle}")
+    toolchains = find_toolchains(options.toolchains)
+    names = options.variants or built_in_variants(DEFAULT_OPERATION)
+    variants = [find_variant(name, DEFAULT_OPERATION) for name in names]
+    watch = Watch()
+    rows: list[dict[str, object]] = []
+    with (
+        tempfile.TemporaryDirectory(prefix="dirtyscan-") as scratch,
+        ProgressDisplay(session.log) as tell,
+    ):
+        traces = [(trace, _snapshots(trace)) for trace in _traces(Path(scratch), tell)]
+        for done, variant in enumerate(variants, start=1):
+            try:
+                for toolchain in toolchains:
+                    rows += _count(variant, toolchain, traces, read=not obstacle)
+            except _NotCountedError as error:
+                session.leave_out(str(error))
+            tell("variants", done, len(variants))
+    if not rows:
+        raise BadInput("none of the variants could be counted; name others with --variant.")
+    layout = {"left_out": session.left_out}
+    session.describe(describe_environment(toolchains, layout, watch.stop()))
+    return pd.DataFrame(rows)
 
 
 def _traces(scratch: Path, report: Report) -> list[Trace]:
@@ -109,47 +95,56 @@ def _traces(scratch: Path, report: Report) -> list[Trace]:
 
 
 def _snapshots(trace: Trace) -> Snapshots:
-    chosen = [round(i * (len(trace) - 1) / (SNAPSHOTS - 1)) for i in range(SNAPSHOTS)]
-    chosen = sorted(set(chosen))
+    chosen = evenly_spaced(len(trace), SNAPSHOTS)
     return make_snapshots(list(trace.bitmaps(chosen)), chosen)
 
 
 def _count(
-    program: Program,
-    trace: Trace,
-    snapshots: Snapshots,
-    variant: str,
-    kind: str,
-    toolchain: str,
-    read: bool,
-) -> Found:
-    memory = trace.source.memory
-    each = count_instructions(program, memory, snapshots)
-    if isinstance(each, str):
-        raise _NotCountedError(each)
-    counts = total(each)
-    pages = memory.pages * len(snapshots)
-    counters = read_counters(program, memory, snapshots) if read else None
-    return Found(
-        trace.source.condition or trace.source.name,
-        trace.source.origin,
-        variant,
-        kind,
-        toolchain,
-        counts.instructions / pages,
-        counts.conditional_branches / pages,
-        counts.mispredicted_branches / pages,
-        counters.cycles / pages if counters else None,
-        counters.branch_misses / pages if counters else None,
-    )
+    variant: Variant, toolchain: Toolchain, traces: list[tuple[Trace, Snapshots]], read: bool
+) -> list[dict[str, object]]:
+    """Return a row for each trace, mispredictions by callgrind's simulated predictor.
+
+    Args:
+        read: whether the counters of the CPU are read too.
+    """
+    built = build_variant(variant, toolchain)
+    said = load_variant(built.path).description
+    if why := said.obstacle():
+        raise _NotCountedError(f"variant {variant.name} {why}")
+    if said.paid_in:
+        raise _NotCountedError(f"variant {variant.name}: its cost is paid in {said.paid_in}")
+    program = Program(build_driver(toolchain).path, built.path)
+    rows: list[dict[str, object]] = []
+    for trace, snapshots in traces:
+        memory = trace.source.memory
+        each = count_instructions(program, memory, snapshots)
+        if isinstance(each, str):
+            raise _NotCountedError(f"variant {variant.name}: {each}")
+        counts, pages = total(each), memory.pages * len(snapshots)
+        counters = read_counters(program, memory, snapshots) if read else None
+        rows.append(
+            {
+                "condition": trace.source.condition or trace.source.name,
+                "origin": trace.source.origin,
+                "variant": variant.name,
+                "map": said.map,
+                "toolchain": toolchain.name,
+                "instructions_per_page": counts.instructions / pages,
+                "branches_per_page": counts.conditional_branches / pages,
+                "mispredicted_per_page": counts.mispredicted_branches / pages,
+                "cycles_per_page": counters.cycles / pages if counters else None,
+                "branch_misses_per_page": counters.branch_misses / pages if counters else None,
+            }
+        )
+    return rows
 
 
-def summarize(found: pd.DataFrame) -> Sequence[Sequence[str]]:
+def _summary(found: pd.DataFrame) -> Table:
     """Return instructions per page, and mispredictions per 1000 pages, on the captured traces."""
     shown = found[found["origin"] == "captured"]
     conditions = list(dict.fromkeys(shown["condition"]))
     heads = [f"{c}\ninstr." for c in conditions] + [f"{c}\nmispr." for c in conditions]
-    lines = [("a page; mispr. per 1000", *heads)]
+    lines = []
     several = len(set(found["toolchain"])) > 1
     for (variant, toolchain), group in shown.groupby(["variant", "toolchain"], sort=False):
         rows = group.set_index("condition")
@@ -157,4 +152,46 @@ def summarize(found: pd.DataFrame) -> Sequence[Sequence[str]]:
         missed = [format_short(1000 * rows.loc[c, "mispredicted_per_page"]) for c in conditions]
         name = f"{variant} {toolchain}" if several else str(variant)
         lines.append((name, *instructions, *missed))
-    return lines
+    return table_by_name(QUESTION.text, ("a page; mispr. per 1000", *heads), lines)
+
+
+_FIGURES = plain_columns(
+    *("variant", "condition", ("instructions a page", "instructions_per_page")),
+    ("mispredicted a page", "mispredicted_per_page"),
+)
+
+
+@house_style()
+def draw_instructions(found: pd.DataFrame) -> Figure:
+    """Draw the rows of the first toolchain, a line a variant."""
+    found = of_first_toolchain(found)
+    found = found.assign(mispredicted_per_1000=1000 * found["mispredicted_per_page"])
+    dots = Dots(found, "instructions_per_page", fastest_first=False)
+    figure, (first, second) = make_panels(11, 0.27 * len(dots.order) + 1.9, 1, 2, sharey=True)
+    dots.draw(first, found, "instructions_per_page", log=True)
+    first.set_xlabel("instructions a page")
+    first.set_title(f"Instructions, {found['toolchain'].iloc[0]}")
+    dots.draw(second, found, "mispredicted_per_1000", log=False)
+    second.set_xlabel("mispredicted branches per 1000 pages (simulated)")
+    second.set_title("Branches that a simple predictor gets wrong")
+    dots.name_lines(first)
+    dots.add_legend(figure)
+    return figure
+
+
+STUDY = Study(
+    measure=measure,
+    summary=_summary,
+    exhibit=Exhibit(
+        title="Why: instructions and branches",
+        said="Left the instructions a page, counted exactly; right the branches of a simple "
+        "simulated predictor that go wrong. Variants without branches take the same work on every "
+        "trace; the patch pays for every change between dirty and clean.",
+        draw=draw_instructions,
+        shown=(
+            *("variant", "condition", "origin"),
+            *("instructions_per_page", "mispredicted_per_page"),
+        ),
+        figures=lambda found: make_table(_FIGURES, found[found["origin"] == "captured"].head(100)),
+    ),
+)

@@ -1,23 +1,32 @@
 """Which variant of each operation is never far from the best?"""
 
-from collections.abc import Sequence
-from pathlib import Path
-
 import pandas as pd
 
-from harness.measurement.lineup import ALL, PYTHON, describe_here
-from harness.measurement.preparation import Request
+from harness.measurement.choice import ALL, choose
+from harness.measurement.lineup import PYTHON, line_up
+from harness.measurement.request import Request, condition_traces, random_trace
+from harness.native.built_variant import describe_here
 from harness.native.operation import OPERATIONS, find_operation
-from harness.native.variant import built_in_variants
-from harness.presentation.table import format_short
+from harness.native.toolchain import find_toolchains
+from harness.native.variant import built_in_variants, find_variant
+from harness.presentation.table import Table, format_short, table_by_name
+from harness.results.speedups import judged
+from harness.studies import Question
+from harness.studies.session import Session
+from harness.studies.study import Options, Study, with_originals
 from workloads.conditions import DEFAULT_CONDITIONS, find_condition
-from workloads.draws import DEFAULT_SEED
 from workloads.errors import BadInput
 from workloads.guest import GuestMemory
-from workloads.random_runs import RandomRuns, random_pages, write_random_runs
-from workloads.synthesis import Report
+from workloads.random_runs import RandomRuns, random_pages
 
-STUDIED = tuple(name for name in OPERATIONS if name != "tick")
+QUESTION = Question(
+    "Which variant of each operation is never far from the best?",
+    place=80,
+    options=("operation", "budget"),
+    budget=30.0,
+    budget_for="each operation",
+)
+STUDIED = tuple(name for name, operation in OPERATIONS.items() if not operation.composed)
 ENOUGH = 0.9
 """Of the best: what a recommended variant has on every map."""
 SNAPSHOTS = 4
@@ -42,7 +51,7 @@ def original_here(name: str) -> str:
     """
     own = find_operation(name).original
     try:
-        describe_here(own, name)
+        describe_here(find_variant(own, name))
     except BadInput as error:
         others = [other for other in built_in_variants(name) if _takes_part(other, name)]
         if len(others) < 2:
@@ -55,36 +64,46 @@ def original_here(name: str) -> str:
 
 def _takes_part(variant: str, operation: str) -> bool:
     try:
-        found = describe_here(variant, operation)
+        found = describe_here(find_variant(variant, operation))
     except BadInput:
         return False
     return not found.bound and not found.paid_in
 
 
-def request_operation(
-    name: str, original: str, folder: Path, precision: float, report: Report
-) -> Request:
-    """Write the maps and ask for every variant of an operation on them, and on captured traces."""
-    memory = GuestMemory()
-    paths = [
-        write_random_runs(folder / f"{runs.name}.trace", memory, runs, SNAPSHOTS, DEFAULT_SEED).path
-        for runs in maps()
-    ]
-    report(f"maps of {name}", len(paths), len(paths))
-    return Request(
-        conditions=tuple(find_condition(condition) for condition in DEFAULT_CONDITIONS),
-        origins=("captured",),
-        traces=tuple(paths),
-        variants=(ALL,),
-        toolchains=(),
-        memory=memory,
-        settings={},
-        seed=DEFAULT_SEED,
-        quick=True,
-        precision=precision,
-        operation=name,
-        original=original,
+def request(name: str, original: str, options: Options) -> Request:
+    """Ask for every variant of an operation on the study's maps, and on captured traces."""
+    conditions = [find_condition(condition) for condition in DEFAULT_CONDITIONS]
+    traces = (
+        *condition_traces(conditions, ("captured",)),
+        *(random_trace(GuestMemory(), runs, SNAPSHOTS, options.seed) for runs in maps()),
     )
+    lineup = line_up(choose((ALL,), name, original), find_toolchains())
+    return Request(lineup, traces, options.precision, options.seed)
+
+
+def measure(options: Options, session: Session) -> pd.DataFrame:
+    """Measure one operation after the other, and leave out what cannot be compared here.
+
+    Raises:
+        BadInput: none of them can.
+    """
+    parts: list[pd.DataFrame] = []
+    for name in options.operations or STUDIED:
+        own = find_operation(name).original
+        try:
+            original = original_here(name)
+        except BadInput as error:
+            session.leave_out(str(error))
+            continue
+        instead = "" if original == own else f" compared with {original}, since {own} is left out"
+        session.log.print(f"{name}{instead}:")
+        run = session.run(request(name, original, options), name)
+        parts.append(shares_of_best(name, run.rows))
+        # Written after each, so that what was measured is there whatever happens next.
+        session.keep(pd.concat(parts))
+    if not parts:
+        raise BadInput(f"nothing was measured: {'; '.join(session.left_out)}.")
+    return pd.concat(parts)
 
 
 def shares_of_best(name: str, rows: pd.DataFrame) -> pd.DataFrame:
@@ -92,16 +111,9 @@ def shares_of_best(name: str, rows: pd.DataFrame) -> pd.DataFrame:
 
     Limits take no part, nor do peers, nor variants whose cost is paid in other operations.
     """
-    rows = rows[~rows["noise_floor"] & ~rows["bound"] & (rows["paid_in"] == "")]
-    rows = rows[rows["toolchain"] != PYTHON]
-    first = rows.drop_duplicates(["condition", "origin"])
-    original = first.assign(
-        variant=first["original"], map=first["map"].iloc[0], speedup=1.0,
-        variant_seconds=first["original_seconds"],
-    )  # fmt: skip
-    if name in ("count", "tick"):
-        original["map"] = "byte map"
-    found = pd.concat([original, rows], ignore_index=True)
+    rows = judged(rows)
+    rows = rows[~rows["bound"] & (rows["toolchain"] != PYTHON)]
+    found = with_originals(rows, ["condition", "origin"], name)
     best = found.groupby(["condition", "origin", "map"])["speedup"].transform("max")
     return pd.DataFrame(
         {
@@ -118,9 +130,9 @@ def shares_of_best(name: str, rows: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def summarize(found: pd.DataFrame) -> Sequence[Sequence[str]]:
+def _summary(found: pd.DataFrame) -> Table:
     """Return each variant's worst share of the best, where that is, and who is recommended."""
-    lines = [("operation", "map", "variant", "worst", "on", "median", "")]
+    lines = []
     for (operation, kind), group in found.groupby(["operation", "map"], sort=False):
         worst = group.groupby("variant", sort=False)["share_of_best"].min()
         for variant in worst.sort_values(ascending=False).index:
@@ -133,4 +145,8 @@ def summarize(found: pd.DataFrame) -> Sequence[Sequence[str]]:
                     "take it" if worst[variant] >= ENOUGH else "",
                 )
             )  # fmt: skip
-    return lines
+    heads = ("operation", "map", "variant", "worst", "on", "median", "")
+    return table_by_name(QUESTION.text, heads, lines)
+
+
+STUDY = Study(measure, _summary, exhibit=None)

@@ -1,36 +1,85 @@
-"""What a study is: what it measures, and the table that it makes of the rows."""
+"""What a study is: how its question is answered, and how the answer is shown."""
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
 from matplotlib.figure import Figure
 
-from harness.measurement.preparation import Request
-from workloads.synthesis import Report
+from harness.claims.claim import Claim
+from harness.measurement.request import Request
+from harness.native.operation import find_operation
+from harness.presentation.table import Table
+from harness.studies.session import Session
+from workloads.draws import DEFAULT_SEED
 
 
 @dataclasses.dataclass(frozen=True)
 class Options:
     """What a user may choose of a study; empty stands for the study's own choice."""
 
-    variants: tuple[str, ...]
-    toolchains: tuple[str, ...]
-    sizes: tuple[int, ...]
+    variants: tuple[str, ...] = ()
+    toolchains: tuple[str, ...] = ()
+    sizes: tuple[int, ...] = ()
     """Guest memory in bytes."""
-    precision: float
-    seed: int
+    operations: tuple[str, ...] = ()
+    claims: tuple[Claim, ...] = ()
+    precision: float = 0.01
+    seed: int = DEFAULT_SEED
+
+
+@dataclasses.dataclass(frozen=True)
+class Exhibit:
+    """What the page shows of a study, and the picture in it."""
+
+    title: str
+    said: str
+    """What to see, in two sentences."""
+    draw: Callable[[pd.DataFrame], Figure]
+    shown: tuple[str, ...]
+    """The columns that hovering over a point of the picture shows."""
+    figures: Callable[[pd.DataFrame], Table]
 
 
 @dataclasses.dataclass(frozen=True)
 class Study:
-    """A study that is measured as a run is."""
+    """How a question is answered."""
 
-    request: Callable[[Options, Path, Report], Request]
-    """Makes its traces in a folder and says what is measured."""
-    table: Callable[[pd.DataFrame, Path], pd.DataFrame]
-    """Makes the study's table from ``speedups.csv`` and the folder of the results."""
-    draw: Callable[[pd.DataFrame], Figure]
-    summarize: Callable[[pd.DataFrame], Sequence[Sequence[str]]]
-    """The table as a terminal shows it: rows of cells, the first of them the heading."""
+    measure: Callable[[Options, Session], pd.DataFrame]
+    """Measures, and makes the study's table of what came out."""
+    summary: Callable[[pd.DataFrame], Table]
+    """Makes of it what a terminal shows."""
+    exhibit: Exhibit | None
+    """None if it has no picture."""
+
+
+def measured_once(
+    request: Callable[[Options], Request], table: Callable[[pd.DataFrame, Path], pd.DataFrame]
+) -> Callable[[Options, Session], pd.DataFrame]:
+    """Return what measures a study in one run.
+
+    Args:
+        table: makes the study's table of ``speedups.csv`` and the folder of the run.
+    """
+
+    def measure(options: Options, session: Session) -> pd.DataFrame:
+        run = session.run(request(options))
+        return table(run.rows, run.folder)
+
+    return measure
+
+
+def with_originals(rows: pd.DataFrame, keys: list[str], operation: str) -> pd.DataFrame:
+    """Return ``rows`` of an operation behind those of its originals, one for each of ``keys``."""
+    first = rows.drop_duplicates(keys)
+    originals = first.assign(
+        variant=first["original"],
+        map=find_operation(operation).original_map,
+        bound=False,
+        variant_seconds=first["original_seconds"],
+        speedup=1.0,
+        speedup_low=1.0,
+        speedup_high=1.0,
+    )
+    return pd.concat([originals, rows], ignore_index=True)

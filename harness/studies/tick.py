@@ -1,93 +1,92 @@
 """What does a design cost over a whole tick: merge, count, find and clear what is sent?"""
 
-from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from matplotlib.figure import Figure
 
-from harness.measurement.preparation import Request
+from harness.measurement.choice import ALL, choose
+from harness.measurement.lineup import line_up
+from harness.measurement.request import Request, condition_traces
 from harness.native.operation import OPERATIONS
-from harness.presentation.figures.tick import draw_tick
-from harness.studies.size import RUNS, SNAPSHOTS, TICK_SECONDS, check_fits
-from harness.studies.study import Options, Study
+from harness.native.toolchain import find_toolchains
+from harness.presentation.frames import make_panels, of_first_toolchain
+from harness.presentation.scale import guest_memory_axis, name_places, plain_log_axis
+from harness.presentation.style import (
+    BLUE,
+    GREEN,
+    GREY,
+    PURPLE,
+    VERMILLION,
+    add_legend,
+    house_style,
+    mark,
+)
+from harness.presentation.table import INTERVAL, Table, make_table, plain_columns, table_by_name
+from harness.studies import Question
+from harness.studies.size import TIMED, timed, trace_of_size
+from harness.studies.study import Exhibit, Options, Study, measured_once, with_originals
 from workloads.conditions import DEFAULT_CONDITIONS, find_condition
 from workloads.guest import GuestMemory
-from workloads.random_runs import write_random_runs
-from workloads.synthesis import Report
+from workloads.synthesis import check_fits
 from workloads.units import format_size
 
+QUESTION = Question(
+    "What does a design of the dirty map cost over a whole tick?",
+    place=40,
+    budget=150.0,
+    sizes="may be given several times",
+)
 SIZES = tuple(size * 2**30 for size in (0.5, 8, 128, 1024))
 OPERATION = OPERATIONS["tick"]
+_COLOURS = (GREY, BLUE, VERMILLION, GREEN, PURPLE)
+_MARKERS = ("o", "s", "D", "^", "v")
 
 
-def request(options: Options, folder: Path, report: Report) -> Request:
-    """Write a trace for each size; the captured traces are measured beside them."""
+def request(options: Options) -> Request:
+    """Ask for a trace for each size; the captured traces are measured beside them."""
     memories = [GuestMemory(int(size)) for size in options.sizes or SIZES]
     check_fits(max(memories, key=lambda memory: memory.size))
-    paths = []
-    for done, memory in enumerate(memories, start=1):
-        path = folder / f"{memory.size}.trace"
-        paths.append(write_random_runs(path, memory, RUNS, SNAPSHOTS, options.seed).path)
-        report("maps", done, len(memories))
+    conditions = [find_condition(name) for name in DEFAULT_CONDITIONS]
+    variants = choose(options.variants or (ALL,), OPERATION.name)
     return Request(
-        conditions=tuple(find_condition(name) for name in DEFAULT_CONDITIONS),
-        origins=("captured",),
-        traces=tuple(paths),
-        variants=options.variants or ("all",),
-        toolchains=options.toolchains,
-        memory=GuestMemory(),
-        settings={},
-        seed=options.seed,
-        quick=True,
-        precision=options.precision,
+        line_up(variants, find_toolchains(options.toolchains)),
+        (
+            *condition_traces(conditions, ("captured",)),
+            *(trace_of_size(memory, options.seed) for memory in memories),
+        ),
+        options.precision,
+        options.seed,
         rounds=2,
-        operation=OPERATION.name,
     )
 
 
-def table(rows: pd.DataFrame, results: Path) -> pd.DataFrame:
+def table(rows: pd.DataFrame, _: Path) -> pd.DataFrame:
     """Return a row for each design and each trace or size, the original design among them."""
     rows = rows[~rows["noise_floor"] & ~rows["bound"]]
-    first = rows.drop_duplicates(["condition", "guest_memory_bytes", "original_toolchain"])
-    originals = first.assign(
-        variant=first["original"],
-        variant_seconds=first["original_seconds"],
-        map="byte map",
-        speedup=1.0,
-        speedup_low=1.0,
-        speedup_high=1.0,
-    )
-    found = pd.concat([originals, rows], ignore_index=True)
+    keys = ["condition", "guest_memory_bytes", "original_toolchain"]
+    found = timed(with_originals(rows, keys, OPERATION.name))
     captured = found["origin"] == "captured"
-    return pd.DataFrame(
-        {
-            "trace": found["condition"].where(captured, ""),
-            "guest_memory_bytes": found["guest_memory_bytes"],
-            "variant": found["variant"],
-            "map": found["map"],
-            "toolchain": found["original_toolchain"],
-            "seconds": found["variant_seconds"],
-            "share_of_tick": found["variant_seconds"] / TICK_SECONDS,
-            "speedup": found["speedup"],
-            "speedup_low": found["speedup_low"],
-            "speedup_high": found["speedup_high"],
-        }
-    )
+    found = found.assign(trace=found["condition"].where(captured, ""))
+    return found[["trace", "guest_memory_bytes", *TIMED, "share_of_tick", *INTERVAL]]
 
 
-def summarize(found: pd.DataFrame) -> Sequence[Sequence[str]]:
+def _halves(found: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the rows of captured traces, and of random maps, of the first toolchain."""
+    found = of_first_toolchain(found)
+    captured = found["trace"].fillna("") != ""
+    return found[captured], found[~captured]
+
+
+def _summary(found: pd.DataFrame) -> Table:
     """Return the microseconds of a tick on each captured trace, and its share in larger guests."""
-    found = found[found["toolchain"] == found["toolchain"].iloc[0]]
-    captured, random = (
-        found[found["trace"].fillna("") != ""],
-        found[found["trace"].fillna("") == ""],
-    )
+    captured, random = _halves(found)
     traces = list(dict.fromkeys(captured["trace"]))
     sizes = sorted(set(random["guest_memory_bytes"]))
     heads = [f"{trace}\nµs" for trace in traces] + [f"{format_size(size)}\n%" for size in sizes]
-    lines = [("design", *heads)]
-    for variant in dict.fromkeys(found["variant"]):
+    lines = []
+    for variant in dict.fromkeys(of_first_toolchain(found)["variant"]):
         of_traces = captured[captured["variant"] == variant].set_index("trace")["seconds"]
         of_sizes = random[random["variant"] == variant].set_index("guest_memory_bytes")
         lines.append(
@@ -97,12 +96,56 @@ def summarize(found: pd.DataFrame) -> Sequence[Sequence[str]]:
                 *(f"{100 * of_sizes['share_of_tick'][size]:.3g}" for size in sizes),
             )
         )
-    return lines
+    return table_by_name(QUESTION.text, ("design", *heads), lines)
 
 
-def draw(found: pd.DataFrame) -> Figure:
-    """Draw both halves of the table."""
-    return draw_tick(found)
+_FIGURES = plain_columns(
+    ("design", "variant"), ("captured trace", "trace"), "speedup", ("of a tick", "share_of_tick")
+)
 
 
-STUDY = Study(request, table, draw, summarize)
+@house_style()
+def draw_tick(found: pd.DataFrame) -> Figure:
+    """Draw microseconds on captured traces, and the share of 100 ms over guest memory."""
+    captured, random = _halves(found)
+    designs = list(dict.fromkeys(of_first_toolchain(found)["variant"]))
+    traces = list(dict.fromkeys(captured["trace"]))
+    figure, (left, right) = make_panels(11, 4.4, 1, 2)
+    for number, design in enumerate(designs):
+        style: dict[str, Any] = {"color": _COLOURS[number % len(_COLOURS)],
+                 "marker": _MARKERS[number % len(_MARKERS)], "markersize": 5}  # fmt: skip
+        shift = (number - (len(designs) - 1) / 2) * 0.15
+        rows = captured[captured["variant"] == design]
+        places = [traces.index(trace) + shift for trace in rows["trace"]]
+        (drawn,) = left.plot(
+            places, 1e6 * rows["seconds"], linestyle="none", label=str(design), **style
+        )
+        mark(drawn, rows.index)
+        rows = random[random["variant"] == design].sort_values("guest_memory_bytes")
+        (drawn,) = right.plot(rows["guest_memory_bytes"], 100 * rows["share_of_tick"], **style)
+        mark(drawn, rows.index)
+    left.set_ylim(0, None)
+    name_places(left, [trace.capitalize() for trace in traces], 4.4)
+    left.set_ylabel("time of one tick (µs)")
+    left.set_title("Captured traces, 512 MiB")
+    guest_memory_axis(right, random["guest_memory_bytes"])
+    plain_log_axis(right.yaxis)
+    right.axhline(100, color=GREY, linewidth=0.8)
+    right.set_ylabel("share of the 100 ms between ticks (%)")
+    right.set_title("A tenth dirty, in runs of 64 pages")
+    add_legend(figure, left.get_legend_handles_labels()[0], len(designs))
+    return figure
+
+
+STUDY = Study(
+    measure=measured_once(request, table),
+    summary=_summary,
+    exhibit=Exhibit(
+        title="The whole tick",
+        said="Merging the log, counting, and clearing what is sent, for each design of the map. A "
+        "counter that is always right is not free: it is paid for while merging.",
+        draw=draw_tick,
+        shown=("variant", "trace", "guest_memory_bytes", "seconds", "share_of_tick"),
+        figures=lambda found: make_table(_FIGURES, found[found["trace"].notna()].head(40)),
+    ),
+)

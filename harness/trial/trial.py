@@ -19,6 +19,7 @@ from harness.native.dirty_map import ARRAYS, COUNTED, DirtyMap
 from harness.native.loaded_variant import load_variant
 from harness.native.operation import Operation
 from harness.native.stopwatch import Snapshots, fill_map
+from harness.native.work import Work
 from harness.trial.checker import Checker
 from harness.trial.guarded import GuardedArrays
 from workloads.guest import GuestMemory
@@ -175,7 +176,9 @@ class Trial:
         address = load_variant(library).address
         if _has_multiplied(own, report):
             return
-        checker = Checker(self._stopwatch, self._library, self._operation, self._memory.pages)
+        pages, counted = self._memory.pages, representation == COUNTED
+        work = Work(self._stopwatch, self._operation.name, self._operation.argument, pages)
+        checker = Checker(self._library, self._operation, work)
         for turn, (place, at_end) in enumerate(self._turns()):
             report.turn = turn
             arrays.at_end = at_end
@@ -185,22 +188,21 @@ class Trial:
             bitmap, log = self._snapshots.bitmaps[place], self._snapshots.logs[place]
             fill_map(self._stopwatch, map_.whole, bitmap)
             dirty = int(self._snapshots.dirty[place])
-            checker.prepare(view, bitmap, log, dirty, representation == COUNTED)
-            arrays.allow_writing(self._operation.changes_map)
+            work.restore(view, bitmap, log, dirty, counted)
+            arrays.allow_writing(work.changes_map)
             before = bytes(view)
-            report.result = checker.call(address, view)
+            report.result = work.call(address, view)
             if _has_multiplied(own, report):
                 return
             if report.result != int(self._snapshots.right[place]) and not bound:
                 report.state = _WRONG
                 return
-            if bytes(view) != before and not self._operation.changes_map:
+            if bytes(view) != before and not work.changes_map:
                 report.state = _ALTERED
                 return
             # All that came out of a large map takes long to look at.
-            looked_at = turn == 0 or self._memory.pages <= _LARGE
-            fault = checker.fault(address, view, bitmap, log) if looked_at and not bound else ""
-            if fault:
+            looked_at = (turn == 0 or pages <= _LARGE) and not bound
+            if looked_at and (fault := checker.fault(address, view, bitmap, log, counted)):
                 _astray(report, fault)
                 return
         report.state = _PASSED

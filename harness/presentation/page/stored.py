@@ -7,9 +7,9 @@ from typing import Any
 
 import pandas as pd
 
-from harness.machine.environment import ENVIRONMENT, read_environment
-from harness.statistics.history import measured_at, read_history
-from harness.statistics.results import SNAPSHOTS, SPEEDUPS, read_table
+from harness.results.environment import ENVIRONMENT, read_environment
+from harness.results.history import measured_at, read_history
+from harness.results.result import SNAPSHOTS, SPEEDUPS, read_table
 from workloads.errors import BadInput
 from workloads.trace import ORIGINS, Trace, open_trace
 

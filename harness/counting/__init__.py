@@ -1,0 +1,1 @@
+"""Counting what a variant takes, in instructions, branches and cycles."""

@@ -1,0 +1,94 @@
+"""The rows of a run that the gate judges: one of its comparisons each."""
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+
+from harness.gate.decision import Comparison
+from harness.gate.finding import Change, Evidence, Finding
+from harness.gate.revision import SUFFIXES
+from harness.measurement.plan import Lane
+from harness.measurement.run import Run
+from harness.native.variant import find_variant
+from workloads.errors import BadInput
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """One comparison of a run: a lane on a trace."""
+
+    run: Run
+    key: str
+    number: int
+    """Of the lane."""
+
+    @property
+    def lane(self) -> Lane:
+        """The lane that is compared with its original."""
+        return self.run.plan.lanes[self.number]
+
+    @property
+    def logs(self) -> tuple[float, ...]:
+        """The natural logarithm of the speedup in each process."""
+        return self.run.logs[self.key, self.number]
+
+    @property
+    def trace(self) -> str:
+        """Condition and origin."""
+        return " ".join(self.key.rsplit("-", 1))
+
+    def original_nanoseconds(self) -> float:
+        """Return the typical nanoseconds of a call of what the lane is compared with."""
+        return 1e9 * float(self.run.typical_seconds(self.key, self.lane.original).mean())
+
+    def finding(
+        self,
+        evidence: Evidence,
+        unit: str,
+        before: float,
+        compared: Comparison,
+        tolerance: float,
+        change: Change,
+    ) -> Finding:
+        """Return the finding on this row; ``before`` is in ``unit``, ``times`` or ``ns``."""
+        lane, interval = self.lane, compared.interval
+        processes = len(self.logs)
+        noisy = f"±{interval.half_width:.1%} from {processes} processes is not enough"
+        return Finding(
+            evidence,
+            self.run.plan.operation,
+            lane.variant,
+            lane.toolchain,
+            self.trace,
+            unit,
+            before,
+            before / interval.value if unit == "ns" else before * interval.value,
+            interval.value,
+            interval.low,
+            interval.high,
+            tolerance,
+            change,
+            noisy if change is Change.UNDECIDED else "",
+        )
+
+
+def rows_of(run: Run) -> list[Row]:
+    """Return the rows of a run that say something of a variant's speed."""
+    return [Row(run, key, lane) for key, lane in run.judged]
+
+
+def one_name_each(sources: Sequence[str]) -> tuple[str, ...]:
+    """Return ``sources`` of variants of *count*, names or paths, each once.
+
+    Raises:
+        BadInput: the rows of two different files would have one name.
+    """
+    chosen: dict[str, str] = {}
+    for source in sources:
+        name = source
+        if Path(source).suffix in SUFFIXES:
+            name = find_variant(source, "count").name
+        other = chosen.setdefault(name, source)
+        if other != source and Path(other).resolve() != Path(source).resolve():
+            raise BadInput(f"{other} and {source} are both called {name}; rename one of them.")
+    return tuple(chosen.values())

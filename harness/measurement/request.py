@@ -1,0 +1,102 @@
+"""A request: what is to be measured, with every name in it already found."""
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from harness.measurement.lineup import LineUp
+from harness.measurement.plan import MIN_PROCESSES, ROUNDS, WARMUPS
+from workloads.captured import captured_trace
+from workloads.conditions import Condition
+from workloads.draws import DEFAULT_SEED
+from workloads.guest import GuestMemory
+from workloads.parameters import Value
+from workloads.random_runs import RandomRuns, write_random_runs
+from workloads.synthesis import Recipe, Report, make_recipe, synthesize
+from workloads.trace import ORIGINS, Trace
+
+
+@dataclasses.dataclass(frozen=True)
+class Draft:
+    """A synthetic trace that is yet to be made."""
+
+    name: str
+    """Of its file, without the origin and the ending."""
+    write: Callable[[Path, Report], Trace]
+    """Makes it in a file, and tells how far it is."""
+
+
+Given = Draft | Path
+"""A trace that is to be made, or a file that is to be taken as it is."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Request:
+    """What is to be measured, on which traces, and how well."""
+
+    lineup: LineUp
+    traces: tuple[Given, ...]
+    precision: float
+    """The half-width of an interval, as a share of the speedup, that is good enough."""
+    seed: int = DEFAULT_SEED
+    """Of the orders in which variants are called."""
+    quick: bool = True
+    """Whether fewer snapshots of long traces are measured."""
+    rounds: int = ROUNDS
+    """In each process, those that count."""
+    warmups: int = WARMUPS
+    processes: int = MIN_PROCESSES
+    """At least so many measure each trace."""
+    one_cpu: bool = False
+    """Whether all processes stay on the same CPU.
+
+    For variants that allocate: on one CPU of a virtual machine fresh memory was seen to cost half
+    as much again as on the other, and then speedups depend on where a process happens to run.
+    """
+
+
+def condition_traces(
+    conditions: Sequence[Condition],
+    origins: Sequence[str] = ORIGINS,
+    memory: GuestMemory | None = None,
+    settings: Mapping[str, Mapping[str, Value]] | None = None,
+    seed: int = DEFAULT_SEED,
+) -> tuple[Given, ...]:
+    """Return the traces of ``conditions``, those of one condition next to each other.
+
+    Args:
+        origins: which of them: ``synthetic``, and ``captured`` where they fit the guest.
+        memory: of the guest; that of the captured traces if None.
+        settings: see :func:`workloads.synthesis.make_recipe`.
+
+    Raises:
+        BadInput: a setting cannot be used, or the guest does not fit into this machine.
+    """
+    guest = memory or GuestMemory()
+    traces: list[Given] = []
+    for condition in dict.fromkeys(conditions):
+        made = synthetic_trace(make_recipe(condition, guest, settings, seed))
+        captured = captured_trace(condition.name) if guest == GuestMemory() else None
+        traces += [made] if "synthetic" in origins else []
+        traces += [captured] if captured and "captured" in origins else []
+    return tuple(traces)
+
+
+def synthetic_trace(recipe: Recipe, name: str = "") -> Draft:
+    """Return the trace of ``recipe``, called ``name`` if it does not stand for its condition."""
+
+    def write(path: Path, report: Report) -> Trace:
+        return synthesize(recipe, path, report, name)
+
+    return Draft(name or recipe.condition.name, write)
+
+
+def random_trace(
+    memory: GuestMemory, runs: RandomRuns, snapshots: int, seed: int, name: str = ""
+) -> Draft:
+    """Return a trace of ``snapshots`` random maps, whose file is called after ``runs`` or so."""
+
+    def write(path: Path, _: Report) -> Trace:
+        return write_random_runs(path, memory, runs, snapshots, seed)
+
+    return Draft(name or runs.name, write)

@@ -1,1 +1,0 @@
-"""Pictures of traces and results. Nothing here measures."""

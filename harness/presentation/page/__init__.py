@@ -1,1 +1,0 @@
-"""The page: one HTML file with everything that a result says."""

@@ -1,0 +1,140 @@
+"""The page as HTML: sections in a template, with nothing that is not in the file."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from harness import __version__
+from harness.presentation.table import Column, Table
+from harness.report.answer import answer
+from harness.report.contents import all_sections
+from harness.report.picture import inline_svg
+from harness.report.run_table import noise_floor, with_toolchain
+from harness.report.section import Section
+from harness.report.stored import Stored
+from harness.results.speedups import half_width
+from workloads.files import read_file, write_text
+
+_TEMPLATES = Path(__file__).parent / "templates"
+_QUESTION = "Does it pay to check dirty pages several at a time?"
+
+
+def write_page(folders: Sequence[Path], path: Path) -> Path:
+    """Write the page of the results in ``folders`` to ``path`` and return it.
+
+    Raises:
+        BadInput: a result cannot be read, or the file cannot be written.
+    """
+    write_text(path, render_page([Stored(folder) for folder in folders]))
+    return path
+
+
+def render_page(results: Sequence[Stored]) -> str:
+    """Return the page of ``results`` as HTML."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    # Their text comes from this package alone.
+    own = {name: Markup(read_file(_TEMPLATES / f"page.{name}").decode()) for name in ("css", "js")}
+    return environment.get_template("page.html.jinja").render(
+        question=_QUESTION,
+        answers=[(result, answer(result.speedups)) for result in results],
+        several=len(results) > 1,
+        sections=make_pieces(results),
+        aligned=aligned(results),
+        machines=[(result, machine(result)) for result in results],
+        noise=[(result.name, noise_floor(result.speedups)) for result in results],
+        svg=Markup,
+        version=__version__,
+        **own,
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class Piece:
+    """What one result has of a section."""
+
+    key: str
+    """Unique in the page."""
+    of: str
+    """The name of the result."""
+    svg: str
+    csv: str
+    """What the picture shows."""
+    figures: Table
+    provenance: str
+    """When it was measured, and of which commit."""
+
+
+def make_pieces(results: Sequence[Stored]) -> list[tuple[Section, list[Piece]]]:
+    """Return what ``results`` have of each section, without those of which they have nothing."""
+    made = []
+    for section in all_sections():
+        pieces = (_piece(section, result, number) for number, result in enumerate(results))
+        if found := [piece for piece in pieces if piece]:
+            made.append((section, found))
+    return made
+
+
+def _piece(section: Section, result: Stored, number: int) -> Piece | None:
+    rows = section.rows(result)
+    if rows is None or rows.empty:
+        return None
+    rows = rows.reset_index(drop=True)
+    key = f"{section.key}-{number}"
+    figure = section.draw(result, rows)
+    return Piece(
+        key,
+        result.name,
+        inline_svg(figure, key, f"{section.title}, {result.name}"),
+        str(rows.to_csv(index=False, float_format="%.6g")),
+        section.figures(rows),
+        result.provenance(section.key),
+    )
+
+
+def aligned(results: Sequence[Stored]) -> Table | None:
+    """Return the speedups of several results beside each other, a line a trace and variant."""
+    if len(results) < 2:
+        return None
+    cells: dict[tuple[str, str], list[str]] = {}
+    for place, result in enumerate(results):
+        rows = result.speedups[~result.speedups["noise_floor"]]
+        for row in rows.to_dict("records"):
+            names = (f"{row['condition'].capitalize()}, {row['origin']}", with_toolchain(row))
+            line = cells.setdefault(names, [""] * len(results))
+            line[place] = f"{row['speedup']:.3g} ± {half_width(row):.1%}"
+    columns = [Column(head) for head in ("trace", "variant", *(result.name for result in results))]
+    return Table(tuple(columns), tuple((*names, *line) for names, line in cells.items()))
+
+
+def machine(result: Stored) -> list[tuple[str, str]]:
+    """Return what is known of the machine that ``result`` was measured on."""
+    environment: Mapping[str, Any] = result.environment
+    if not environment:
+        return [("measured", result.date)]
+    cpu, state = environment["cpu"], environment.get("machine", {})
+    facts = [
+        ("measured", result.date),
+        ("dirtyscan", f"{environment['dirtyscan']}, commit {environment['git_commit']}"),
+        ("CPU", f"{cpu['model']}, {cpu['usable']} of {cpu['count']} CPUs, {cpu['architecture']}"),
+        ("caches", ", ".join(f"{name} {size}" for name, size in cpu["caches"].items())),
+        ("kernel", environment["kernel"]),
+        ("Python", environment["python"]),
+    ]
+    facts += [
+        (made["name"], f"{made['version']}: {' '.join(made['flags'])}")
+        for made in environment["toolchains"]
+    ]
+    facts += list(state.get("state", {}).items())
+    facts += [("disturbed by", evidence) for evidence in state.get("disturbed", [])]
+    facts += [("left out", sentence) for sentence in environment["layout"].get("left_out", [])]
+    return facts

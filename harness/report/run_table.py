@@ -1,0 +1,163 @@
+"""The table of a run: for a terminal of 80 columns, or as text to paste."""
+
+import json
+from math import isnan
+
+import pandas as pd
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from harness.native.dirty_map import ARRAYS
+from harness.presentation.table import (
+    Column,
+    Row,
+    Table,
+    as_markdown,
+    claimed_range,
+    for_terminal,
+    format_number,
+    format_range,
+    format_short,
+    make_table,
+)
+from harness.results.limits import Limits, find_limits
+from harness.results.speedups import half_width
+
+_MOST_AS_ROWS = 3
+"""Variants that get a row a trace; more are set out as variants against traces."""
+_TRACES = 8
+"""Columns of traces that fit beside the variants' names."""
+_ORIGINS = {"synthetic": "syn", "captured": "cap", "imported": "imp"}
+_PASTED = (
+    *("condition", "origin", "variant", "toolchain", "speedup", "speedup_low", "speedup_high"),
+    *("claim_low", "claim_high", "verdict"),
+)
+
+
+def verdict_on(row: Row) -> str:
+    """Return the verdict on the claim about a row; empty without one."""
+    return str(row["verdict"]) if claimed_range(row) else ""
+
+
+def with_toolchain(row: Row) -> str:
+    """Return a row's variant, and what compiled it."""
+    return f"{row['variant']} ({row['toolchain']})"
+
+
+def _unless_paid(row: Row, text: str) -> str:
+    return "" if row["paid_in"] else text
+
+
+def _reach(row: Row) -> str:
+    flag = "!" if row["stopped"] == "budget" else ""
+    return _unless_paid(row, f"{flag}±{half_width(row):.2%}")
+
+
+def _snapshots(row: Row) -> str:
+    reach = format_range(row["snapshot_speedup_min"], row["snapshot_speedup_max"])
+    return _unless_paid(row, reach)
+
+
+def _claimed(row: Row) -> str:
+    return format_range(row["claim_low"], row["claim_high"]) if claimed_range(row) else ""
+
+
+_TRACE = Column("trace", lambda row: f"{row['condition']} {row['origin']}")
+_COLUMNS = (
+    _TRACE,
+    Column("variant"),
+    Column("speedup", lambda row: _unless_paid(row, format_number(row["speedup"])), True, True),
+    Column("95 %", _reach, True, True),
+    Column("snapshots", _snapshots, True, True),
+    Column("claimed", _claimed, True, True),
+    Column("verdict", verdict_on, whole=True),
+)
+_MARKDOWN = (
+    _TRACE,
+    Column("variant", with_toolchain),
+    Column("speedup", lambda row: format_number(row["speedup"]), right=True),
+    Column(
+        "95 %",
+        lambda row: f"{format_number(row['speedup_low'])} to {format_number(row['speedup_high'])}",
+        right=True,
+    ),
+    Column("claimed", claimed_range, right=True),
+    Column("verdict", verdict_on),
+)
+
+
+def results_table(rows: pd.DataFrame) -> Group:
+    """Return the rows of one ``speedups.csv`` as tables for a terminal of 80 columns."""
+    parts: list[RenderableType] = []
+    for toolchain, group in rows.groupby("original_toolchain", sort=False):
+        measured = group[~group["noise_floor"]]
+        title = f"speedup of one call, {toolchain}"
+        if measured["variant"].nunique() <= _MOST_AS_ROWS:
+            parts.append(for_terminal(make_table(_COLUMNS, measured, title)))
+        else:
+            parts += _ladder(title, measured)
+        floor = noise_floor(group)
+        parts.append(Text(f"noise floor: {floor}\n" if floor else ""))
+    vague = rows[rows["stopped"] == "budget"]
+    if len(vague):
+        worst = max(map(half_width, vague.to_dict("records")))
+        sentence = f"not as precise as asked for (worst ±{worst:.1%}): the time budget was spent"
+        parts.append(Text(f"! {sentence}"))
+    return Group(*parts)
+
+
+def results_text(rows: pd.DataFrame, form: str) -> str:
+    """Return the rows of one ``speedups.csv``, noise floors left out.
+
+    Args:
+        form: ``markdown``, ``csv`` or ``json``.
+    """
+    rows = rows[~rows["noise_floor"]]
+    if form == "markdown":
+        return as_markdown(make_table(_MARKDOWN, rows))
+    rows = rows[list(_PASTED)]
+    if form == "csv":
+        return str(rows.to_csv(index=False))
+    return json.dumps(json.loads(rows.to_json(orient="records")), indent=1) + "\n"
+
+
+def _ladder(title: str, rows: pd.DataFrame) -> list[RenderableType]:
+    """Return variants against traces, with how near each comes to its limit."""
+    rows = rows.assign(trace=rows["condition"] + " " + rows["origin"].map(_ORIGINS))
+    traces = list(dict.fromkeys(rows["trace"]))
+    limits = find_limits(rows)
+    parts: list[RenderableType] = []
+    for first in range(0, len(traces), _TRACES):
+        chosen = traces[first : first + _TRACES]
+        heads = [
+            Column(head.replace(" ", "\n"), right=True, whole=True)
+            for head in (*chosen, "of limit")
+        ]
+        table = for_terminal(Table((Column("variant", whole=True), *heads), (), title))
+        for kind in ARRAYS:
+            of_kind = rows[rows["map"] == kind]
+            if len(of_kind):
+                table.add_row(Text(f"{kind}:", "dim"))
+            for variant, group in of_kind.groupby("variant", sort=False):
+                table.add_row(*_ladder_line(str(variant), group, chosen, limits))
+                if paid := group["paid_in"].iloc[0]:
+                    table.add_row(Text(f"  (paid in {paid})", "dim"))
+        parts.append(table)
+    return [*parts, *(Text(f"! {fault}") for fault in limits.faults)]
+
+
+def _ladder_line(variant: str, rows: pd.DataFrame, traces: list[str], limits: Limits) -> list[str]:
+    cells = {row["trace"]: _unless_paid(row, format_short(row["speedup"]))
+             for row in rows.to_dict("records")}  # fmt: skip
+    share = limits.share(variant, str(rows["original_toolchain"].iloc[0]))
+    of_limit = "" if isnan(share) else f"{share:.2f}"
+    return [f"  {variant}", *(cells.get(trace, "") for trace in traces), of_limit]
+
+
+def noise_floor(rows: pd.DataFrame) -> str:
+    """Say what the original gave against itself; empty if it was not measured."""
+    rows = rows[rows["noise_floor"]]
+    if rows.empty:
+        return ""
+    low, high = rows["speedup"].min(), rows["speedup"].max()
+    return f"{rows['original'].iloc[0]} against itself gave {low:.4f} to {high:.4f}"

@@ -1,0 +1,1 @@
+"""Results: the rows of a run, and the files that hold them."""

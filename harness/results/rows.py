@@ -1,0 +1,185 @@
+"""The rows of a run: what its tables hold, a dataclass each."""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import msgspec
+import numpy as np
+
+from harness.claims.claim import find_claim
+from harness.claims.verdict import verdict
+from harness.measurement.plan import PlannedTrace
+from harness.measurement.run import Run
+from harness.results.tables import Positive, Whole, check_interval
+from harness.statistics.interval import centre, snapshot_log_speedups
+from workloads.trace import Trace, open_trace
+from workloads.trace_header import Origin
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """One variant on one trace; the columns of ``speedups.csv``, in this order."""
+
+    condition: str
+    origin: Origin
+    variant: str
+    toolchain: str
+    guest_memory_bytes: Whole
+    snapshots: Whole
+    original_seconds: Positive
+    """Of one call, the mean over the snapshots of each snapshot's typical time."""
+    variant_seconds: Positive
+    speedup: Positive
+    speedup_low: Annotated[float, msgspec.Meta(ge=0)]
+    speedup_high: Annotated[float, msgspec.Meta(gt=0)]
+    snapshot_speedup_min: Positive
+    snapshot_speedup_max: Positive
+    claim_low: float | None
+    claim_high: float | None
+    verdict: str
+    operation: str
+    original: str
+    claim: str
+    noise_floor: bool
+    processes: Whole
+    stopped: Annotated[str, msgspec.Meta(pattern=r"\A(precise|budget)\Z")]
+    map: str
+    """The representation that the variant looks at; the original's is a byte map."""
+    bound: bool
+    """Whether it does less than the operation, to show a limit."""
+    paid_in: str
+    """Operations that bear the variant's cost in its place: its speedup says nothing then."""
+    original_toolchain: str
+
+    def __post_init__(self) -> None:
+        check_interval(self)
+
+
+@dataclasses.dataclass(frozen=True)
+class SnapshotRow:
+    """One variant on one snapshot; the columns of ``snapshots.csv``, in this order."""
+
+    condition: str
+    origin: Origin
+    toolchain: str
+    guest_memory_bytes: Whole
+    snapshot: Whole
+    tick_ms: Whole
+    remaining_pages: Whole
+    dirty_runs: Whole
+    variant: str
+    seconds: Positive
+
+
+@dataclasses.dataclass(frozen=True)
+class ProcessRow:
+    """One variant on one trace in one process; the columns of ``processes.csv``, in this order."""
+
+    trace: str
+    """The key: the name and the origin."""
+    variant: str
+    toolchain: str
+    speedup: Positive
+
+
+def process_rows(run: Run) -> list[ProcessRow]:
+    """Return the speedup in each process, which is what comparing two runs starts from."""
+    lanes = run.plan.lanes
+    return [
+        ProcessRow(key, lanes[lane].label, lanes[lane].toolchain, float(np.exp(log)))
+        for (key, lane), logs in run.logs.items()
+        for log in logs
+    ]
+
+
+def make_rows(run: Run) -> tuple[list[Row], list[SnapshotRow]]:
+    """Sum up ``run``, whose traces are still there."""
+    rows: list[Row] = []
+    snapshot_rows: list[SnapshotRow] = []
+    sound = run.plan.sound_lanes(run.failures)
+    for planned in run.plan.traces:
+        trace = open_trace(run.base / planned.path)
+        if not run.elapsed(planned.key):  # every variant had gone astray before it was measured
+            continue
+        rows += [
+            _row(planned, trace, run, number)
+            for _, number in run.plan.pairs()
+            if (planned.key, number) in run.speedups
+        ]
+        snapshot_rows += _snapshot_rows(planned, trace, run, sound)
+    return rows, snapshot_rows
+
+
+def _row(planned: PlannedTrace, trace: Trace, run: Run, number: int) -> Row:
+    plan, pair = run.plan, (planned.key, number)
+    lane = plan.lanes[number]
+    original = plan.lanes[lane.original]
+    interval = run.speedups[pair]
+    elapsed = run.elapsed(planned.key)
+    logs = [snapshot_log_speedups(e[:, lane.original], e[:, number]) for e in elapsed]
+    per_snapshot = np.exp(centre(np.array(logs)))
+    original_seconds = float(run.typical_seconds(planned.key, lane.original).mean())
+    claim = find_claim(plan.operation, original.variant, lane.variant, trace.source.condition)
+    return Row(
+        condition=trace.source.condition or trace.source.name,
+        origin=trace.source.origin,
+        variant=lane.label,
+        toolchain=lane.toolchain,
+        guest_memory_bytes=trace.source.memory.size,
+        snapshots=len(planned.snapshots),
+        original_seconds=original_seconds,
+        variant_seconds=original_seconds / interval.value,
+        speedup=interval.value,
+        speedup_low=interval.low,
+        speedup_high=interval.high,
+        snapshot_speedup_min=float(per_snapshot.min()),
+        snapshot_speedup_max=float(per_snapshot.max()),
+        claim_low=claim.low if claim else None,
+        claim_high=claim.high if claim else None,
+        verdict=verdict(interval.low, interval.high, claim) if claim else "",
+        operation=plan.operation,
+        original=original.variant,
+        claim=claim.name if claim else "",
+        noise_floor=lane.noise_floor,
+        processes=run.processes[planned.key],
+        stopped=run.stopped(pair),
+        map=lane.map,
+        bound=lane.bound,
+        paid_in=lane.paid_in,
+        original_toolchain=original.toolchain,
+    )
+
+
+def _snapshot_rows(
+    planned: PlannedTrace, trace: Trace, run: Run, lanes: Sequence[int]
+) -> list[SnapshotRow]:
+    runs = [
+        dirty_runs(np.unpackbits(bitmap, bitorder="little"))
+        for bitmap in trace.bitmaps(planned.snapshots)
+    ]
+    rows = []
+    for number in lanes:
+        lane = run.plan.lanes[number]
+        typical = run.typical_seconds(planned.key, number).tolist()
+        for place, snapshot in enumerate(planned.snapshots):
+            rows.append(
+                SnapshotRow(
+                    trace.source.condition or trace.source.name,
+                    trace.source.origin,
+                    lane.toolchain,
+                    trace.source.memory.size,
+                    snapshot,
+                    trace.ticks_ms[snapshot],
+                    trace.remaining[snapshot],
+                    runs[place],
+                    lane.label,
+                    typical[place],
+                )
+            )
+    return rows
+
+
+def dirty_runs(dirty: np.ndarray[Any, np.dtype[np.uint8]]) -> int:
+    """Return how many runs of 1 there are in ``dirty`` (0 or 1 each)."""
+    return int(dirty[0]) + int(np.count_nonzero(dirty[1:] > dirty[:-1]))

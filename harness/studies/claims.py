@@ -1,0 +1,193 @@
+"""Do the figures hold that were published of counting and of other operations?"""
+
+import dataclasses
+import math
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+from rich.text import Text
+
+from harness.claims.settled import Settled, not_measured, sentences, to_table
+from harness.claims.settlement import Group, group_claims, obstacle, request_group, settle
+from harness.claims.verdict import NOT_MEASURED
+from harness.presentation.frames import draw_interval, make_panels
+from harness.presentation.scale import plain_log_axis
+from harness.presentation.style import BLACK, BLUE, CLAIM, GREY, add_legend, house_style, key
+from harness.presentation.table import (
+    INTERVAL,
+    Column,
+    Row,
+    Table,
+    format_number,
+    format_range,
+    format_short,
+    make_table,
+    plain_columns,
+    short_interval,
+)
+from harness.results.speedups import half_width
+from harness.studies import Question
+from harness.studies.session import Session
+from harness.studies.study import Exhibit, Options, Study
+from workloads.errors import BadInput
+
+QUESTION = Question(
+    "Do the figures hold that were published?",
+    place=70,
+    options=("precision", "budget", "plots"),
+    budget=70.0,
+    budget_for="the claims of one original",
+    command="dirtyscan claims run",
+)
+_OPEN = 1.6
+"""How far a range without an upper end is drawn beyond everything else, as a factor."""
+
+
+def measure(options: Options, session: Session) -> pd.DataFrame:
+    """Settle every claim, those of one original together.
+
+    Raises:
+        BadInput: none of them could be measured.
+    """
+    settled: list[Settled] = []
+    for group in group_claims(options.claims):
+        reasons = {claim.name: why for claim in group.claims if (why := obstacle(claim))}
+        settled += [not_measured(c, reasons[c.name]) for c in group.claims if c.name in reasons]
+        sound = tuple(claim for claim in group.claims if claim.name not in reasons)
+        if sound:
+            sound_group = dataclasses.replace(group, claims=sound)
+            settled += _settle_group(sound_group, options.precision, session)
+        if session.environment:
+            # Written after each group, so that what was measured is there whatever happens next.
+            session.describe(session.environment)
+            session.keep(to_table(settled))
+    table = to_table(settled)
+    if not session.environment:
+        raise BadInput(f"nothing was measured: {'; '.join(sentences(table))}.")
+    return table
+
+
+def _settle_group(group: Group, precision: float, session: Session) -> list[Settled]:
+    """Measure the claims of ``group`` and judge them; what keeps one group must not keep others."""
+    session.log.print(
+        Text(f"{group.operation} against {group.original}: {len(group.claims)} claims")
+    )
+    try:
+        run = session.run(request_group(group, precision), group.name)
+    except BadInput as error:
+        return [not_measured(claim, str(error).removesuffix(".")) for claim in group.claims]
+    found = run.measured.run
+    assert found  # it was not resumed
+    rows = run.rows if found.speedups else pd.DataFrame(columns=["variant"])
+    return settle(group, rows, len(found.processes), found.failures)
+
+
+def _is_measured(row: Row) -> bool:
+    return bool(row["verdict"] != NOT_MEASURED)
+
+
+def _claimed(row: Row) -> str:
+    low, high = row["claimed_low"], row["claimed_high"]
+    return f"above {low:g}" if high == math.inf else format_range(low, high)
+
+
+def _claimed_short(row: Row) -> str:
+    low, high = format_short(row["claimed_low"]), format_short(row["claimed_high"])
+    return f"{low} or more" if row["claimed_high"] == math.inf else f"{low} to {high}"
+
+
+def _captured(row: Row) -> str:
+    there = row["captured_low"] == row["captured_low"]  # a missing one is NaN
+    return format_range(row["captured_low"], row["captured_high"]) if there else ""
+
+
+def _if_measured(head: str, write: Callable[[Row], str], whole: bool = False) -> Column:
+    return Column(head, lambda row: write(row) if _is_measured(row) else "", True, whole)
+
+
+_SUMMARY = (
+    Column("claim", whole=True),
+    Column("on", "workload"),
+    Column("claimed", _claimed, right=True),
+    _if_measured("measured", lambda row: format_number(row["speedup"]), whole=True),
+    _if_measured("95 %", lambda row: f"±{half_width(row):.1%}", whole=True),
+    Column("verdict", whole=True),
+    Column("captured", _captured, right=True),
+)
+_FIGURES = (
+    *plain_columns("claim", "workload"),
+    Column("claimed", _claimed_short, right=True),
+    _if_measured("measured", lambda row: format_short(row["speedup"])),
+    _if_measured("95 %", short_interval),
+    Column("verdict"),
+)
+
+
+def _summary(found: pd.DataFrame) -> Table:
+    """Return what came out, with how the same pair fares on captured traces."""
+    scaled = dict.fromkeys(text for text in found["scaled"] if text)
+    missing = (f"not measured: {sentence}" for sentence in sentences(found))
+    table = make_table(_SUMMARY, found)
+    return dataclasses.replace(table, notes=(*scaled, *missing), fold=True)
+
+
+def figures(found: pd.DataFrame) -> Table:
+    """Return what is claimed beside what was measured."""
+    return make_table(_FIGURES, found)
+
+
+@house_style()
+def draw_claims(rows: pd.DataFrame) -> Figure:
+    """Draw claims beside what was measured, a line each; some may not have been measured."""
+    figure, (axes,) = make_panels(10, 0.3 * len(rows) + 1.7)
+    drawn_to = rows[["claimed_low", "claimed_high", "speedup_high"]].to_numpy()
+    most = _OPEN * float(drawn_to[np.isfinite(drawn_to)].max())
+    for place, row in enumerate(rows.to_dict("records")):
+        low, high = row["claimed_low"], min(row["claimed_high"], most)
+        axes.barh(-place, high - low, left=low, height=0.7, color=CLAIM, alpha=0.35)
+        axes.plot([low, low], [-place - 0.35, -place + 0.35], color=CLAIM, linewidth=1.2)
+        if _captured(row):
+            span = [row["captured_low"], row["captured_high"]]
+            axes.plot(span, [-place, -place], color=GREY, linewidth=4, alpha=0.6,
+                      solid_capstyle="butt")  # fmt: skip
+        if _is_measured(row):
+            draw_interval(axes, row, rows.index[place], -place, color=BLUE, marker="o")
+        else:
+            axes.annotate(NOT_MEASURED, (low, -place), xytext=(5, 0), fontsize=8.5,
+                          textcoords="offset points", verticalalignment="center")  # fmt: skip
+    lows = rows[["claimed_low", "speedup_low", "captured_low"]].to_numpy()
+    plain_log_axis(axes.xaxis)
+    axes.set_xlim(float(np.nanmin(lows)) / _OPEN, most)
+    axes.axvline(1, color=BLACK, linewidth=1)
+    labels = [f"{row['claim']}: {row['workload']}" for row in rows.to_dict("records")]
+    axes.set_yticks([-place for place in range(len(rows))], labels, fontsize=8.5)
+    axes.set_ylim(-len(rows) + 0.4, 0.6)
+    axes.set_xlabel("speedup (original time / variant time)")
+    handles = [
+        Patch(facecolor=CLAIM, alpha=0.35, label="claimed"),
+        key("measured, with 95 % interval", color=BLUE, marker="o"),
+        key("the same pair on captured traces", color=GREY, alpha=0.6, linewidth=4),
+    ]
+    add_legend(figure, handles, 3)
+    return figure
+
+
+STUDY = Study(
+    measure=measure,
+    summary=_summary,
+    exhibit=Exhibit(
+        title="Claims that are open today",
+        said="What was published of counting and of other operations, in QEMU and elsewhere, and "
+        "what was measured. Where the blue mark lies on its orange range the claim holds; the grey "
+        "bar is what the same pair of variants gives on traces of real migrations.",
+        draw=draw_claims,
+        shown=(
+            *("claim", "workload", "operation", "original", "variant"),
+            *("claimed_low", "claimed_high", *INTERVAL, "verdict"),
+        ),
+        figures=figures,
+    ),
+)

@@ -1,0 +1,81 @@
+"""A session: what a study measures with, and where it puts what comes out."""
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from rich.console import Console
+
+from harness.commands.measure import Measured, measure, print_end
+from harness.measurement.request import Request
+from harness.measurement.run_folder import RunFolder
+from harness.results.environment import ENVIRONMENT
+from harness.results.result import SPEEDUPS, read_table
+from workloads.files import write_text
+
+
+@dataclasses.dataclass(frozen=True)
+class Ran:
+    """A run that is finished."""
+
+    folder: Path
+    measured: Measured
+
+    @property
+    def rows(self) -> pd.DataFrame:
+        """Its ``speedups.csv``."""
+        return read_table(self.folder, SPEEDUPS)
+
+
+@dataclasses.dataclass
+class Session:
+    """What a study is measured with: its folder, its time, and who is told."""
+
+    name: str
+    """Of the study, and of its table."""
+    folder: Path
+    budget: float
+    """Seconds that each run takes at most."""
+    resume: bool
+    out: Console
+    log: Console
+    status: int = 0
+    """The exit status: 1 once a variant has failed."""
+    environment: dict[str, Any] = dataclasses.field(default_factory=dict)
+    """What its runs were measured on: that of the last one, with the toolchains of all."""
+    left_out: list[str] = dataclasses.field(default_factory=list)
+    """A sentence for each thing that could not be measured."""
+
+    def run(self, request: Request, part: str = "") -> Ran:
+        """Measure ``request`` into the session's folder or a ``part`` of it.
+
+        Raises:
+            BadInput: it cannot be planned, or is not the run to resume.
+        """
+        with RunFolder(self.folder / part) as folder:
+            measured = measure(request, folder, self.budget, self.resume, self.log)
+        self.environment = _joined(self.environment, measured.environment)
+        self.status = max(self.status, print_end(measured, self.out, self.log))
+        return Ran(folder.path, measured)
+
+    def leave_out(self, sentence: str) -> None:
+        """Say what cannot be measured, and why."""
+        self.left_out.append(sentence)
+        self.log.print(f"left out: {sentence}", soft_wrap=True)
+
+    def keep(self, table: pd.DataFrame) -> Path:
+        """Write the study's table as far as it is known, and return its path."""
+        path = self.folder / f"{self.name}.csv"
+        write_text(path, str(table.to_csv(index=False, float_format="%.6g")))
+        return path
+
+    def describe(self, environment: dict[str, Any]) -> None:
+        """Write what it was measured on, where its runs have not done so."""
+        write_text(self.folder / ENVIRONMENT, json.dumps(environment, indent=1) + "\n")
+
+
+def _joined(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
+    made = [*before.get("toolchains", ()), *after["toolchains"]]
+    return {**after, "toolchains": list({each["name"]: each for each in made}.values())}

@@ -1,0 +1,84 @@
+"""What is asked for: names are found once, and what they stand for is in order."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.doctor import gates
+from harness.measurement.choice import choose
+from harness.measurement.lineup import line_up
+from harness.measurement.request import Draft, condition_traces
+from harness.native.toolchain import find_toolchains
+from harness.statistics.spacing import evenly_spaced
+from workloads.captured import captured_trace
+from workloads.conditions import find_condition
+from workloads.errors import BadInput
+from workloads.guest import GuestMemory
+
+CONDITIONS = [find_condition(name) for name in ("cond2", "cond1", "cond2")]
+
+
+def test_the_traces_of_a_condition_lie_beside_each_other_once() -> None:
+    traces = condition_traces(CONDITIONS)
+    names = [one.name if isinstance(one, Draft) else one for one in traces]
+    assert names == ["cond2", captured_trace("cond2"), "cond1", captured_trace("cond1")]
+
+
+def test_captured_traces_are_of_their_own_guest_alone() -> None:
+    assert not condition_traces(CONDITIONS, ("captured",), GuestMemory(4 * 2**20))
+    assert len(condition_traces(CONDITIONS, ("captured",))) == 2
+
+
+def test_a_setting_is_refused_even_where_nothing_is_made_by_it() -> None:
+    with pytest.raises(BadInput, match="parameter 'nothing' is not known"):
+        condition_traces(CONDITIONS, ("captured",), settings={"": {"nothing": 1}})
+
+
+def test_a_lineup_has_each_toolchains_original_before_and_after() -> None:
+    choice = choose(["multi_page", "multi_page", "page_by_page"])
+    lineup = line_up(choice, find_toolchains())
+    assert [lane.label for lane in lineup.lanes] == [
+        "page_by_page", "multi_page", "page_by_page again",
+    ]  # fmt: skip
+    assert [lane.is_judged for lane in lineup.lanes] == [True, True, False]
+    assert all(Path(lane.library).is_file() for lane in lineup.lanes)
+    assert len(line_up(choice, find_toolchains(), noise_floor=False).lanes) == 2
+
+
+@given(count=st.integers(1, 5000), wanted=st.integers(2, 200))
+def test_an_even_choice_has_both_ends_and_no_wide_gap(count: int, wanted: int) -> None:
+    chosen = evenly_spaced(count, wanted)
+    assert chosen[0] == 0
+    assert chosen[-1] == count - 1
+    assert len(chosen) == min(count, wanted)
+    gaps = np.diff(chosen)
+    assert not len(gaps) or gaps.max() - gaps.min() <= 1
+
+
+def test_the_calibration_of_the_gate_asks_only_what_is_not_answered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A round that was cut short is asked again as a whole."""
+
+    def ask(trial: gates.Trial, _: Path) -> gates.Gate:
+        asked.append(trial.round)
+        if len(asked) == stop:
+            raise KeyboardInterrupt
+        return gates.Gate(trial, "unchanged", 1.0, 1.0, 0.1)
+
+    monkeypatch.setattr(gates, "_ask", ask)
+    path, kinds = tmp_path / "gates.csv", len(gates.KINDS)
+    asked: list[int] = []
+    stop = 2 * kinds
+    with pytest.raises(KeyboardInterrupt):
+        gates.calibrate_gate(3, path, lambda *_: None)
+    assert len(pd.read_csv(path)) == 2 * kinds - 1
+    asked, stop = [], 0
+    table = gates.calibrate_gate(3, path, lambda *_: None)
+    assert asked == [1] * kinds + [2] * kinds
+    assert table["round"].tolist() == [number for number in range(3) for _ in range(kinds)]
+    assert len(pd.read_csv(path)) == len(table)
