@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from harness import __version__
-from workloads.errors import BadInput
-from workloads.text import printable
+from harness.base.errors import BadInput
+from harness.base.text import printable
 
 COMMANDS: Mapping[str, str] = {
     "bench": "time variants on traces",

@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from harness.base.errors import BadInput
+from harness.base.processes import describe_status, has_children
 from harness.commands.measure import measure, print_end
 from harness.measurement import processes
 from harness.measurement.choice import choose
@@ -19,8 +21,6 @@ from harness.native.toolchain import find_toolchains
 from harness.presentation.console import console
 from harness.trial import trial
 from tests.conftest import store
-from workloads.errors import BadInput
-from workloads.processes import describe_status, has_children
 
 SOURCE = """
 #define _GNU_SOURCE

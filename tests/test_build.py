@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.base.errors import BadInput
 from harness.native import build, compiler
 from harness.native.build import build_stopwatch, build_variant
 from harness.native.compiler import listed_dependencies
@@ -18,7 +19,6 @@ from harness.native.loaded_variant import describe_variant
 from harness.native.toolchain import Toolchain, default_toolchain, rust_toolchain
 from harness.native.variant import Variant, built_in_variants, find_variant
 from tests.conftest import Run, wait_until
-from workloads.errors import BadInput
 
 COUNT = """
 #include "dirtyscan.h"

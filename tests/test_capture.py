@@ -11,13 +11,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from harness.base.errors import BadInput
 from harness.cli import main
 from tests.conftest import LONGEST, Run, wait_until
 from tests.needs import needs
 from workloads.capture.disk import CLUSTER, make_disk
 from workloads.capture.equipment import find_equipment
 from workloads.capture.kernel import modules_in_order, newest_kernel
-from workloads.errors import BadInput
 from workloads.trace import open_trace
 
 

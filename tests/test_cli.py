@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from harness import cli
+from harness.base.text import printable
 from harness.commands import report
 from tests.conftest import Run
-from workloads.text import printable
 
 HEAVY = {"pandas", "scipy", "matplotlib", "pyperf", "jinja2"}
 LIGHT_ONES = [["--version"], ["--help"], *([name, "--help"] for name in cli.COMMANDS)]

@@ -9,8 +9,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from harness.base.errors import BadInput
 from workloads.conditions import CONDITIONS
-from workloads.errors import BadInput
 from workloads.guest import GuestMemory
 from workloads.page_cache import (
     FileCopier,

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from harness.base.errors import BadInput
 from harness.native.toolchain import find_toolchain, rust_toolchain
 from tests.conftest import LONGEST
 from tests.test_stream import page, part, stream
 from workloads.captured import captured_trace
-from workloads.errors import BadInput
 
 ROOT = Path(__file__).parent.parent
 GUIDES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]

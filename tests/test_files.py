@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from workloads.errors import BadInput
-from workloads.files import copy_file, replacing, write_text
+from harness.base.errors import BadInput
+from harness.base.files import copy_file, replacing, write_text
 
 
 @contextlib.contextmanager

@@ -8,6 +8,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.base.errors import BadInput
 from tests.fuzz import fuzz
 from tests.test_stream import (
     BLOCK_LIST,
@@ -20,7 +21,6 @@ from tests.test_stream import (
     start,
     word,
 )  # fmt: skip
-from workloads.errors import BadInput
 from workloads.guest import GuestMemory
 from workloads.importers import import_kvm_log, import_page_list, import_stream
 from workloads.trace import Trace

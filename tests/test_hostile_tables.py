@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.base.errors import BadInput
 from harness.cli import main
 from harness.results.environment import read_environment
 from harness.results.result import PROCESSES, SNAPSHOTS, SPEEDUPS, read_table
 from tests.fuzz import fuzz
-from workloads.errors import BadInput
 
 REFERENCE = Path(__file__).parent.parent / "results" / "amd-epyc"
 READERS = [

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.base.errors import BadInput
 from tests.conftest import store
 from tests.fuzz import fuzz
 from tests.test_trace import random_snapshots
-from workloads.errors import BadInput
 from workloads.trace import open_trace
 
 PAGES, SNAPSHOTS = 100, 3

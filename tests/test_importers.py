@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from harness.base.errors import BadInput
 from harness.cli import main
 from tests.conftest import Run
 from tests.test_stream import CONFIGURATION, HEADER, MEM_SIZE, name, page, part, start, stream, word
-from workloads.errors import BadInput
 from workloads.guest import GuestMemory
 from workloads.importers import import_kvm_log, import_page_list, import_stream
 from workloads.inputs import trace_name

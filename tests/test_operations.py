@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from harness.base.errors import BadInput
 from harness.measurement.choice import recommended_variants
 from harness.native import operation as operation_module
 from harness.native.build import build_stopwatch, build_trial, build_variant
@@ -24,7 +25,6 @@ from harness.native.variant import VARIANTS, Variant, built_in_variants, find_va
 from harness.native.work import Work
 from harness.trial.trial import Finding, Trial
 from tests.conftest import Run, sentences, store
-from workloads.errors import BadInput
 from workloads.guest import GuestMemory
 
 EVERY = [(operation, name) for operation in OPERATIONS for name in built_in_variants(operation)]

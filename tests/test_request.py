@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.base.errors import BadInput
 from harness.doctor import gates
 from harness.measurement.choice import choose
 from harness.measurement.lineup import line_up
@@ -16,7 +17,6 @@ from harness.native.toolchain import find_toolchains
 from harness.statistics.spacing import evenly_spaced
 from workloads.captured import captured_trace
 from workloads.conditions import find_condition
-from workloads.errors import BadInput
 from workloads.guest import GuestMemory
 
 CONDITIONS = [find_condition(name) for name in ("cond2", "cond1", "cond2")]

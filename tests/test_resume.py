@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.base.errors import BadInput
 from harness.commands.measure import Measured, measure
 from harness.measurement.choice import choose
 from harness.measurement.lineup import line_up
@@ -23,7 +24,6 @@ from harness.native.toolchain import find_toolchains
 from harness.presentation.console import console
 from tests.conftest import store
 from tests.fuzz import fuzz
-from workloads.errors import BadInput
 
 Run = Callable[..., Measured]
 

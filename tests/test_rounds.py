@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from harness.base.errors import BadInput
 from workloads.capture.rounds import Poll, check_counters, find_rounds, snapshots
-from workloads.errors import BadInput
 
 PAGES, SLACK = 400, 12
 

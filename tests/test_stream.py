@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.base.errors import BadInput
 from tests.fuzz import fuzz
 from workloads.capture.stream import StreamDecoder
-from workloads.errors import BadInput
 
 PAGE, ZERO, CONTINUE, EOS, MEM_SIZE = 0x08, 0x02, 0x20, 0x10, 0x04
 BLOCKS = (("pc.ram", 64), ("vga.vram", 16), ("rom", 1))

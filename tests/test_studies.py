@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from harness.base.errors import BadInput
 from harness.cli import main
 from harness.commands import study_run
 from harness.counting.callgrind import Program, count_instructions, require_valgrind
@@ -28,7 +29,6 @@ from harness.studies.size import reach
 from harness.studies.study import Exhibit, Options, Study
 from tests.conftest import Run
 from tests.needs import needs
-from workloads.errors import BadInput
 from workloads.guest import GuestMemory
 from workloads.random_runs import RandomRuns, draw_map, is_possible
 

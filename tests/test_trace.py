@@ -12,8 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from harness.base.errors import BadInput
 from tests.conftest import store
-from workloads.errors import BadInput
 from workloads.trace import open_trace
 
 ROOT = Path(__file__).parent.parent

@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workloads.errors import BadInput
-from workloads.units import format_size, parse_size
+from harness.base.errors import BadInput
+from harness.base.units import format_size, parse_size
 
 
 @given(st.integers(0, 2**60))

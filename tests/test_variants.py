@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from harness.base.errors import BadInput
 from harness.measurement.rounds import Callee, time_pass
 from harness.native.build import build_variant
 from harness.native.built_variant import rust_obstacle
@@ -20,7 +21,6 @@ from harness.native.peers import PEERS
 from harness.native.stopwatch import Stopwatch, make_snapshots
 from harness.native.toolchain import default_toolchain
 from harness.native.variant import built_in_variants, find_variant
-from workloads.errors import BadInput
 from workloads.guest import GuestMemory
 
 VARIANTS = built_in_variants("count")

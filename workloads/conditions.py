@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Mapping
 
-from workloads.errors import BadInput
+from harness.base.errors import BadInput
 from workloads.guest import GuestParameters
 from workloads.page_cache import FileCopyParameters, FileReadParameters
 from workloads.region import (

@@ -6,10 +6,10 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.base.errors import BadInput
+from harness.base.units import format_size
 from workloads.draws import Draws
-from workloads.errors import BadInput
 from workloads.parameters import parameter
-from workloads.units import format_size
 
 DEFAULT_GUEST_MEMORY = 512 * 2**20
 DEFAULT_PAGE_SIZE = 4096

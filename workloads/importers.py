@@ -7,17 +7,17 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.base.errors import BadInput
+from harness.base.text import shortened, shown
+from harness.base.units import format_size
 from workloads.capture.rounds import Round, snapshots
 from workloads.capture.stream import PAGE_SIZE, RamBlock, StreamDecoder
-from workloads.errors import BadInput
 from workloads.guest import GuestMemory
 from workloads.inputs import file_size, pieces, unreadable
 from workloads.precopy import PreCopyParameters, Snapshot
 from workloads.synthesis import Report
-from workloads.text import shortened, shown
 from workloads.trace import Source, Trace
 from workloads.trace_writer import write_trace
-from workloads.units import format_size
 
 _CHUNK = 2**20
 _NUMBER = r"(0[xX][0-9a-fA-F]{1,16}|[0-9]{1,20})"  # more digits than the page of any guest has

@@ -6,9 +6,9 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from workloads.errors import BadInput
+from harness.base.errors import BadInput
+from harness.base.text import LONGEST_NAME, shortened, shown
 from workloads.synthesis import Report
-from workloads.text import LONGEST_NAME, shortened, shown
 
 
 def trace_name(wanted: str | None, path: Path) -> str:

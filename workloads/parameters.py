@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from workloads.errors import BadInput
-from workloads.text import shortened
-from workloads.units import parse_size
+from harness.base.errors import BadInput
+from harness.base.text import shortened
+from harness.base.units import parse_size
 
 P = TypeVar("P")
 Value = int | float | str

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.base.errors import BadInput
 from workloads.draws import Draws
-from workloads.errors import BadInput
 from workloads.guest import GuestMemory
 from workloads.precopy import Snapshot
 from workloads.trace import Source, Trace

@@ -6,15 +6,15 @@ from pathlib import Path
 
 import psutil
 
+from harness.base.errors import BadInput
+from harness.base.units import format_size
 from workloads.conditions import CONDITIONS, Condition
 from workloads.draws import DEFAULT_SEED
-from workloads.errors import BadInput
 from workloads.guest import GuestMemory, GuestParameters
 from workloads.parameters import Value, apply, describe, record
 from workloads.precopy import PreCopyParameters, Snapshot, migrate
 from workloads.trace import Source, Trace
 from workloads.trace_writer import write_trace
-from workloads.units import format_size
 
 Report = Callable[[str, int, int], None]
 # Two maps of one byte each, the allocation order of a page cache or a map being drawn, bitmaps.

@@ -19,9 +19,9 @@ from typing import Any, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from workloads.errors import BadInput
+from harness.base.errors import BadInput
+from harness.base.text import LONGEST_NAME, can_be_shown, shortened
 from workloads.guest import GuestMemory
-from workloads.text import LONGEST_NAME, can_be_shown, shortened
 from workloads.trace_header import FORMAT, VERSION, Header, Origin, read_header, version_of
 
 ORIGINS: tuple[Origin, ...] = get_args(Origin)

@@ -5,8 +5,8 @@ from typing import Annotated, Any, Literal, TypedDict
 
 import msgspec
 
-from workloads.documents import decode_json
-from workloads.text import shortened
+from harness.base.documents import decode_json
+from harness.base.text import shortened
 
 FORMAT = "dirtyscan-trace"
 VERSION = 1

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from workloads.files import replacing
+from harness.base.files import replacing
 from workloads.precopy import Snapshot
 from workloads.trace import HEADER, Source, Trace, open_trace
 

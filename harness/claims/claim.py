@@ -6,14 +6,14 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
+from harness.base.errors import BadInput
+from harness.base.units import parse_size
 from harness.claims.entry import Entry, read_entries
 from harness.native.operation import find_operation
 from harness.native.variant import find_variant
 from workloads.conditions import find_condition
-from workloads.errors import BadInput
 from workloads.guest import GuestMemory
 from workloads.random_runs import RandomRuns, random_pages
-from workloads.units import parse_size
 
 CLAIMS = Path(__file__).parent / "claims.toml"
 NEAR = 1.25

@@ -8,10 +8,10 @@ from typing import Annotated
 
 import msgspec
 
-from workloads.documents import convert, decode_toml
-from workloads.errors import BadInput
-from workloads.files import read_file
-from workloads.text import shortened, shown
+from harness.base.documents import convert, decode_toml
+from harness.base.errors import BadInput
+from harness.base.files import read_file
+from harness.base.text import shortened, shown
 
 _Text = Annotated[str, msgspec.Meta(max_length=2000)]
 _Name = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]

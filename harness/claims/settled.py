@@ -7,10 +7,10 @@ from typing import Any
 
 import pandas as pd
 
+from harness.base.units import format_size
 from harness.claims.claim import Claim
 from harness.claims.verdict import NOT_MEASURED, verdict
 from workloads.random_runs import RandomRuns, random_pages
-from workloads.units import format_size
 
 _OF_ROW = (
     *("speedup", "speedup_low", "speedup_high"),

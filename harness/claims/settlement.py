@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from harness.base.errors import BadInput
 from harness.claims.claim import Claim
 from harness.claims.settled import Settled, measured, not_measured
 from harness.measurement.choice import Choice, choose
@@ -20,7 +21,6 @@ from harness.native.variant import find_variant
 from harness.trial.failure import Failure
 from workloads.conditions import DEFAULT_CONDITIONS, find_condition
 from workloads.draws import DEFAULT_SEED
-from workloads.errors import BadInput
 from workloads.guest import GuestMemory
 from workloads.random_runs import RandomRuns
 from workloads.trace import open_trace

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from rich.console import Console
 
+from harness.base.errors import BadInput
+from harness.base.files import write_text
 from harness.commands.gate import FIND
 from harness.commands.gate_update import update
 from harness.commands.options import find_conditions
@@ -28,8 +30,6 @@ from harness.presentation.gate_formats import (
 )
 from harness.presentation.gate_table import gate_table
 from harness.presentation.progress import ProgressDisplay
-from workloads.errors import BadInput
-from workloads.files import write_text
 
 UNCHANGED, SLOWER, UNDECIDED = 0, 1, 3
 

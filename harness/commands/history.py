@@ -3,9 +3,9 @@
 import argparse
 from pathlib import Path
 
+from harness.base.errors import BadInput
+from harness.base.files import write_text
 from harness.commands.options import add_folder, add_names
-from workloads.errors import BadInput
-from workloads.files import write_text
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

@@ -6,14 +6,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
+from harness.base.errors import BadInput
+from harness.base.text import shortened
+from harness.base.units import parse_size
 from harness.machine.cpu import cpu_slug
 from workloads.conditions import CONDITIONS, DEFAULT_CONDITIONS, Condition, find_condition
 from workloads.draws import DEFAULT_SEED
-from workloads.errors import BadInput
 from workloads.guest import DEFAULT_PAGE_SIZE, GuestMemory
 from workloads.parameters import Value, parse_assignment, read_config
-from workloads.text import shortened
-from workloads.units import parse_size
 
 T = TypeVar("T")
 

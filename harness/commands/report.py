@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from workloads.errors import BadInput
+from harness.base.errors import BadInput
 
 PAGE = "report.html"
 FORMATS = ("markdown", "csv", "json")

@@ -2,6 +2,7 @@
 
 import argparse
 
+from harness.base.units import parse_size
 from harness.commands.options import results_folder
 from harness.presentation.console import console
 from harness.presentation.style import save
@@ -9,7 +10,6 @@ from harness.presentation.table import print_table
 from harness.studies import load_study
 from harness.studies.session import Session
 from harness.studies.study import Options
-from workloads.units import parse_size
 
 
 def run(options: argparse.Namespace) -> int:

@@ -7,6 +7,8 @@ from pathlib import Path
 from rich import box
 from rich.table import Table
 
+from harness.base.errors import BadInput
+from harness.base.units import format_size, parse_size
 from harness.commands.options import (
     find_conditions,
     workload_memory,
@@ -15,7 +17,6 @@ from harness.commands.options import (
 from harness.presentation.console import console
 from harness.presentation.progress import ProgressDisplay
 from workloads.conditions import find_condition
-from workloads.errors import BadInput
 from workloads.guest import GuestMemory
 from workloads.importers import import_kvm_log, import_page_list, import_stream
 from workloads.inputs import trace_name
@@ -24,7 +25,6 @@ from workloads.precopy import PreCopyParameters
 from workloads.profile import profile_trace
 from workloads.synthesis import make_recipe, synthesize
 from workloads.trace import Trace, open_trace
-from workloads.units import format_size, parse_size
 
 
 def run_synthesize(options: argparse.Namespace) -> int:

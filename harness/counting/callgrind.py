@@ -16,11 +16,11 @@ from pathlib import Path
 
 import numpy as np
 
+from harness.base.errors import BadInput
+from harness.base.processes import describe_status
 from harness.native.operation import DEFAULT_OPERATION, OPERATIONS, Operation
 from harness.native.stopwatch import Snapshots
-from workloads.errors import BadInput
 from workloads.guest import GuestMemory
-from workloads.processes import describe_status
 
 MEASURED = "dirtyscan_measured"
 """The function of the driver in whose calls everything is counted."""

@@ -20,6 +20,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from harness.base.errors import BadInput
+from harness.base.files import read_file, write_text
 from harness.gate.finding import Change, Evidence, Verdict
 from harness.gate.gate import ask
 from harness.gate.question import Question
@@ -27,8 +29,6 @@ from harness.gate.reference import find_reference
 from harness.measurement.tell import quiet
 from harness.native.variant import find_variant
 from workloads.conditions import DEFAULT_CONDITIONS, find_condition
-from workloads.errors import BadInput
-from workloads.files import read_file, write_text
 from workloads.synthesis import Report
 
 _CALL = "return map->page_size == 4096 ? ram_save_remaining() : ram_save_remaining_any();"

@@ -17,6 +17,8 @@ from typing import Any
 import numpy as np
 import pyperf
 
+from harness.base.errors import BadInput
+from harness.base.processes import module_command, module_environment
 from harness.doctor.coverage import BUDGET, short_request
 from harness.measurement.experiment import Experiment
 from harness.measurement.plan import ROUNDS, Plan
@@ -26,8 +28,6 @@ from harness.measurement.run_folder import RunFolder
 from harness.native.loaded_variant import LoadedVariant, load_variant
 from harness.native.operation import find_operation
 from harness.native.stopwatch import Stopwatch
-from workloads.errors import BadInput
-from workloads.processes import module_command, module_environment
 from workloads.synthesis import Report
 
 _PYPERF_PROCESS_SECONDS = 0.6  # one of pyperf's processes with the options below

@@ -9,10 +9,10 @@ import platform
 import re
 from collections.abc import Mapping, Sequence
 
+from harness.base.errors import BadInput
 from harness.gate.reference import Reference
 from harness.machine.cpu import cpu_caches, cpu_flags, cpu_model
 from harness.native.toolchain import FORM, Toolchain, recorded_toolchain
-from workloads.errors import BadInput
 
 _FEW = 4  # that a list of CPU flags names
 # Instructions that a generation of CPUs has; most other flags are the kernel's or the hypervisor's.

@@ -4,7 +4,7 @@ import dataclasses
 import enum
 from collections.abc import Sequence
 
-from workloads.errors import BadInput
+from harness.base.errors import BadInput
 
 
 class Evidence(enum.StrEnum):

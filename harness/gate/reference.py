@@ -9,13 +9,13 @@ from typing import Annotated, Any, TypeVar
 
 import msgspec
 
+from harness.base.errors import BadInput
+from harness.base.files import read_file
 from harness.gate.instruction_evidence import Key
 from harness.machine.cpu import cpu_slug
 from harness.measurement.plan import AGAIN
 from harness.results.environment import ENVIRONMENT, read_environment
 from harness.results.result import PROCESSES, read_table
-from workloads.errors import BadInput
-from workloads.files import read_file
 
 FORMAT = 1
 GATE = "gate.json"

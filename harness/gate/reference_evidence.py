@@ -8,6 +8,7 @@ second time, and what is slower must be so twice.
 import dataclasses
 from collections.abc import Mapping, Sequence
 
+from harness.base.errors import BadInput
 from harness.gate.decision import compare_runs, decide, processes_for
 from harness.gate.finding import Change, Compared, Evidence, Finding, Verdict
 from harness.gate.instruction_evidence import Key, compare_counts
@@ -17,7 +18,6 @@ from harness.gate.revision import Pair
 from harness.gate.row import Row
 from harness.native.toolchain import find_toolchain, toolchain_names
 from harness.native.variant import built_in_variants, find_variant
-from workloads.errors import BadInput
 
 TOLERANCE = 0.05
 """The share of a speedup that may be lost unless it is said otherwise."""

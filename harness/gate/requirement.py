@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Sequence
 
+from harness.base.errors import BadInput
 from harness.gate.decision import Comparison, compare_pairs, decide
 from harness.gate.finding import Change, Compared, Evidence, Verdict
 from harness.gate.row import Row
@@ -15,7 +16,6 @@ from harness.measurement.plan import Lane, Plan
 from harness.native.toolchain import toolchain_names
 from harness.native.variant import find_variant
 from workloads.conditions import DEFAULT_CONDITIONS, find_condition
-from workloads.errors import BadInput
 from workloads.trace import ORIGINS
 
 EVERY = "all"

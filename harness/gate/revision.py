@@ -8,6 +8,8 @@ import subprocess
 import tarfile
 from pathlib import Path
 
+from harness.base.errors import BadInput
+from harness.base.files import read_file
 from harness.native.build import build_variant
 from harness.native.loaded_variant import describe_variant
 from harness.native.operation import OPERATIONS
@@ -22,8 +24,6 @@ from harness.native.variant import (
     built_in_variants,
     find_variant,
 )
-from workloads.errors import BadInput
-from workloads.files import read_file
 
 SUFFIXES = (SOURCE, RUST, BINARY)
 _SHORT = 12  # digits of a commit

@@ -4,13 +4,13 @@ import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
+from harness.base.errors import BadInput
 from harness.gate.decision import Comparison
 from harness.gate.finding import Change, Evidence, Finding
 from harness.gate.revision import SUFFIXES
 from harness.measurement.plan import Lane
 from harness.measurement.run import Run
 from harness.native.variant import find_variant
-from workloads.errors import BadInput
 
 
 @dataclasses.dataclass(frozen=True)

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import msgspec
 
+from harness.base.errors import BadInput
+from harness.base.files import read_file
 from harness.gate.requirement import Requirement, parse_requirement
-from workloads.errors import BadInput
-from workloads.files import read_file
 
 DEFAULT = Path("pyproject.toml")
 _TABLE = "[tool.dirtyscan.gate]"

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from harness.base.errors import BadInput
+from harness.base.files import write_text
 from harness.gate.finding import Change
 from harness.gate.instruction_evidence import Key
 from harness.gate.reference import FORMAT, GATE, Reference, read_reference
@@ -15,8 +17,6 @@ from harness.gate.row import rows_of
 from harness.measurement.run import Run
 from harness.native.variant import find_variant
 from harness.statistics.interval import confidence_interval
-from workloads.errors import BadInput
-from workloads.files import write_text
 
 
 def read_replaced(folder: Path) -> Reference | None:

@@ -3,12 +3,12 @@
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 
+from harness.base.errors import BadInput
 from harness.native.built_variant import build_here
 from harness.native.operation import DEFAULT_OPERATION, find_operation
 from harness.native.peers import Peer
 from harness.native.toolchain import default_toolchain
 from harness.native.variant import Variant, built_in_variants, find_variant
-from workloads.errors import BadInput
 
 ALL, EVERY_PEER, BEST = "all", "peers", "recommended"
 

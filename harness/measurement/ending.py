@@ -10,8 +10,8 @@ import enum
 import json
 from pathlib import Path
 
-from workloads.documents import decode_json
-from workloads.files import write_text
+from harness.base.documents import decode_json
+from harness.base.files import write_text
 
 
 class Kind(enum.StrEnum):

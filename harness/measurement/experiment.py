@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from harness.base.errors import BadInput
 from harness.machine.state import Watch
 from harness.measurement.astray import Astray
 from harness.measurement.plan import Plan
@@ -19,7 +20,6 @@ from harness.measurement.run_folder import RunFolder
 from harness.measurement.samples import Samples, read_samples
 from harness.measurement.tell import Tell, quiet
 from harness.statistics.interval import confidence_interval, process_log_speedup
-from workloads.errors import BadInput
 
 
 class BudgetTooShort(BadInput):

@@ -4,13 +4,13 @@ import dataclasses
 import platform
 from collections.abc import Sequence
 
+from harness.base.errors import BadInput
 from harness.measurement.choice import Choice
 from harness.measurement.plan import Lane
 from harness.native.build import Library
 from harness.native.built_variant import build_here
 from harness.native.loaded_variant import Description
 from harness.native.toolchain import Toolchain
-from workloads.errors import BadInput
 
 PYTHON = f"python-{platform.python_version()}"
 """What stands for the toolchain of a peer."""

@@ -6,10 +6,10 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from harness.base.documents import decode_json
+from harness.base.errors import BadInput
 from harness.statistics.spacing import evenly_spaced
 from harness.trial.failure import Failure
-from workloads.documents import decode_json
-from workloads.errors import BadInput
 from workloads.trace import Trace
 
 # 512 MiB of pages times the ticks of a default trace: what a pass over a whole trace looks at.

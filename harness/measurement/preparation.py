@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness import __version__
+from harness.base.errors import BadInput
+from harness.base.files import copy_file
 from harness.machine.cpu import cpu_model
 from harness.measurement.plan import (
     FULL_PASS_PAGES,
@@ -18,8 +20,6 @@ from harness.measurement.request import Draft, Given, Request
 from harness.measurement.run_folder import RunFolder
 from harness.measurement.tell import Tell, quiet
 from harness.native.build import Library, build_stopwatch, build_trial, require_loadable
-from workloads.errors import BadInput
-from workloads.files import copy_file
 from workloads.trace import Trace, open_trace
 
 LIBRARIES, TRACES = "libraries", "traces"

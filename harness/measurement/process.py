@@ -5,6 +5,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from harness.base.errors import BadInput
+from harness.base.processes import end_with_parent
 from harness.measurement.astray import Astray
 from harness.measurement.ending import Ending, Kind, write_ending
 from harness.measurement.plan import Plan
@@ -12,8 +14,6 @@ from harness.measurement.samples import Samples, read_samples, write_samples
 from harness.measurement.samples_folder import SamplesFolder
 from harness.measurement.worker import VariantFailed, Worker
 from harness.native.stopwatch import StartsProcess, shared_place
-from workloads.errors import BadInput
-from workloads.processes import end_with_parent
 
 
 def calibrated_calls(samples: Samples) -> dict[str, int]:

@@ -8,6 +8,13 @@ import tempfile
 from collections import Counter
 from collections.abc import Sequence
 
+from harness.base.errors import BadInput
+from harness.base.processes import (
+    describe_status,
+    module_command,
+    module_environment,
+    was_ended_from_outside,
+)
 from harness.measurement.astray import Astray
 from harness.measurement.ending import Kind, read_ending
 from harness.measurement.plan import Plan
@@ -15,13 +22,6 @@ from harness.measurement.run_folder import RunFolder
 from harness.measurement.samples import Samples, read_samples
 from harness.native.operation import find_operation
 from harness.native.stopwatch import Place, read_place
-from workloads.errors import BadInput
-from workloads.processes import (
-    describe_status,
-    module_command,
-    module_environment,
-    was_ended_from_outside,
-)
 
 # How long a measuring process may take before a variant in it is said to hang.
 LIMIT, LIMIT_BUDGETS = 60.0, 3.0

@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.base.errors import BadInput
 from harness.measurement.plan import PlannedTrace
 from harness.native.dirty_map import ARRAYS
 from harness.native.loaded_variant import LoadedVariant
 from harness.native.operation import Operation
 from harness.native.peers import Peer
 from harness.native.stopwatch import Snapshots, Stopwatch, make_snapshots
-from workloads.errors import BadInput
 from workloads.guest import GuestMemory
 from workloads.trace import open_trace
 

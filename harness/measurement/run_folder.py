@@ -16,10 +16,10 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from harness.base.errors import BadInput
+from harness.base.files import write_text
 from harness.measurement.plan import Plan
 from harness.measurement.samples_folder import SamplesFolder
-from workloads.errors import BadInput
-from workloads.files import write_text
 
 _SAMPLES = "samples"
 _KEPT = ("traces", _SAMPLES)

@@ -10,8 +10,8 @@ import numpy as np
 import pyperf
 from numpy.typing import NDArray
 
-from workloads.errors import BadInput
-from workloads.files import replacing
+from harness.base.errors import BadInput
+from harness.base.files import replacing
 
 _SUITE = "pyperf.json"
 

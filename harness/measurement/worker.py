@@ -35,6 +35,7 @@ import numpy as np
 import pyperf
 from numpy.typing import NDArray
 
+from harness.base.processes import has_children
 from harness.measurement.astray import Astray
 from harness.measurement.plan import Lane, Plan, PlannedTrace
 from harness.measurement.rounds import Callee, Rounds, load_snapshots, time_pass
@@ -48,7 +49,6 @@ from harness.native.stopwatch import (
     Snapshots,
     Stopwatch,
 )
-from workloads.processes import has_children
 
 CLOCK_SHARE = 0.01  # of a timed interval that reading the clock may take
 

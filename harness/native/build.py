@@ -18,12 +18,12 @@ from pathlib import Path
 
 import platformdirs
 
+from harness.base.documents import decode_json
+from harness.base.errors import BadInput
+from harness.base.files import read_file, write_text
 from harness.native.compiler import HEEDED, listed_dependencies, run_compiler
 from harness.native.toolchain import FORM, Toolchain, rust_companion
 from harness.native.variant import CONTRACT, RUST, RUST_CONTRACT, VARIANTS, Variant
-from workloads.documents import decode_json
-from workloads.errors import BadInput
-from workloads.files import read_file, write_text
 
 _FOLDER = Path(__file__).parent
 STOPWATCH = (_FOLDER / "stopwatch.c", _FOLDER / "operations.c")

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from harness.base.errors import BadInput
 from harness.native.build import Library, build_variant
 from harness.native.loaded_variant import Description, describe_variant, load_variant
 from harness.native.toolchain import (
@@ -11,7 +12,6 @@ from harness.native.toolchain import (
     rust_toolchain,
 )
 from harness.native.variant import Variant
-from workloads.errors import BadInput
 
 
 @dataclasses.dataclass(frozen=True)

@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from workloads.errors import BadInput
+from harness.base.errors import BadInput
 
 LIMIT = 120.0
 """Seconds that a compiler may take for one unit."""

@@ -15,12 +15,12 @@ from pathlib import Path
 
 import msgspec
 
+from harness.base.documents import decode_json
+from harness.base.errors import BadInput
+from harness.base.processes import describe_status, module_command, module_environment
 from harness.machine.cpu import cpu_flags
 from harness.native.dirty_map import ARRAYS
 from harness.native.operation import OPERATIONS
-from workloads.documents import decode_json
-from workloads.errors import BadInput
-from workloads.processes import describe_status, module_command, module_environment
 
 ABI = 2
 _LIMIT = 60.0

@@ -12,10 +12,10 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.base.errors import BadInput
 from harness.native.dirty_map import BITMAP, BYTE_MAP, Bits, MapStruct, differ, unpack
 from harness.native.peers import PEERS, Peer
 from harness.native.work import Work
-from workloads.errors import BadInput
 
 Words = NDArray[np.uint64]
 """One map as a bitmap, one bit a page; bits behind the last page are 0."""

@@ -10,7 +10,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 
-from workloads.errors import BadInput
+from harness.base.errors import BadInput
 
 # Every binary gets these; they decide its form and not its speed.
 FORM = ("-std=gnu11", "-fPIC")

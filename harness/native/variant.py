@@ -4,8 +4,8 @@ import dataclasses
 import glob
 from pathlib import Path
 
-from workloads.errors import BadInput
-from workloads.text import LONGEST_NAME, can_be_shown, shortened
+from harness.base.errors import BadInput
+from harness.base.text import LONGEST_NAME, can_be_shown, shortened
 
 VARIANTS = Path(__file__).parent.parent / "variants"
 CONTRACT, RUST_CONTRACT = "dirtyscan.h", "dirtyscan.rs"

@@ -9,6 +9,7 @@ from pathlib import Path
 import jinja2
 from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
 
+from harness.base.errors import BadInput
 from harness.gate.finding import Change, Evidence, Finding, Verdict
 from harness.native.variant import find_variant
 from harness.presentation.gate_words import (
@@ -20,7 +21,6 @@ from harness.presentation.gate_words import (
     summaries,
     values,
 )
-from workloads.errors import BadInput
 
 _TEMPLATES = jinja2.Environment(
     loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),

@@ -17,7 +17,7 @@ from matplotlib.ticker import (
     NullLocator,
 )
 
-from workloads.units import format_size
+from harness.base.units import format_size
 
 _STEPS = ((1.0,), (1.0, 3.0), (1.0, 2.0, 5.0))
 """Ticks in a decade, from few to many."""

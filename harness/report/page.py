@@ -9,6 +9,7 @@ import jinja2
 from markupsafe import Markup
 
 from harness import __version__
+from harness.base.files import read_file, write_text
 from harness.presentation.table import Column, Table
 from harness.report.answer import answer
 from harness.report.contents import all_sections
@@ -17,7 +18,6 @@ from harness.report.run_table import noise_floor, with_toolchain
 from harness.report.section import Section
 from harness.report.stored import Stored
 from harness.results.speedups import half_width
-from workloads.files import read_file, write_text
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _QUESTION = "Does it pay to check dirty pages several at a time?"

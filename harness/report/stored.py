@@ -8,11 +8,11 @@ from typing import Any
 
 import pandas as pd
 
+from harness.base.errors import BadInput
 from harness.results.environment import ENVIRONMENT, read_environment
 from harness.results.history import measured_at, read_history
 from harness.results.result import SNAPSHOTS, SPEEDUPS, read_table
 from harness.results.speedups import judged
-from workloads.errors import BadInput
 from workloads.trace import ORIGINS, Trace, open_trace
 
 

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any, NotRequired, TypedDict
 
 from harness import __version__
+from harness.base.documents import decode_json
+from harness.base.errors import BadInput
+from harness.base.files import read_file
 from harness.machine.cpu import cpu_caches, cpu_flags, cpu_model
 from harness.machine.state import Disturbance, inspect_machine
 from harness.native.toolchain import FORM, Toolchain
-from workloads.documents import decode_json
-from workloads.errors import BadInput
-from workloads.files import read_file
 
 _ROOT = Path(__file__).parents[2]
 ENVIRONMENT = "environment.json"

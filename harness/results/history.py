@@ -8,10 +8,10 @@ from typing import Any
 import pandas as pd
 import pyperf
 
+from harness.base.errors import BadInput
 from harness.results.environment import read_environment
 from harness.results.result import PYPERF, SPEEDUPS, read_table
 from harness.results.speedups import judged
-from workloads.errors import BadInput
 
 HISTORY = "history.csv"
 _COLUMNS = (

@@ -10,13 +10,13 @@ from typing import Any
 import pandas as pd
 import pyperf
 
+from harness.base.errors import BadInput
+from harness.base.files import write_text
 from harness.measurement.run import Run
 from harness.native.toolchain import recorded_toolchain
 from harness.results.environment import ENVIRONMENT, describe_environment
 from harness.results.rows import ProcessRow, Row, SnapshotRow, make_rows, process_rows
 from harness.results.tables import read_rows
-from workloads.errors import BadInput
-from workloads.files import write_text
 
 SPEEDUPS, SNAPSHOTS, PROCESSES = "speedups.csv", "snapshots.csv", "processes.csv"
 PYPERF = "pyperf.json"

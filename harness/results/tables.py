@@ -8,8 +8,8 @@ from typing import Annotated, Any
 import msgspec
 import pandas as pd
 
-from workloads.documents import convert
-from workloads.errors import BadInput
+from harness.base.documents import convert
+from harness.base.errors import BadInput
 
 Positive = Annotated[float, msgspec.Meta(gt=0, le=1e15)]
 Whole = Annotated[int, msgspec.Meta(ge=0)]

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from rich.text import Text
 
+from harness.base.errors import BadInput
 from harness.claims.settled import Settled, not_measured, sentences, to_table
 from harness.claims.settlement import Group, group_claims, obstacle, request_group, settle
 from harness.claims.verdict import NOT_MEASURED
@@ -32,7 +33,6 @@ from harness.results.speedups import half_width
 from harness.studies import Question
 from harness.studies.session import Session
 from harness.studies.study import Exhibit, Options, Study
-from workloads.errors import BadInput
 
 QUESTION = Question(
     "Do the figures hold that were published?",

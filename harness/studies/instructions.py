@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
+from harness.base.errors import BadInput
 from harness.counting.callgrind import Program, count_instructions, require_valgrind, total
 from harness.counting.perf_counters import counters_obstacle, read_counters
 from harness.machine.state import Watch
@@ -33,7 +34,6 @@ from harness.studies.session import Session
 from harness.studies.study import Exhibit, Options, Study
 from workloads.captured import captured_trace
 from workloads.conditions import DEFAULT_CONDITIONS, find_condition
-from workloads.errors import BadInput
 from workloads.guest import GuestMemory
 from workloads.synthesis import Report, make_recipe, synthesize
 from workloads.trace import Trace, open_trace

@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from harness.base.errors import BadInput
 from harness.measurement.choice import ALL, choose
 from harness.measurement.lineup import PYTHON, line_up
 from harness.measurement.request import Request, condition_traces, random_trace
@@ -15,7 +16,6 @@ from harness.studies import Question
 from harness.studies.session import Session
 from harness.studies.study import Options, Study, with_originals
 from workloads.conditions import DEFAULT_CONDITIONS, find_condition
-from workloads.errors import BadInput
 from workloads.guest import GuestMemory
 from workloads.random_runs import RandomRuns, random_pages
 

@@ -8,12 +8,12 @@ from typing import Any
 import pandas as pd
 from rich.console import Console
 
+from harness.base.files import write_text
 from harness.commands.measure import Measured, measure, print_end
 from harness.measurement.request import Request
 from harness.measurement.run_folder import RunFolder
 from harness.results.environment import ENVIRONMENT
 from harness.results.result import SPEEDUPS, read_table
-from workloads.files import write_text
 
 
 @dataclasses.dataclass(frozen=True)

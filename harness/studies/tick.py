@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
+from harness.base.units import format_size
 from harness.measurement.choice import ALL, choose
 from harness.measurement.lineup import line_up
 from harness.measurement.request import Request, condition_traces
@@ -30,7 +31,6 @@ from harness.studies.study import Exhibit, Options, Study, measured_once, with_o
 from workloads.conditions import DEFAULT_CONDITIONS, find_condition
 from workloads.guest import GuestMemory
 from workloads.synthesis import check_fits
-from workloads.units import format_size
 
 QUESTION = Question(
     "What does a design of the dirty map cost over a whole tick?",

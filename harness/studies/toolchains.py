@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from harness.base.errors import BadInput
 from harness.measurement.choice import choose
 from harness.measurement.lineup import line_up
 from harness.measurement.request import Request, condition_traces
@@ -35,7 +36,6 @@ from harness.presentation.table import (
 from harness.studies import Question
 from harness.studies.study import Exhibit, Options, Study, measured_once
 from workloads.conditions import DEFAULT_CONDITIONS, find_condition
-from workloads.errors import BadInput
 
 QUESTION = Question(
     "How do the letter's ratios depend on the compiler?",

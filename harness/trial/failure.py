@@ -4,9 +4,9 @@ import dataclasses
 import json
 from pathlib import Path
 
-from workloads.documents import decode_json
-from workloads.errors import BadInput
-from workloads.files import write_text
+from harness.base.documents import decode_json
+from harness.base.errors import BadInput
+from harness.base.files import write_text
 
 
 @dataclasses.dataclass(frozen=True)

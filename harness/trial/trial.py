@@ -15,6 +15,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
+from harness.base.processes import (
+    end_with_parent,
+    has_children,
+    signal_name,
+    was_ended_from_outside,
+)
 from harness.native.dirty_map import ARRAYS, COUNTED, DirtyMap
 from harness.native.loaded_variant import load_variant
 from harness.native.operation import Operation
@@ -23,7 +29,6 @@ from harness.native.work import Work
 from harness.trial.checker import Checker
 from harness.trial.guarded import GuardedArrays
 from workloads.guest import GuestMemory
-from workloads.processes import end_with_parent, has_children, signal_name, was_ended_from_outside
 
 _RUNNING, _PASSED, _WRONG, _ALTERED, _ASTRAY, _BROKEN = 0, 1, 2, 3, 4, 5
 _POLL = 0.002

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.base.errors import BadInput
 from workloads.capture.disk import make_disk
 from workloads.capture.equipment import Equipment
 from workloads.capture.initramfs import make_initramfs
@@ -19,7 +20,6 @@ from workloads.capture.qemu import Machine, Qemu, can_use_kvm, private_folder, r
 from workloads.capture.rounds import Poll, Round, check_counters, find_rounds, snapshots
 from workloads.capture.stream import PAGE_SIZE, RamBlock
 from workloads.capture.workload import Workload
-from workloads.errors import BadInput
 from workloads.guest import GuestMemory
 from workloads.precopy import Snapshot
 from workloads.trace import Source, Trace

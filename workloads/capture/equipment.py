@@ -4,8 +4,8 @@ import dataclasses
 import shutil
 from pathlib import Path
 
+from harness.base.errors import BadInput
 from workloads.capture.kernel import newest_kernel
-from workloads.errors import BadInput
 
 _QEMU = "qemu-system-x86_64"
 

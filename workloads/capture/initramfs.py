@@ -5,10 +5,10 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
+from harness.base.errors import BadInput
+from harness.base.files import read_file
 from workloads.capture.equipment import Equipment
 from workloads.capture.kernel import module_folder, modules_in_order, read_module
-from workloads.errors import BadInput
-from workloads.files import read_file
 
 GUEST = Path(__file__).parent / "guest.c"
 # What the guest needs to see its disks; modules that a kernel has built in are left out.

@@ -6,8 +6,8 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from workloads.errors import BadInput
-from workloads.files import read_file
+from harness.base.errors import BadInput
+from harness.base.files import read_file
 
 BOOT = Path("/boot")
 

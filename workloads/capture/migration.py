@@ -7,10 +7,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from harness.base.errors import BadInput
 from workloads.capture.qemu import Qemu
 from workloads.capture.rounds import Poll
 from workloads.capture.stream import PAGE_SIZE, StreamDecoder
-from workloads.errors import BadInput
 
 _POLL = 0.02  # seconds between two questions to QEMU
 _READ = 2**17  # bytes of the stream at a time, 32 pages: how exactly a tick cuts it

@@ -12,8 +12,8 @@ from typing import Any
 
 from qemu.qmp import ConnectError, ExecuteError, QMPClient, QMPError
 
-from workloads.errors import BadInput
-from workloads.processes import describe_status, end_with_parent
+from harness.base.errors import BadInput
+from harness.base.processes import describe_status, end_with_parent
 
 _MARK = b"dirtyscan: "
 _LONGEST_FOLDER = 90  # a socket's whole path has room for 107 bytes

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from workloads.errors import BadInput
+from harness.base.errors import BadInput
 
 Sent = NDArray[np.int64]
 """Page numbers in the order in which they were sent."""

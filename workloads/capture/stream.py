@@ -12,7 +12,7 @@ import dataclasses
 import struct
 from typing import ClassVar
 
-from workloads.errors import BadInput
+from harness.base.errors import BadInput
 
 _PAGE_BITS = 12
 PAGE_SIZE = (

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 
-from workloads.errors import BadInput
+from harness.base.errors import BadInput
 from workloads.guest import GuestMemory
 
 

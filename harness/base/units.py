@@ -2,8 +2,8 @@
 
 import re
 
-from workloads.errors import BadInput
-from workloads.text import shortened
+from harness.base.errors import BadInput
+from harness.base.text import shortened
 
 _UNITS = {
     "": 1,

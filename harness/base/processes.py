@@ -7,7 +7,7 @@ import sys
 import sysconfig
 from pathlib import Path
 
-_ROOT = Path(__file__).parents[1]
+_ROOT = Path(__file__).parents[2]
 """The folder of this package and its neighbours."""
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 

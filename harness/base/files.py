@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from workloads.errors import BadInput
+from harness.base.errors import BadInput
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
