@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 
 from harness import __version__
 from harness.base.errors import BadInput
-from harness.base.printable import printable
+from harness.base.text import printable
 
 COMMANDS: Mapping[str, str] = {
     "bench": "time variants on traces",

@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -47,7 +48,7 @@ def stopwatch_path() -> Path:
 def dirtyscan(tmp_path: Path) -> Run:
     """The command, run in an empty folder."""
 
-    def run(*arguments: str, **options: object) -> subprocess.CompletedProcess[str]:
+    def run(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "harness", *arguments]
         return subprocess.run(
             command, cwd=tmp_path, capture_output=True, text=True, timeout=LONGEST, **options

@@ -30,4 +30,5 @@ _many = settings(
 
 def fuzz(test: Callable[..., None]) -> Callable[..., None]:
     """Mark a test of a property, above its ``@given``, that nothing random may break."""
-    return pytest.mark.fuzz(_many(test))
+    marked: Callable[..., None] = pytest.mark.fuzz(_many(test))
+    return marked

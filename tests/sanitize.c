@@ -81,7 +81,7 @@ static void free_map(struct dirtyscan_map *map, uint64_t offset)
 
 static int is_set(const uint64_t *words, uint64_t page)
 {
-    return words[page / 64] >> page % 64 & 1;
+    return (int)(words[page / 64] >> page % 64 & 1);
 }
 
 static int is_dirty(const struct dirtyscan_map *map, uint64_t page)

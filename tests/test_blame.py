@@ -1,5 +1,6 @@
 """Who is blamed: variants that end, leave or multiply the process, and who only stands beside."""
 
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -236,7 +237,7 @@ def test_a_failure_of_the_trial_is_its_own(
     def fail() -> None:
         raise MemoryError("of the harness")
 
-    monkeypatch.setattr(trial.os, "_exit", lambda status: (_ for _ in ()).throw(SystemExit(status)))
+    monkeypatch.setattr(os, "_exit", lambda status: (_ for _ in ()).throw(SystemExit(status)))
     report = Report()
     with pytest.raises(SystemExit):
         trial._end_after(fail, report)  # type: ignore[arg-type]

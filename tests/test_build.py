@@ -122,7 +122,7 @@ def test_what_comes_with_dirtyscan_lists_all_that_it_reads() -> None:
 def compilations(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Fill with the name of each unit that is compiled."""
     seen: list[str] = []
-    run = build.run_compiler
+    run = compiler.run_compiler
 
     def count(command: list[str], made: Path, source: Path, *rest: str, **more: str) -> None:
         seen.append(source.name)

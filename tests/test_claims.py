@@ -143,7 +143,7 @@ def test_the_letters_claims_are_the_letters() -> None:
         if claim.name.startswith("letter-")
     }
     assert ranges["cond1"] == ranges["cond3"] == (8, 16)
-    assert ranges["cond2"] == ranges["cond2-full"] == (0.25, pytest.approx(1 / 3))
+    assert ranges["cond2"] == ranges["cond2-full"] == pytest.approx((0.25, 1 / 3))
     assert ranges["cond4"] == (2, 16)
 
 
@@ -368,8 +368,8 @@ def test_every_claim_that_was_announced_is_reported(
     assert f"variant crash ({default_toolchain().name}) crashes" in said["crashing"]
     assert "trace none.trace cannot be opened" in said["no-trace"]
     assert "does not compile" in said["not-compiled"]
-    for name, reason in said[[*missing]].items():
-        assert f"not measured: {name} ({reason})" in out
+    for claim, reason in said[[*missing]].items():
+        assert f"not measured: {claim} ({reason})" in out
     page = {cells[0]: cells[1:] for cells in figures(rows.reset_index()).lines}
     assert page["paid"] == ("small.trace", "0.00 or more", "", "", "not measured")
     assert Path("plots/claims.png").stat().st_size > 5000

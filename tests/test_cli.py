@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness import cli
-from harness.base.printable import printable
+from harness.base.text import printable
 from harness.commands import report
 from tests.conftest import Run
 

@@ -299,7 +299,7 @@ def test_too_short_a_budget_decides_nothing(gate: Gate) -> None:
 
 
 def test_a_format_is_one_entry(gate: Gate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(FORMATS, "csv", Format("the headline", headline))  # type: ignore[arg-type]
+    monkeypatch.setitem(FORMATS, "csv", Format("the headline", headline))
     assert "--csv FILE also write the headline" in " ".join(gate("--help").out.split())
     assert gate("--against", "old.c", "old.c", "--csv", "answer.csv").status == 0
     assert (tmp_path / "answer.csv").read_text() == "No variant got slower."

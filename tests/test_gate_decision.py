@@ -76,7 +76,7 @@ def test_what_all_processes_gain_is_what_the_row_gains(logs: list[float], shift:
 
 
 def _noise(width: float) -> list[float]:
-    return (np.linspace(-width, width, 16)).tolist()
+    return [float(value) for value in np.linspace(-width, width, 16)]
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import platform
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import pandas as pd
@@ -17,6 +18,7 @@ from harness.gate.comparability import compiler_release, usable_counts, usable_t
 from harness.gate.counts import Counted
 from harness.gate.reference import read_reference
 from harness.machine.cpu import cpu_caches, cpu_flags, cpu_model
+from harness.measurement import experiment
 from harness.measurement.experiment import BudgetTooShort
 from harness.native.built_variant import rust_obstacle
 from harness.native.toolchain import default_toolchain, recorded_toolchain
@@ -124,7 +126,9 @@ def test_counts_need_the_architecture_alone(reference: Make) -> None:
 
 
 @pytest.mark.parametrize("of", [usable_timings, usable_counts])
-def test_what_another_compiler_made_is_not_compared(reference: Make, of: Callable) -> None:
+def test_what_another_compiler_made_is_not_compared(
+    reference: Make, of: Callable[..., Any]
+) -> None:
     made = [{"name": "cc-era", "version": "cc (GCC) 4.4.5", "flags": []}]
     usable = of(read_reference(reference({"toolchains": made})))
     assert "cc-era" not in usable.toolchains
@@ -207,7 +211,7 @@ def test_another_architecture_has_no_reference(gate: Gate, reference: Make) -> N
     assert gate("--baseline", str(folder)).status == 3
 
 
-DAMAGED = [
+DAMAGED: list[tuple[str, Any, str]] = [
     ("gate.json", None, "gate.json cannot be read"),
     ("gate.json", "{", "gate.json is damaged"),
     ("gate.json", "[" * 100_000, "gate.json is damaged"),
@@ -368,7 +372,7 @@ def test_what_is_not_measured_a_second_time_is_undecided(
     table = table[table["variant"] == "multi_page"]
     table["speedup"] = [900.0 + row % 7 for row in range(len(table))]
     table.to_csv(folder / "processes.csv", index=False)
-    measure = speedups.measure
+    measure = experiment.measure
     runs = itertools.count()
 
     def once(*arguments: object, **options: object) -> object:

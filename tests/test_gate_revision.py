@@ -43,13 +43,16 @@ def clone(tmp_path: Path) -> Path:
 
 
 def ask(
-    clone: Path, *arguments: str, folder: Path | None = None, **environment: str
+    clone: Path,
+    *arguments: str,
+    folder: Path | None = None,
+    environment: dict[str, str] | None = None,
 ) -> subprocess.CompletedProcess[str]:
     """Ask the gate of ``clone``, by default from within it."""
     return subprocess.run(
         [sys.executable, "-m", "harness", "gate", *arguments],
         cwd=folder or clone,
-        env={**os.environ, "PYTHONPATH": str(clone), **environment},
+        env={**os.environ, "PYTHONPATH": str(clone), **(environment or {})},
         capture_output=True,
         text=True,
         timeout=200,
@@ -123,8 +126,8 @@ def test_a_revision_is_never_one_of_another_repository(clone: Path, tmp_path: Pa
     refused(ask(clone, *there, folder=theirs), "--against old.c FILE")
     # As a hook of git's would run it.
     hook = {"GIT_DIR": str(theirs / ".git"), "GIT_INDEX_FILE": str(theirs / ".git" / "index")}
-    refused(ask(clone, *there, folder=theirs, **hook), "--against old.c FILE")
-    assert ask(clone, *there, **hook).returncode == 0
+    refused(ask(clone, *there, folder=theirs, environment=hook), "--against old.c FILE")
+    assert ask(clone, *there, environment=hook).returncode == 0
     # Installed into an environment that lies in it, dirtyscan is no part of it either.
     installed = theirs / ".venv"
     shutil.copytree(clone, installed, ignore=shutil.ignore_patterns(".git"))

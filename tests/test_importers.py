@@ -4,7 +4,7 @@ import errno
 import os
 import struct
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any
 
 import numpy as np
 import pytest
@@ -173,7 +173,7 @@ def test_an_input_that_breaks_while_it_is_read_is_named(
     log.write_bytes(bytes(32))
     opened = Path.open
 
-    def break_off(path: Path, *arguments: str) -> BinaryIO:
+    def break_off(path: Path, *arguments: Any) -> Any:
         if path == log:
             raise PermissionError(errno.EACCES, "Permission denied")
         return opened(path, *arguments)

@@ -289,9 +289,10 @@ def test_what_overlaps_or_is_outside_is_found(monkeypatch: pytest.MonkeyPatch) -
 
 def test_an_empty_picture_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """The oracle itself."""
-    axes = Figure(figsize=(3, 3), layout="constrained").add_subplot()
+    figure = Figure(figsize=(3, 3), layout="constrained")
+    axes = figure.add_subplot()
     axes.set(xlabel="time", ylabel="share")
     with pytest.raises(AssertionError, match="has_data"):
-        check(axes.figure, monkeypatch)
+        check(figure, monkeypatch)
     axes.plot([0, 1])
-    check(axes.figure, monkeypatch)
+    check(figure, monkeypatch)

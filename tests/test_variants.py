@@ -2,6 +2,7 @@
 
 import ctypes
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from harness.base.errors import BadInput
-from harness.measurement.rounds import time_pass
+from harness.measurement.rounds import Callee, time_pass
 from harness.native.build import build_variant
 from harness.native.built_variant import rust_obstacle
 from harness.native.dirty_map import ARRAYS, BYTE_MAP, COUNTED, MapStruct
@@ -60,7 +61,7 @@ def count(variant: LoadedVariant, bytes_: NDArray[np.uint8], page_size: int = 40
     words = words_of(dirty)
     lines = np.add.reduceat(dirty, np.arange(0, len(dirty), 512), dtype=np.int64) != 0
     summary = words_of(lines)
-    arrays = {"bytes": bytes_, "words": words, "summary": summary}
+    arrays: dict[str, NDArray[Any]] = {"bytes": bytes_, "words": words, "summary": summary}
     addresses = {name: arrays[name].ctypes.data for name in ARRAYS[kind]}
     map_ = MapStruct(**addresses, pages=len(bytes_), page_size=page_size)
     map_.dirty = int(dirty.sum()) if kind == COUNTED else 0
@@ -138,7 +139,7 @@ def test_it_says_what_it_is(variant: LoadedVariant) -> None:
 def test_the_stopwatch_fills_calls_and_counts(stopwatch_path: Path) -> None:
     """Its own part: bitmap to every representation, every variant called, results in place."""
     names = ["page_by_page", "bitmap_popcount", "two_level", "counter", "multi_page"]
-    callees = [*(load(name) for name in names), PEERS["numpy_bitwise_count"]]
+    callees: list[Callee] = [*(load(name) for name in names), PEERS["numpy_bitwise_count"]]
     random = np.random.default_rng(4)
     dirty = random.random((9, 1001)) < random.random((9, 1))
     dirty[2, :800] = False

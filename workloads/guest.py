@@ -72,6 +72,13 @@ class Guest(Protocol):
         """
 
 
+class GuestParameters(Protocol):
+    """What a guest is made from: a frozen dataclass of parameters."""
+
+    def make_guest(self, memory: GuestMemory, seed: int) -> Guest:
+        """Return a guest with ``memory``; the same ``seed`` makes the same guest."""
+
+
 @dataclasses.dataclass(frozen=True)
 class IdleParameters:
     """What every guest does and holds, whatever runs in it."""

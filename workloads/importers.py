@@ -8,11 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.base.errors import BadInput
+from harness.base.text import shortened, shown
 from harness.base.units import format_size
 from workloads.capture.rounds import Round, snapshots
 from workloads.capture.stream import PAGE_SIZE, RamBlock, StreamDecoder
 from workloads.guest import GuestMemory
-from workloads.inputs import file_size, pieces, shortened, shown, unreadable
+from workloads.inputs import file_size, pieces, unreadable
 from workloads.precopy import PreCopyParameters, Snapshot
 from workloads.synthesis import Report
 from workloads.trace import Source, Trace

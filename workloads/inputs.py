@@ -3,16 +3,12 @@
 import errno
 import os
 import stat
-import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 
 from harness.base.errors import BadInput
+from harness.base.text import LONGEST_NAME, shortened, shown
 from workloads.synthesis import Report
-
-LONGEST_NAME = 200
-_HIDDEN = ("Cc", "Cs", "Zl", "Zp")
-"""Categories of Unicode: control characters, bytes that are not UTF-8, ends of lines."""
 
 
 def trace_name(wanted: str | None, path: Path) -> str:
@@ -29,16 +25,6 @@ def trace_name(wanted: str | None, path: Path) -> str:
             "none of them a slash or a control character."
         )
     return wanted
-
-
-def shown(text: str) -> str:
-    """Return ``text``, such as the name of a file, with U+FFFD for what no text should hold."""
-    return "".join("\ufffd" if unicodedata.category(c) in _HIDDEN else c for c in text)
-
-
-def shortened(text: str) -> str:
-    """Return ``text`` as long as it may be in a sentence."""
-    return text if len(text) <= 40 else f"{text[:37]}..."
 
 
 def file_size(path: Path) -> int | None:

@@ -43,6 +43,10 @@ class FileReadParameters(IdleParameters):
         "enters or leaves the cache; the records lie in one table in the resident pages",
     )
 
+    def make_guest(self, memory: GuestMemory, seed: int) -> "FileReader":
+        """See :class:`workloads.guest.GuestParameters`."""
+        return FileReader(memory, self, seed)
+
 
 @dataclasses.dataclass(frozen=True)
 class FileCopyParameters(FileReadParameters):
@@ -71,6 +75,10 @@ class FileCopyParameters(FileReadParameters):
         reason="between two rounds of write-back (Linux' default for its flusher); a round touches "
         "the record of every page that it writes out, and not the page",
     )
+
+    def make_guest(self, memory: GuestMemory, seed: int) -> "FileCopier":
+        """See :class:`workloads.guest.GuestParameters`."""
+        return FileCopier(memory, self, seed)
 
 
 class PageCache:

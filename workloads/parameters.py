@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from harness.base.errors import BadInput
+from harness.base.text import shortened
 from harness.base.units import parse_size
 
 P = TypeVar("P")
@@ -115,7 +116,7 @@ def _convert(parameter: Parameter, value: Value) -> int | float:
         number = float("nan")
     if not parameter.minimum <= number <= parameter.maximum:
         kind = "a whole number" if whole else "a number"
-        shown = value if not isinstance(value, str) or len(value) <= 40 else f"{value[:40]}..."
+        shown = shortened(value) if isinstance(value, str) else value
         raise BadInput(
             f"parameter {parameter.name}={shown!r} cannot be used; give {kind} of "
             f"{parameter.unit}, at least {parameter.minimum} and at most {parameter.maximum:g}."

@@ -39,6 +39,10 @@ class RegionParameters(IdleParameters):
         "dirty log in 2010 and not of the store itself",
     )
 
+    def make_guest(self, memory: GuestMemory, seed: int) -> "RegionWriter":
+        """See :class:`workloads.guest.GuestParameters`."""
+        return RegionWriter(memory, self, seed)
+
 
 @dataclasses.dataclass(frozen=True)
 class AlternatingParameters(RegionParameters):

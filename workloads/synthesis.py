@@ -3,7 +3,6 @@
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import psutil
 
@@ -11,7 +10,7 @@ from harness.base.errors import BadInput
 from harness.base.units import format_size
 from workloads.conditions import CONDITIONS, Condition
 from workloads.draws import DEFAULT_SEED
-from workloads.guest import GuestMemory
+from workloads.guest import GuestMemory, GuestParameters
 from workloads.parameters import Value, apply, describe, record
 from workloads.precopy import PreCopyParameters, Snapshot, migrate
 from workloads.trace import Source, Trace
@@ -28,8 +27,8 @@ class Recipe:
 
     condition: Condition
     memory: GuestMemory
-    guest: Any
-    """An instance of the condition's parameters."""
+    guest: GuestParameters
+    """The parameters of the condition, with values."""
     precopy: PreCopyParameters
     seed: int = DEFAULT_SEED
 
@@ -122,7 +121,7 @@ def synthesize(
     condition = recipe.condition.name
     stands_for = None if name else condition
     source = Source(name or condition, "synthetic", recipe.memory, stands_for, parameters)
-    guest = recipe.condition.guest(recipe.memory, recipe.guest, recipe.seed)
+    guest = recipe.guest.make_guest(recipe.memory, recipe.seed)
 
     def snapshots() -> Iterator[Snapshot]:
         ticks = migrate(guest, recipe.memory.page_size, recipe.precopy)

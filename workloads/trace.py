@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.base.errors import BadInput
+from harness.base.text import LONGEST_NAME, can_be_shown, shortened
 from workloads.guest import GuestMemory
 from workloads.trace_header import FORMAT, VERSION, Header, Origin, read_header, version_of
 
@@ -27,7 +28,6 @@ ORIGINS: tuple[Origin, ...] = get_args(Origin)
 HEADER = "trace.json"
 _HEADER_BYTES = 2**26
 """The most that a header may hold: some 20 bytes a snapshot, and a month of ticks."""
-_NAME_CHARACTERS = 200
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,11 +47,10 @@ class Source:
 
     def __post_init__(self) -> None:
         for name in (self.name, *([] if self.condition is None else [self.condition])):
-            if not (0 < len(name) <= _NAME_CHARACTERS and name.isprintable()):
-                shown = f"{name[:40]}..." if len(name) > _NAME_CHARACTERS else name
+            if not (0 < len(name) <= LONGEST_NAME and can_be_shown(name)):
                 raise BadInput(
-                    f"a trace cannot be called {shown!r}; give it a name of 1 to "
-                    f"{_NAME_CHARACTERS} characters that can all be shown."
+                    f"a trace cannot be called {shortened(name)!r}; give it a name of 1 to "
+                    f"{LONGEST_NAME} characters that can all be shown."
                 )
 
 

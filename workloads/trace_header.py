@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, TypedDict
 import msgspec
 
 from harness.base.documents import decode_json
+from harness.base.text import shortened
 
 FORMAT = "dirtyscan-trace"
 VERSION = 1
@@ -74,7 +75,7 @@ def version_of(text: bytes) -> int:
     """
     kind = decode_json(text, _Kind)
     if kind.format != FORMAT:
-        raise ValueError(f"it is the header of something else ({kind.format[:40]!r})")
+        raise ValueError(f"it is the header of something else ({shortened(kind.format)!r})")
     return kind.version
 
 

@@ -3,6 +3,7 @@
 import re
 
 from harness.base.errors import BadInput
+from harness.base.text import shortened
 
 _UNITS = {
     "": 1,
@@ -19,7 +20,6 @@ _UNITS = {
 _SIZE = re.compile(r"\s*(\d+)\s*([a-zA-Z]*)\s*")
 _DIGITS = 20
 """Of a size; 64 bits have no more."""
-_SHOWN = 40
 _NAMES = (("TiB", 2**40), ("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10))
 
 
@@ -35,10 +35,9 @@ def parse_size(text: str) -> int:
     match = _SIZE.fullmatch(text)
     factor = _UNITS.get(match.group(2).lower()) if match else None
     if match is None or factor is None or len(match.group(1)) > _DIGITS:
-        shown = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
         raise BadInput(
-            f"{shown!r} is not a size; write a whole number of bytes or one with KiB, MiB, GiB or "
-            "TiB behind it, for example 512MiB."
+            f"{shortened(text)!r} is not a size; write a whole number of bytes or one with KiB, "
+            "MiB, GiB or TiB behind it, for example 512MiB."
         )
     return int(match.group(1)) * factor
 

@@ -11,7 +11,7 @@ import msgspec
 from harness.base.documents import convert, decode_toml
 from harness.base.errors import BadInput
 from harness.base.files import read_file
-from workloads.inputs import shortened, shown
+from harness.base.text import shortened, shown
 
 _Text = Annotated[str, msgspec.Meta(max_length=2000)]
 _Name = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from harness.base.errors import BadInput
+from harness.base.text import shortened
 from harness.base.units import parse_size
 from harness.machine.cpu import cpu_slug
 from workloads.conditions import CONDITIONS, DEFAULT_CONDITIONS, Condition, find_condition
@@ -145,8 +146,7 @@ def positive(convert: Callable[[str], T], what: str, zero: T) -> Callable[[str],
         except ValueError:
             value = zero
         if not value > zero:  # type: ignore[operator]
-            shown = text if len(text) <= 40 else f"{text[:40]}..."
-            raise argparse.ArgumentTypeError(f"{shown!r} is not {what}")
+            raise argparse.ArgumentTypeError(f"{shortened(text)!r} is not {what}")
         return value
 
     return read

@@ -5,12 +5,11 @@ import glob
 from pathlib import Path
 
 from harness.base.errors import BadInput
+from harness.base.text import LONGEST_NAME, can_be_shown, shortened
 
 VARIANTS = Path(__file__).parent.parent / "variants"
 CONTRACT, RUST_CONTRACT = "dirtyscan.h", "dirtyscan.rs"
 SOURCE, RUST, BINARY = ".c", ".rs", ".so"
-_NAME_CHARACTERS = 200
-"""What a name of a variant, with more before and behind it, leaves room for in one of a file."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,10 +67,10 @@ def find_variant(name: str, operation: str) -> Variant:
     if name in known:
         return known[name]
     path = Path(name)
-    if not (name.isprintable() and len(path.name) <= _NAME_CHARACTERS):
+    if not (can_be_shown(name) and len(path.name) <= LONGEST_NAME):
         raise BadInput(
-            f"a variant cannot be called {path.name[:40]!r}; give its file a name of at most "
-            f"{_NAME_CHARACTERS} characters that can all be shown."
+            f"a variant cannot be called {shortened(path.name)!r}; give its file a name of at most "
+            f"{LONGEST_NAME} characters that can all be shown."
         )
     if path.suffix not in (SOURCE, RUST, BINARY):
         raise BadInput(

@@ -5,7 +5,7 @@ from typing import NoReturn
 
 from rich.console import Console, ConsoleOptions, ConsoleRenderable, RenderHook, RenderResult
 
-from harness.base.printable import printable
+from harness.base.text import printable
 
 
 class _ShownAsItIs(RenderHook):

@@ -15,6 +15,7 @@ static inline void read_words(const uint8_t *bytes, uint64_t left)
 {
     uint64_t words[4];
 
+    /* Bytes are meant, as many as four words have: NOLINTNEXTLINE(bugprone-sizeof-expression) */
     for (; left >= sizeof(words); left -= sizeof(words), bytes += sizeof(words)) {
         memcpy(words, bytes, sizeof(words));
         USE("r", words[0]);

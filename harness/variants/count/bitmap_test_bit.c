@@ -10,7 +10,7 @@
 
 static inline int test_bit(const uint64_t *words, uint64_t page)
 {
-    return words[page / DIRTYSCAN_WORD_PAGES] >> (page % DIRTYSCAN_WORD_PAGES) & 1;
+    return (int)(words[page / DIRTYSCAN_WORD_PAGES] >> (page % DIRTYSCAN_WORD_PAGES) & 1);
 }
 
 static uint64_t count(const struct dirtyscan_map *map)

@@ -1,0 +1,49 @@
+"""Text that is not ours: what of it can be shown, and how much."""
+
+import unicodedata
+
+LONGEST_NAME = 200
+"""The most characters in the name of a trace or a variant: with more before and behind it, what a
+name leaves room for in one of a file."""
+_MOST = 40
+"""The most characters that a sentence quotes."""
+_HIDDEN = ("Cc", "Cs", "Zl", "Zp")
+"""Categories of Unicode: control characters, bytes that are not UTF-8, ends of lines."""
+_STEERING = (*_HIDDEN, "Cf")
+"""Beside them characters of format, such as the direction of writing."""
+
+
+def shortened(text: str) -> str:
+    """Return ``text`` as long as it may be in a sentence."""
+    return text if len(text) <= _MOST else f"{text[:_MOST]}..."
+
+
+def can_be_shown(text: str) -> bool:
+    """Whether every character of ``text`` is one that a reader sees, or a space."""
+    return text.isprintable()
+
+
+def shown(text: str) -> str:
+    """Return ``text``, such as the name of a file, with U+FFFD for what no text should hold."""
+    return "".join("\ufffd" if unicodedata.category(c) in _HIDDEN else c for c in text)
+
+
+def printable(text: str) -> str:
+    """Return ``text`` with what steers a terminal written out, as Python would; lines stay."""
+    if text.isascii() and can_be_shown(text):
+        return text
+    return "".join(
+        character if character == "\n" or not _steers(character) else _written_out(character)
+        for character in text
+    )
+
+
+def _steers(character: str) -> bool:
+    return unicodedata.category(character) in _STEERING
+
+
+def _written_out(character: str) -> str:
+    code = ord(character)
+    if 0xDC80 <= code <= 0xDCFF:  # a byte of a file name that is not UTF-8
+        return f"\\x{code - 0xDC00:02x}"
+    return character.encode("unicode_escape", "surrogatepass").decode()
