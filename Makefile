@@ -2,6 +2,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
+C := $(wildcard harness/native/*.[ch] harness/trial/*.c harness/variants/*.h harness/variants/*/*.[ch] \
+	tests/*.c workloads/capture/*.c)
+RUST := $(wildcard harness/variants/*/*.rs)
 
 .PHONY: bench capture reference studies claims quick gate test fuzz lint types lock clean
 
@@ -49,6 +52,10 @@ fuzz: $(READY)
 lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+	$(BIN)/clang-format --dry-run --Werror $(C)
+	if command -v rustfmt >/dev/null; then rustfmt --check $(RUST); else echo "rustfmt is not here"; fi
+	$(BIN)/shellcheck .ci/*
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	$(BIN)/zizmor --offline --quiet .github/workflows
 

@@ -186,18 +186,19 @@ static int check_case(const struct test_case *given, uint64_t number)
 
 int main(int argc, char **argv)
 {
-    FILE *file = argc == 2 ? fopen(argv[1], "rb") : NULL;
     uint64_t head[3], number;
     int wrong = 0;
+    FILE *file;
 
     if (function() == NULL) {
         return NOT_HERE;
     }
+    file = argc == 2 ? fopen(argv[1], "rb") : NULL;
     for (number = 0; file && fread(head, sizeof(head), 1, file) == 1; number++) {
         const uint64_t words = operation_words(head[0]);
         uint64_t *bitmaps = malloc(3 * words * sizeof(*bitmaps));
-        const struct test_case given = {head[0], head[1], head[2], bitmaps, bitmaps + words,
-                                        bitmaps + 2 * words};
+        const struct test_case given = {head[0], head[1],         head[2],
+                                        bitmaps, bitmaps + words, bitmaps + 2 * words};
 
         if (fread(bitmaps, sizeof(*bitmaps), 3 * words, file) != 3 * words) {
             return 2;

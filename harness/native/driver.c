@@ -15,8 +15,10 @@
 
 #include "operations.h"
 
+#define NOINLINE __attribute__((noinline))
+
 /* The tools count what happens in this function and in what it calls. */
-__attribute__((noinline))
+NOINLINE
 uint64_t dirtyscan_measured(const struct operation *operation, const void *function,
                             struct dirtyscan_map *map, struct operation_work *work)
 {
@@ -49,6 +51,19 @@ static void *array(uint64_t bytes)
     return memset(memory, 0, whole);
 }
 
+/* Returns NULL if they cannot be read. */
+static uint8_t *read_bitmaps(const char *path, uint64_t bytes, uint64_t count)
+{
+    uint8_t *bitmaps = array(bytes * count);
+    FILE *file = fopen(path, "rb");
+    const uint64_t found = file ? fread(bitmaps, bytes, count, file) : 0;
+
+    if (file) {
+        fclose(file);
+    }
+    return found == count ? bitmaps : NULL;
+}
+
 int main(int argc, char **argv)
 {
     const struct dirtyscan_variant *variant;
@@ -59,9 +74,8 @@ int main(int argc, char **argv)
     int each;
     uint8_t *bitmaps;
     void *library;
-    FILE *file;
 
-    if (argc != 8 || (file = fopen(argv[2], "rb")) == NULL) {
+    if (argc != 8) {
         return 2;
     }
     library = dlopen(argv[1], RTLD_NOW);
@@ -79,8 +93,8 @@ int main(int argc, char **argv)
 
     bytes = (map.pages + 7) / 8;
     words = operation_words(map.pages) * sizeof(*map.words);
-    bitmaps = array(snapshots * bytes);
-    if (fread(bitmaps, bytes, snapshots, file) != snapshots) {
+    bitmaps = read_bitmaps(argv[2], bytes, snapshots);
+    if (bitmaps == NULL) {
         return 2;
     }
     if (strcmp(variant->map, "byte map") == 0) {

@@ -66,8 +66,7 @@ static uint64_t summary_words_of(uint64_t pages)
 /* The bytes of eight pages for each possible byte of a bitmap. */
 static uint8_t bytes_of[256][8];
 
-__attribute__((constructor))
-static void make_bytes_of(void)
+__attribute__((constructor)) static void make_bytes_of(void)
 {
     int bits, page;
 
@@ -115,9 +114,9 @@ void stopwatch_fill(struct dirtyscan_map *map, const uint8_t *bitmap)
     if (map->words) {
         map->words[operation_words(map->pages) - 1] = 0;
         memcpy(map->words, bitmap, (map->pages + 7) / 8);
-    }
-    if (map->summary) {
-        summarize(map, map->words);
+        if (map->summary) {
+            summarize(map, map->words);
+        }
     }
 }
 
@@ -162,8 +161,8 @@ struct stopwatch_snapshots {
 void stopwatch_pass(const struct operation *operation, struct dirtyscan_map *whole,
                     struct operation_work *work, const struct stopwatch_snapshots *snapshots,
                     const uint64_t *visited, uint64_t visits, const struct stopwatch_lane *lanes,
-                    uint64_t lane_count, const uint8_t *order, uint64_t *elapsed,
-                    uint64_t *results, struct stopwatch_place *place)
+                    uint64_t lane_count, const uint8_t *order, uint64_t *elapsed, uint64_t *results,
+                    struct stopwatch_place *place)
 {
     uint64_t visit, turn, call;
 

@@ -81,8 +81,8 @@ int writers_round(struct dirtyscan_map *map, dirtyscan_drain *drain, dirtyscan_m
 
     memset(seen, 0, words * sizeof(*seen));
     for (started = 0; started < WRITERS; started++) {
-        writers[started] = (struct writer){map, mark ? mark : set_bits, (uint64_t)started, &go,
-                                           &running};
+        writers[started] =
+            (struct writer){map, mark ? mark : set_bits, (uint64_t)started, &go, &running};
         failed = pthread_create(&threads[started], NULL, write_all, &writers[started]);
         if (failed) {
             return failed;
