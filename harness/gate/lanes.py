@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from harness.gate.revision import Pair
 from harness.measurement.lineup import LineUp, make_lane
 from harness.measurement.plan import Lane
-from harness.native.build import Library, build_variant, machine_code
+from harness.native.build import Library, build_variant, compiling_toolchain, machine_code
 from harness.native.built_variant import describe, rust_obstacle
 from harness.native.loaded_variant import Description
-from harness.native.toolchain import Toolchain, default_toolchain, rust_companion
+from harness.native.toolchain import Toolchain, default_toolchain
 from harness.native.variant import Variant
 
 
@@ -58,7 +58,7 @@ def compile_pairs(
                 break
             if said.paid_in:
                 obstacle = f"has its cost in {said.paid_in}"
-            used = rust_companion(toolchain) if pair.after.is_rust else toolchain
+            used = compiling_toolchain(pair.after, toolchain)
             why = f"{name} {obstacle}" if obstacle else ""
             compiled.append(Compiled(pair, used, before, after, said, why))
     return compiled, left_out

@@ -93,7 +93,8 @@ class Worker:
                     elapsed, results = time_pass(stopwatch, snapshots, [callee], [calls], *turns)  # noqa: B023
                     self._check_results(planned, snapshots, [number], results)  # noqa: B023
                     if lost := had.lost():
-                        self._fail(number, planned, snapshots, f"{lost} when timed")  # noqa: B023
+                        first = int(snapshots.numbers[0])  # noqa: B023
+                        self._fail(number, planned, first, f"{lost} when timed")  # noqa: B023
                     return float(elapsed.sum()) * 1e-9
 
                 self._benchmark(planned, self._plan.lanes[number], time_calls)
@@ -142,10 +143,7 @@ class Worker:
             lane = self._plan.lanes[number]
             callee = PEERS[lane.variant] if lane.peer else load_variant(self._base / lane.library)
             if has_children():
-                self._astray.blame(
-                    number, self._plan.traces[0].key, 0, "starts a process when loaded"
-                )
-                raise VariantFailed
+                self._fail(number, self._plan.traces[0], 0, "starts a process when loaded")
             self._callees.append(callee)
 
     def _load(self, planned: PlannedTrace) -> tuple[Stopwatch, Snapshots]:
@@ -182,12 +180,10 @@ class Worker:
             if len(wrong) and not lane.bound:
                 first = int(wrong[0])
                 what = self._operation.wrong(int(found[first]), int(snapshots.right[first]))
-                self._fail(number, planned, snapshots, f"{what} when timed", first)
+                self._fail(number, planned, int(snapshots.numbers[first]), f"{what} when timed")
 
-    def _fail(
-        self, number: int, planned: PlannedTrace, snapshots: Snapshots, what: str, place: int = 0
-    ) -> NoReturn:
-        self._astray.blame(number, planned.key, int(snapshots.numbers[place]), what)
+    def _fail(self, number: int, planned: PlannedTrace, snapshot: int, what: str) -> NoReturn:
+        self._astray.blame(number, planned.key, snapshot, what)
         raise VariantFailed
 
     def _benchmark(

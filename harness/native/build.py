@@ -76,12 +76,21 @@ def build_variant(variant: Variant, toolchain: Toolchain) -> Library:
     if variant.is_binary:
         path = variant.sources[0]
         return Library(path, _content(path))
-    chosen = rust_companion(toolchain) if variant.is_rust else toolchain
+    chosen = compiling_toolchain(variant, toolchain)
     name = f"{variant.operation}-{variant.sources[0].stem}"
     job = _Job(name, variant.sources, chosen, root=variant.root)
     if not variant.built_in:
         return _compile_into(_cache(), job)[0]
     return _kept_or_built(job, variant.dependencies)
+
+
+def compiling_toolchain(variant: Variant, toolchain: Toolchain) -> Toolchain:
+    """Return what compiles ``variant`` where C is compiled with ``toolchain``.
+
+    Raises:
+        BadInput: it is in Rust, and rustc is not on this machine.
+    """
+    return rust_companion(toolchain) if variant.is_rust else toolchain
 
 
 def build_stopwatch(toolchain: Toolchain) -> Library:

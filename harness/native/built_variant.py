@@ -3,14 +3,9 @@
 import dataclasses
 
 from harness.base.errors import BadInput
-from harness.native.build import Library, build_variant
+from harness.native.build import Library, build_variant, compiling_toolchain
 from harness.native.loaded_variant import Description, describe_variant, load_variant
-from harness.native.toolchain import (
-    Toolchain,
-    default_toolchain,
-    rust_companion,
-    rust_toolchain,
-)
+from harness.native.toolchain import Toolchain, default_toolchain, rust_toolchain
 from harness.native.variant import Variant
 
 
@@ -38,7 +33,7 @@ def build_here(variant: Variant, toolchain: Toolchain) -> BuiltVariant | str:
         return missing
     built = build_variant(variant, toolchain)
     description = describe(variant, built)
-    used = rust_companion(toolchain) if variant.is_rust else toolchain
+    used = compiling_toolchain(variant, toolchain)
     return description.obstacle() or BuiltVariant(variant, used, built, description)
 
 
