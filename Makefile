@@ -4,9 +4,9 @@ BIN := .venv/bin
 READY := .venv/.ready
 C := $(wildcard harness/native/*.[ch] harness/trial/*.c harness/variants/*.h harness/variants/*/*.[ch] \
 	tests/*.c workloads/capture/*.c)
-RUST := $(wildcard harness/variants/*/*.rs)
+C_FLAGS := -std=gnu11 -Iharness/variants -Iharness/native
 
-.PHONY: bench capture reference studies claims quick gate test fuzz lint types lock clean
+.PHONY: bench capture reference studies claims quick gate test fuzz lint format types lock clean
 
 bench: $(READY)
 	$(BIN)/dirtyscan bench --plots plots
@@ -49,15 +49,26 @@ test: $(READY)
 fuzz: $(READY)
 	HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest --numprocesses auto --dist worksteal -m fuzz
 
+# Python, the order of the rooms, C, Rust, shell and workflows.
 lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-logo --no-cache
 	$(BIN)/clang-format --dry-run --Werror $(C)
-	if command -v rustfmt >/dev/null; then rustfmt --check $(RUST); else echo "rustfmt is not here"; fi
+	printf '%s\n' $(filter %.c, $(C)) | \
+		xargs -P "$$(nproc)" -I FILE $(BIN)/clang-tidy --quiet FILE -- $(C_FLAGS)
+	.ci/lint-rust
 	$(BIN)/shellcheck .ci/*
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
-	$(BIN)/zizmor --offline --quiet .github/workflows
+	$(BIN)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
+	$(BIN)/zizmor --offline --quiet .github
+
+# Lays out Python, C and Rust as lint wants them.
+format: $(READY)
+	$(BIN)/ruff check --fix --quiet .
+	$(BIN)/ruff format --quiet .
+	$(BIN)/clang-format -i $(C)
+	.ci/lint-rust format
 
 types: $(READY)
 	$(BIN)/mypy

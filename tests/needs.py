@@ -17,7 +17,6 @@ PROMISES = {
     "qemu-system-x86_64": "captures of real guests",
     "kernel in /boot": "captures of real guests",
     "valgrind": "counted instructions",
-    "shellcheck": "scripts of CI",
     "rustc": "variants and commands in Rust",
     "clang": "what clang makes of the variants",
     "gcc": "what gcc makes of the variants",

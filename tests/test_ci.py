@@ -6,16 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.needs import needs
-
 CI = Path(__file__).parent.parent / ".ci"
 TOOLS = ("clang", "valgrind", "rustc", "qemu-system-x86_64", "chromium")
-
-
-@needs("shellcheck")
-def test_scripts_have_no_known_fault() -> None:
-    done = subprocess.run(["shellcheck", *CI.iterdir()], capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout
 
 
 def test_a_bare_machine_has_no_tool(tmp_path: Path) -> None:

@@ -4,8 +4,8 @@
  *
  *     driver VARIANT BITMAPS PAGES PAGE_SIZE SNAPSHOTS CALLS ARGUMENT
  *
- * BITMAPS is a file of bitmaps, one behind the other; what is merged into each is the next one, into
- * the last the first. Builds each snapshot's map as the stopwatch does, calls the variant
+ * BITMAPS is a file of bitmaps, one behind the other; what is merged into each is the next one,
+ * into the last the first. Builds each snapshot's map as the stopwatch does, calls the variant
  * CALLS times, and prints the sum of what came out. ARGUMENT is the number that calls are given.
  */
 #include <dlfcn.h>

@@ -1,9 +1,9 @@
 /*
  * The stopwatch: times single calls of several variants on one snapshot after another.
  *
- * The map is built from the snapshot's bitmap, outside the timed region, in each representation that
- * a variant looks at. Then each variant is called in the order given, between two readings of the
- * clock that pyperf and Python's time.perf_counter() read on Linux.
+ * The map is built from the snapshot's bitmap, outside the timed region, in each representation
+ * that a variant looks at. Then each variant is called in the order given, between two readings of
+ * the clock that pyperf and Python's time.perf_counter() read on Linux.
  *
  * Before each of them the variant's own map is walked from end to end, untimed: QEMU has just done
  * so, to merge the dirty log, when it counts. So what a variant finds in the caches is what a walk
@@ -103,8 +103,8 @@ static void summarize(const struct dirtyscan_map *map, const uint64_t *words)
 }
 
 /*
- * Fills the arrays that `map` has from a bitmap (one bit a page, lowest page in the lowest bit of the
- * first byte). `words` must be there if `summary` is.
+ * Fills the arrays that `map` has from a bitmap (one bit a page, lowest page in the lowest bit of
+ * the first byte). `words` must be there if `summary` is.
  */
 void stopwatch_fill(struct dirtyscan_map *map, const uint8_t *bitmap)
 {
@@ -149,11 +149,11 @@ struct stopwatch_snapshots {
 };
 
 /*
- * One pass over snapshots. `whole` has the arrays of all representations; the lanes' maps point into
- * it. `work` has the arrays that the operation needs. `visited` holds the places of the snapshots in
- * the order in which to visit them, and `order` for each of these visits the lanes in the order in
- * which to call them. Nanoseconds and the last result go to element [lane * snapshots + snapshot] of
- * `elapsed` and `results`.
+ * One pass over snapshots. `whole` has the arrays of all representations; the lanes' maps point
+ * into it. `work` has the arrays that the operation needs. `visited` holds the places of the
+ * snapshots in the order in which to visit them, and `order` for each of these visits the lanes in
+ * the order in which to call them. Nanoseconds and the last result go to element
+ * [lane * snapshots + snapshot] of `elapsed` and `results`.
  *
  * An operation that changes the map finds it restored before each call, which is not timed; it is
  * called once then, whatever `calls` says.
@@ -204,7 +204,7 @@ void stopwatch_pass(const struct operation *operation, struct dirtyscan_map *who
     }
 }
 
-/* The cost of reading the clock: the shortest of `readings` intervals with nothing in them, in ns. */
+/* The cost of reading the clock: the shortest of `readings` intervals with nothing in it, in ns. */
 uint64_t stopwatch_clock_cost(uint64_t readings)
 {
     uint64_t shortest = UINT64_MAX;
