@@ -16,8 +16,8 @@ from harness.gate import speedups
 from harness.gate.counts import count_variants
 from harness.gate.lanes import Compiled, compile_pairs
 from harness.gate.revision import Pair
-from harness.native.build import Library
 from harness.native.built_variant import describe_here
+from harness.native.library import Library
 from harness.native.toolchain import default_toolchain
 from harness.native.variant import VARIANTS, find_variant
 from harness.presentation.gate_formats import FORMATS, Format

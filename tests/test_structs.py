@@ -20,7 +20,7 @@ FILES = (STOPWATCH[0], *reversed(TRIAL))
 STRUCTS: Mapping[str, type[ctypes.Structure]] = {
     "dirtyscan_map": dirty_map.MapStruct,
     "dirtyscan_ranges": work.RangesStruct,
-    "dirtyscan_variant": loaded_variant._Struct,
+    "dirtyscan_variant": loaded_variant.VariantStruct,
     "operation": work.OperationStruct,
     "operation_work": work.WorkStruct,
     "stopwatch_lane": stopwatch._Lane,
@@ -68,7 +68,7 @@ def layouts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Layout]:
 def _run(source: Path, program: Path) -> str:
     toolchain = default_toolchain()
     folders = [f"-I{folder}" for folder in (VARIANTS, NATIVE, TRIAL[0].parent)]
-    units = [str(source), str(NATIVE / "operations.c")]
+    units = [str(source), *map(str, STOPWATCH[1:])]
     command = [*toolchain.command, *FORM, *toolchain.flags, *folders, "-pthread", *units]
     built = subprocess.run([*command, "-o", str(program)], capture_output=True, text=True)
     assert built.returncode == 0, built.stderr

@@ -3,11 +3,13 @@
 import dataclasses
 from collections.abc import Sequence
 
+from harness.base.errors import BadInput
 from harness.gate.revision import Pair
 from harness.measurement.lineup import LineUp, make_lane
 from harness.measurement.plan import Lane
-from harness.native.build import Library, build_variant, compiling_toolchain, machine_code
+from harness.native.build import build_variant, compiling_toolchain
 from harness.native.built_variant import describe, rust_obstacle
+from harness.native.library import Library
 from harness.native.loaded_variant import Description
 from harness.native.toolchain import Toolchain, default_toolchain
 from harness.native.variant import Variant
@@ -28,10 +30,8 @@ class Compiled:
 
     @property
     def same_code(self) -> bool:
-        """Whether both sides have compiled to the very same bytes, names of files left out."""
-        if self.before.path == self.after.path:
-            return True
-        return machine_code(self.before) == machine_code(self.after)
+        """Whether both sides were compiled to the same functions, wherever these lie."""
+        return self.after.has_code_of(self.before)
 
 
 def compile_pairs(
@@ -78,10 +78,20 @@ def compile_here(
 
 
 def line_up_pairs(compiled: Sequence[Compiled]) -> LineUp:
-    """Return two lanes for each pair of one operation, the second compared with the first."""
+    """Return two lanes for each pair of one operation, the second compared with the first.
+
+    Raises:
+        BadInput: a file has changed since it was compiled.
+    """
     lanes: list[Lane] = []
     for one in compiled:
         first, name = len(lanes), one.pair.name
-        for called, library in ((f"{name} before", one.before), (name, one.after)):
-            lanes.append(make_lane(called, one.toolchain, library, one.description, first))
+        for called, variant, library in (
+            (f"{name} before", one.pair.before, one.before),
+            (name, one.pair.after, one.after),
+        ):
+            placed = build_variant(variant, one.toolchain, placed=True)
+            if placed.build_hash != library.build_hash:
+                raise BadInput(f"{variant.sources[0]} has changed meanwhile; ask again.")
+            lanes.append(make_lane(called, one.toolchain, placed, one.description, first))
     return LineUp(compiled[0].pair.after.operation, default_toolchain(), tuple(lanes))

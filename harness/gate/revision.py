@@ -15,17 +15,14 @@ from harness.native.loaded_variant import describe_variant
 from harness.native.operation import OPERATIONS
 from harness.native.toolchain import default_toolchain
 from harness.native.variant import (
-    BINARY,
     CONTRACT,
-    RUST,
-    SOURCE,
+    FILES,
     VARIANTS,
     Variant,
     built_in_variants,
     find_variant,
 )
 
-SUFFIXES = (SOURCE, RUST, BINARY)
 _SHORT = 12  # digits of a commit
 _REPOSITORY = (
     *("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_PREFIX"),
@@ -178,10 +175,10 @@ def pair_files(before: str, after: str) -> Older:
         BadInput: one does not exist or compile, or they are of two operations.
     """
     for name in (before, after):
-        if Path(name).suffix not in SUFFIXES and name not in built_in_variants("count"):
+        if Path(name).suffix not in FILES and name not in built_in_variants("count"):
             raise BadInput(
                 f"--against takes one revision, or two files, and {name!r} is no file of a "
-                f"variant ({', '.join(SUFFIXES)}); to compare a file with its older version, get "
+                f"variant ({', '.join(FILES)}); to compare a file with its older version, get "
                 f"that first ('git show {name}:./FILE > old.c')."
             )
     operations = [_operation(name) for name in (before, after)]

@@ -7,10 +7,9 @@ from pathlib import Path
 from harness.base.errors import BadInput
 from harness.gate.decision import Comparison
 from harness.gate.finding import Basis, Change, Finding
-from harness.gate.revision import SUFFIXES
 from harness.measurement.plan import Lane
 from harness.measurement.run import Run
-from harness.native.variant import find_variant
+from harness.native.variant import FILES, find_variant
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,7 +66,13 @@ class Row:
             interval.high,
             change,
             noisy if change is Change.UNDECIDED else "",
+            self._by_class(interval.value),
         )
+
+    def _by_class(self, ratio: float) -> tuple[float, ...]:
+        """Return ``ratio`` for each class of placement, of which both sides are in the same."""
+        factors = self.run.placement_factors((self.key, self.number))
+        return () if factors is None else tuple((ratio * factors.diagonal()).tolist())
 
 
 def rows_of(run: Run) -> list[Row]:
@@ -84,7 +89,7 @@ def one_name_each(sources: Sequence[str]) -> tuple[str, ...]:
     chosen: dict[str, str] = {}
     for source in sources:
         name = source
-        if Path(source).suffix in SUFFIXES:
+        if Path(source).suffix in FILES:
             name = find_variant(source, "count").name
         other = chosen.setdefault(name, source)
         if other != source and Path(other).resolve() != Path(source).resolve():

@@ -12,10 +12,9 @@ from harness.gate.counts import Counted
 from harness.gate.finding import Change
 from harness.gate.reference import FORMAT, GATE, Reference, read_reference
 from harness.gate.requirement import Requirement, check_requirements, parse_requirement
-from harness.gate.revision import SUFFIXES
 from harness.gate.row import rows_of
 from harness.measurement.run import Run
-from harness.native.variant import find_variant
+from harness.native.variant import FILES, find_variant
 from harness.statistics.interval import confidence_interval
 
 
@@ -84,7 +83,7 @@ def check_still_met(requirements: Sequence[Requirement], run: Run) -> None:
 
 def own_sources(variants: Sequence[str]) -> dict[str, str]:
     """Return the path of each of ``variants`` that does not come with dirtyscan, by its name."""
-    files = (name for name in variants if Path(name).suffix in SUFFIXES)
+    files = (name for name in variants if Path(name).suffix in FILES)
     return {find_variant(name, "count").name: name for name in files}
 
 

@@ -3,7 +3,8 @@
 import dataclasses
 
 from harness.base.errors import BadInput
-from harness.native.build import Library, build_variant, compiling_toolchain
+from harness.native.build import build_variant, compiling_toolchain
+from harness.native.library import Library
 from harness.native.loaded_variant import Description, describe_variant, load_variant
 from harness.native.toolchain import Toolchain, default_toolchain, rust_toolchain
 from harness.native.variant import Variant
@@ -20,18 +21,19 @@ class BuiltVariant:
     description: Description
 
 
-def build_here(variant: Variant, toolchain: Toolchain) -> BuiltVariant | str:
+def build_here(variant: Variant, toolchain: Toolchain, placed: bool = False) -> BuiltVariant | str:
     """Compile ``variant``; or say why it cannot run on this machine.
 
     Args:
         toolchain: of C; a variant in Rust is compiled with the rustc that goes with it.
+        placed: whether it is to be linked at every placement too.
 
     Raises:
         BadInput: it does not compile, or is of another operation.
     """
     if variant.is_rust and (missing := rust_obstacle()):
         return missing
-    built = build_variant(variant, toolchain)
+    built = build_variant(variant, toolchain, placed)
     description = describe(variant, built)
     used = compiling_toolchain(variant, toolchain)
     return description.obstacle() or BuiltVariant(variant, used, built, description)

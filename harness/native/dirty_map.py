@@ -1,6 +1,7 @@
 """The dirty map as C sees it: its representations, and memory that holds them (ctypes)."""
 
 import ctypes
+import mmap
 from collections.abc import Iterable, Mapping
 from typing import Protocol
 
@@ -8,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.native.memory import make_region
+from harness.native.placement import LINE
 from workloads.guest import GuestMemory
 
 BYTE_MAP, BITMAP, TWO_LEVEL, COUNTED = "byte map", "bitmap", "two-level bitmap", "counted bitmap"
@@ -57,24 +59,37 @@ class Arrays(Protocol):
         """Return where ``array`` begins."""
 
 
-def allocate(length: int) -> NDArray[np.uint8]:
-    """Return ``length`` bytes of zeros, from the start of a page, between guards."""
-    return make_region(length).view(length)
-
-
 class PlainArrays:
-    """Arrays in memory of their own; see :func:`allocate`."""
+    """Arrays of zeros in memory of their own, each from some line of a page on, between guards.
 
-    def __init__(self, names: Iterable[str], pages: int) -> None:
-        self._arrays = {name: allocate(array_bytes(name, pages)) for name in names}
+    Two arrays that begin at the same line of their pages get in each other's way where one is
+    written and the other is read, which is no property of whoever does so.
+    """
+
+    def __init__(self, lengths: Mapping[str, int], movable: bool = False) -> None:
+        """Allocate arrays of ``lengths`` bytes, by name; each begins where its page does.
+
+        Args:
+            movable: whether there is room to begin elsewhere; the guard behind is further off then.
+        """
+        self._lengths = dict(lengths)
+        room = mmap.PAGESIZE - LINE if movable else 0
+        self._regions = {name: make_region(length + room) for name, length in lengths.items()}
+        self._offsets = dict.fromkeys(lengths, 0)
+
+    def move(self, random: np.random.Generator) -> None:
+        """Draw anew where in a page each movable array begins; what they hold is lost."""
+        for name in self._offsets:
+            self._offsets[name] = int(random.integers(mmap.PAGESIZE // LINE)) * LINE
 
     def address(self, array: str) -> int:
         """Return where ``array`` begins."""
-        return self._arrays[array].ctypes.data
+        return self._regions[array].start + self._offsets[array]
 
     def view(self, array: str) -> NDArray[np.uint8]:
         """Return the memory of ``array``."""
-        return self._arrays[array]
+        start = self._offsets[array]
+        return self._regions[array].view(start + self._lengths[array])[start:]
 
 
 def needed_arrays(representations: Iterable[str]) -> list[str]:

@@ -27,7 +27,9 @@ _LIMIT = 60.0
 """Seconds that loading a variant may take."""
 
 
-class _Struct(ctypes.Structure):
+class VariantStruct(ctypes.Structure):
+    """``struct dirtyscan_variant``."""
+
     _fields_ = (
         ("abi", ctypes.c_uint32),
         ("year", ctypes.c_uint32),
@@ -89,7 +91,7 @@ def load_variant(path: Path, called: str = "") -> LoadedVariant:
     called = called or path.name
     try:
         library = ctypes.CDLL(str(path.resolve()))
-        struct = _Struct.in_dll(library, "dirtyscan_variant")
+        struct = VariantStruct.in_dll(library, "dirtyscan_variant")
     except (OSError, ValueError) as error:
         raise BadInput(_obstacle(called, str(error).replace(f"{path.resolve()}: ", ""))) from None
     if struct.abi != ABI:

@@ -131,7 +131,7 @@ def _none(dirty: Bits, _log: Bits, _argument: int) -> Bits:
 
 
 def _wrong_taken(called: Called) -> str:
-    taken = unpack(called.work.arrays["taken"], len(called.dirty))
+    taken = unpack(called.work.array("taken"), len(called.dirty))
     return differ(taken, called.dirty, "takes")
 
 

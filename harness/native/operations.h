@@ -72,6 +72,9 @@ uint64_t operation_call(const struct operation *operation, const void *function,
 uint64_t operation_settle(const struct operation *operation, uint64_t result,
                           const struct dirtyscan_map *map, const struct operation_work *work);
 
+/* neutral.c: brings predictors and caches into a state that does not depend on what ran before. */
+void stopwatch_neutral(void);
+
 /* stopwatch.c: fills the arrays that `map` has. */
 void stopwatch_fill(struct dirtyscan_map *map, const uint8_t *bitmap);
 

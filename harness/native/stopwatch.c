@@ -5,9 +5,9 @@
  * that a variant looks at. Then each variant is called in the order given, between two readings of
  * the clock that pyperf and Python's time.perf_counter() read on Linux.
  *
- * Before each of them the variant's own map is walked from end to end, untimed: QEMU has just done
- * so, to merge the dirty log, when it counts. So what a variant finds in the caches is what a walk
- * has left there, and not what the variant before it has.
+ * Before each of them comes a neutral stretch (neutral.c), so that what ran before does not matter.
+ * Then the variant's own map is walked from end to end, untimed: QEMU has just done so, to merge the
+ * dirty log, when it counts. So what a variant finds in the caches is what a walk has left there.
  */
 #define _GNU_SOURCE
 #include <string.h>
@@ -185,6 +185,7 @@ void stopwatch_pass(const struct operation *operation, struct dirtyscan_map *who
             uint64_t result = 0, start, end;
 
             place->lane = lane;
+            stopwatch_neutral();
             operation_restore(operation, map, work, lanes[lane].counted != 0);
             place->active = 1;
             stopwatch_walk(map);

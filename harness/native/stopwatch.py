@@ -16,6 +16,7 @@ from harness.native.dirty_map import (
     DirtyMap,
     MapStruct,
     PlainArrays,
+    array_bytes,
     needed_arrays,
 )
 from harness.native.loaded_variant import LoadedVariant
@@ -140,11 +141,19 @@ class Stopwatch:
     ) -> None:
         self._library = ctypes.CDLL(str(path))
         self._library.stopwatch_clock_cost.restype = ctypes.c_uint64
-        kinds = tuple(dict.fromkeys(representations))
-        self.arrays = PlainArrays(needed_arrays(kinds), memory.pages)
-        self._map = DirtyMap(memory, kinds, self.arrays)
-        self._work = Work(self._library, operation.name, operation.argument, memory.pages)
+        self._memory = memory
+        self._kinds = tuple(dict.fromkeys(representations))
+        lengths = {name: array_bytes(name, memory.pages) for name in needed_arrays(self._kinds)}
+        self.arrays = PlainArrays(lengths, movable=True)
+        self._map = DirtyMap(memory, self._kinds, self.arrays)
+        self._work = Work(self._library, operation.name, operation.argument, memory.pages, True)
         self._place = place or Place()
+
+    def move_arrays(self, random: np.random.Generator) -> None:
+        """Draw anew where in a page each array begins that calls work on."""
+        self.arrays.move(random)
+        self._map = DirtyMap(self._memory, self._kinds, self.arrays)
+        self._work.move(random)
 
     @property
     def changes_map(self) -> bool:
@@ -158,6 +167,10 @@ class Stopwatch:
     def fill(self, bitmap: NDArray[np.uint8]) -> None:
         """Build every representation of ``bitmap``."""
         fill_map(self._library, self._map.whole, bitmap)
+
+    def clear_away(self) -> None:
+        """Let what ran before not matter, as is done before each timed call."""
+        self._library.stopwatch_neutral()
 
     def walk(self, representation: str) -> None:
         """Read every cache line of the map, as is done before each timed call."""

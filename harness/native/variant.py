@@ -10,6 +10,9 @@ from harness.base.text import LONGEST_NAME, can_be_shown, shortened
 VARIANTS = Path(__file__).parent.parent / "variants"
 CONTRACT, RUST_CONTRACT = "dirtyscan.h", "dirtyscan.rs"
 SOURCE, RUST, BINARY = ".c", ".rs", ".so"
+OBJECT, ARCHIVE = ".o", ".a"
+FILES = (SOURCE, RUST, OBJECT, ARCHIVE, BINARY)
+"""The endings of files that can be given as variants."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,7 +35,7 @@ class Variant:
 
     @property
     def is_binary(self) -> bool:
-        """Whether it is a library already."""
+        """Whether it is linked already."""
         return self.sources[0].suffix == BINARY
 
     @property
@@ -72,11 +75,11 @@ def find_variant(name: str, operation: str) -> Variant:
             f"a variant cannot be called {shortened(path.name)!r}; give its file a name of at most "
             f"{LONGEST_NAME} characters that can all be shown."
         )
-    if path.suffix not in (SOURCE, RUST, BINARY):
+    if path.suffix not in FILES:
         raise BadInput(
             f"variant {name!r} of operation {operation} is not known; choose from "
-            f"{', '.join(known)}, or give the path of a {SOURCE} or {RUST} file or of a shared "
-            f"object ({BINARY})."
+            f"{', '.join(known)}, or give the path of a {SOURCE} or {RUST} file, of an object file "
+            f"or archive ({OBJECT}, {ARCHIVE}), or of a shared object ({BINARY})."
         )
     try:
         missing = "" if path.is_file() else "no such file"
@@ -84,8 +87,9 @@ def find_variant(name: str, operation: str) -> Variant:
         missing = error.strerror or str(error)
     if missing:
         raise BadInput(f"variant {name} cannot be read ({missing}); check its path.")
-    called = path.name if path.suffix == BINARY or path.stem in known else path.stem
-    units = (path,) if path.suffix == BINARY else _units(path)
+    compiled = path.suffix in (OBJECT, ARCHIVE, BINARY)
+    called = path.name if compiled or path.stem in known else path.stem
+    units = (path,) if compiled else _units(path)
     return Variant(called, operation, units, built_in=False)
 
 

@@ -9,7 +9,7 @@ import ctypes
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.native.dirty_map import MapStruct, allocate
+from harness.native.dirty_map import MapStruct, PlainArrays
 
 _ARRAYS = ("log", "taken", "ranges", "runs")
 
@@ -54,12 +54,20 @@ class RangesStruct(ctypes.Structure):
 class Work:
     """What calls of one operation work on beside the map; untouched pages cost nothing."""
 
-    def __init__(self, stopwatch: ctypes.CDLL, name: str, argument: int, pages: int) -> None:
+    def __init__(
+        self,
+        stopwatch: ctypes.CDLL,
+        name: str,
+        argument: int,
+        pages: int,
+        movable: bool = False,
+    ) -> None:
         """Allocate for maps of ``pages`` pages.
 
         Args:
             stopwatch: the library of the timed loop, which holds the operations too.
             argument: what calls are given beside the map and the arrays.
+            movable: see :class:`harness.native.dirty_map.PlainArrays`.
         """
         stopwatch.operation_find.restype = ctypes.POINTER(OperationStruct)
         stopwatch.operation_bytes.restype = ctypes.c_uint64
@@ -68,12 +76,26 @@ class Work:
         self._pages = ctypes.c_uint64(pages)
         self.operation = stopwatch.operation_find(name.encode())
         self.struct = WorkStruct(argument=argument)
-        self.arrays: dict[str, NDArray[np.uint8]] = {}
-        """Those that the operation works on, by their names in C."""
-        for place, array in enumerate(_ARRAYS):
-            if length := stopwatch.operation_bytes(self.operation, place, self._pages):
-                self.arrays[array] = allocate(length)
-                setattr(self.struct, array, self.arrays[array].ctypes.data)
+        found = (
+            (array, int(stopwatch.operation_bytes(self.operation, place, self._pages)))
+            for place, array in enumerate(_ARRAYS)
+        )
+        self._lengths = {array: length for array, length in found if length}
+        self._arrays = PlainArrays(self._lengths, movable)
+        self._point()
+
+    def _point(self) -> None:
+        for array in self._lengths:
+            setattr(self.struct, array, self._arrays.address(array))
+
+    def move(self, random: np.random.Generator) -> None:
+        """Draw anew where in a page each array begins; what they hold is lost."""
+        self._arrays.move(random)
+        self._point()
+
+    def array(self, name: str) -> NDArray[np.uint8]:
+        """Return the memory of an array that the operation works on, by its name in C."""
+        return self._arrays.view(name)
 
     @property
     def changes_map(self) -> bool:

@@ -1,0 +1,103 @@
+"""Linking objects that were compiled once: as they come, and at every placement."""
+
+import dataclasses
+import os
+import shlex
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from harness.base.errors import BadInput
+from harness.native.compiler import run_compiler
+from harness.native.elf import alignment, function_address
+from harness.native.placement import (
+    CLASSES,
+    LINE,
+    STEP,
+    Placement,
+    draw_placements,
+    spacer,
+    spacer_symbol,
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Link:
+    """How objects become a library, so that it can be done again with spacers between them."""
+
+    command: tuple[str, ...]
+    """A compiler with all that it is given but the output."""
+    units: tuple[Path, ...]
+    """The objects of the variant, or its archive, as ``command`` names them."""
+    source: Path
+    """What messages are about."""
+    toolchain: str
+    """The name of what has compiled them."""
+
+    def make(self, output: Path, spacers: Sequence[Path] = ()) -> None:
+        """Link to ``output``, with one of ``spacers`` before each unit.
+
+        Raises:
+            BadInput: the linker refuses; the sentence has what it said.
+        """
+        command = list(self.command)
+        for unit, (object_, extra) in enumerate(zip(self.units, spacers, strict=False)):
+            command.insert(command.index(str(object_)), str(extra))
+            command.append(f"-Wl,--undefined={spacer_symbol(unit)}")
+        if spacers:
+            command.append("-Wl,-s")  # there are many, and nobody looks at the names in them
+        run_compiler([*command, "-o", str(output)], output, self.source, self.toolchain)
+
+    def make_placed(self, folder: Path) -> tuple[Path, ...]:
+        """Link at every placement, to files in ``folder``, in the order of :func:`draw_placements`.
+
+        Raises:
+            BadInput: the linker refuses, or does not move the code.
+        """
+
+        def link(placement: Placement) -> Path:
+            name = f"placed-{placement.draw}-{placement.class_}"
+            spacers = []
+            for unit, shift in enumerate(placement.shifts):
+                path = folder / f"{name}-{unit}.s"
+                path.write_text(spacer(unit, shift), encoding="ascii")
+                spacers.append(path)
+            output = folder / f"{name}.so"
+            self.make(output, spacers)
+            return output
+
+        with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+            placed = tuple(pool.map(link, draw_placements(len(self.units))))
+        self._check_moved(placed[:CLASSES])
+        return placed
+
+    def _check_moved(self, placed: Sequence[Path]) -> None:
+        """Check that the function lies elsewhere in every class that its alignment allows."""
+        addresses = [function_address(path) for path in placed]
+        expected = max(1, LINE // max(STEP, alignment(self.units)))
+        if None in addresses or len({a % LINE for a in addresses if a is not None}) < expected:
+            raise BadInput(f"is not moved by the linker of {self.toolchain}")
+
+
+class RustLinker:
+    """A linker for rustc that notes down what it is given; see :class:`Link`."""
+
+    def __init__(self, scratch: Path) -> None:
+        """Put it into ``scratch``, where rustc is to save its objects too."""
+        self._scratch = scratch
+        self._arguments = scratch / "arguments"
+        self.path = scratch / "recording-cc"
+        """The program, which rustc takes for what its name ends with."""
+        noted = f"printf '%s\\0' \"$@\" >{shlex.quote(str(self._arguments))}"
+        script = f'#!/bin/sh\n{noted}\nexec cc "$@"\n'
+        self.path.write_text(script, encoding="utf-8", errors="surrogateescape")
+        self.path.chmod(0o700)
+
+    def link(self, source: Path, toolchain: str) -> Link:
+        """Return how rustc has linked."""
+        given = self._arguments.read_bytes().decode(errors="surrogateescape").split("\0")[:-1]
+        output = given.index("-o")
+        command = [*given[:output], *given[output + 2 :]]
+        objects = (Path(one) for one in command if one.endswith(".o"))
+        units = tuple(one for one in objects if one.parent == self._scratch)
+        return Link(("cc", *command), units, source, toolchain)

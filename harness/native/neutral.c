@@ -1,0 +1,70 @@
+/*
+ * A neutral stretch: work that leaves the machine in the same state whatever ran before it.
+ *
+ * A migration counts every 100 ms, and in between the CPU does something else. In a benchmark what
+ * runs in between is the other variants; the fewer they are, the more of a variant is still in the
+ * branch predictor and the caches when it is called again. So before each timed call come branches
+ * that nothing can predict, more code than a first-level cache holds, and as much data as the
+ * second-level caches of many servers hold. docs/statistics.md says what each changes and costs.
+ */
+#include <string.h>
+
+#include "operations.h"
+
+#define DATA_BYTES (512 * 1024)
+#define LINE 64
+
+/* The empty assembly keeps a compiler from making a move of the branch. */
+#define BRANCH(bit, change)                                                                        \
+    if (state >> (bit) & 1) {                                                                      \
+        __asm__ volatile("" : "+r"(sum));                                                          \
+        sum += (change);                                                                           \
+    }
+/* Four branches on bits of a xorshift generator (Marsaglia, "Xorshift RNGs", 2003). */
+#define STEP                                                                                       \
+    state ^= state << 13;                                                                          \
+    state ^= state >> 7;                                                                           \
+    state ^= state << 17;                                                                          \
+    BRANCH(0, state) BRANCH(1, __COUNTER__) BRANCH(2, state >> 3) BRANCH(3, 3)
+#define STEPS_4 STEP STEP STEP STEP
+
+/*
+ * Functions of 8 steps, 40 KB in all, as one of that length would take a compiler half a minute.
+ * The counter makes each another one, so that they are not taken for the same.
+ */
+#define BLOCK(name)                                                                                \
+    __attribute__((noinline)) static uint64_t block_##name(uint64_t state)                         \
+    {                                                                                              \
+        uint64_t sum = 0;                                                                          \
+                                                                                                   \
+        STEPS_4 STEPS_4 return state + sum;                                                        \
+    }
+#define EIGHT(of, name)                                                                            \
+    of(name##0) of(name##1) of(name##2) of(name##3) of(name##4) of(name##5) of(name##6) of(name##7)
+#define ALL(of)                                                                                    \
+    EIGHT(of, a)                                                                                   \
+    EIGHT(of, b) EIGHT(of, c) EIGHT(of, d) EIGHT(of, e) EIGHT(of, f) EIGHT(of, g) EIGHT(of, h)
+#define CALL(name) state = block_##name(state);
+
+ALL(BLOCK)
+
+static uint8_t data[DATA_BYTES];
+
+/* Memory that was never written is one page of zeros, over and over. */
+__attribute__((constructor)) static void make_data(void)
+{
+    memset(data, 1, DATA_BYTES);
+}
+
+void stopwatch_neutral(void)
+{
+    static uint64_t state = 0x9e3779b97f4a7c15; /* goes on from call to call: nothing repeats */
+    const volatile uint8_t *byte = data;
+    uint64_t place;
+
+    for (place = 0; place < DATA_BYTES; place += LINE) {
+        (void)byte[place];
+    }
+    ALL(CALL)
+    ALL(CALL)
+}

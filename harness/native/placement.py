@@ -1,0 +1,68 @@
+"""Placement: where code comes to lie within a page, which decides times that its bytes do not.
+
+The same instructions, linked some bytes further on, can take 1.8 times as long: a loop of a few
+instructions is faster while it fits into one line of the cache that instructions are fetched from
+(64 bytes), and what a branch predictor takes for the same branch depends on addresses too. Which of
+it a build gets is decided by whatever lies before it. So every variant is linked several times: in
+each *class*, an offset of 0, 16, 32 or 48 bytes within a line, which explains nearly all of it, and
+for each class at several places within a page, which are drawn. ``docs/statistics.md`` has figures.
+"""
+
+import dataclasses
+
+import numpy as np
+
+LINE = 64
+"""Bytes of a line of the instruction cache, on every CPU that dirtyscan has variants for."""
+STEP = 16
+"""What compilers align functions to, so that code comes to lie at multiples of it."""
+CLASSES = LINE // STEP
+DRAWS = 4
+"""How often each class is linked, at different lines of a page."""
+_PAGE_LINES = 4096 // LINE
+
+
+@dataclasses.dataclass(frozen=True)
+class Placement:
+    """Where the units of a variant come to lie."""
+
+    draw: int
+    class_: int
+    """From 0 up, below :data:`CLASSES`: each unit lies so many steps behind a line."""
+    shifts: tuple[int, ...]
+    """By unit, the bytes from the beginning of some line to its code."""
+
+
+def draw_placements(units: int) -> tuple[Placement, ...]:
+    """Return all classes of the first draw, then those of the second and so on.
+
+    They are the same for every variant of ``units`` units, so that two versions of one meet the
+    same. Each unit is shifted by itself, to its own line but the same class: however long the code
+    before it is, it lies the same in both.
+    """
+    random = np.random.default_rng(units)
+    placements = []
+    for draw in range(DRAWS):
+        for class_ in range(CLASSES):
+            # From 1 on: what has no length has no place either.
+            lines = random.integers(1, _PAGE_LINES + 1, size=units).tolist()
+            shifts = tuple(line * LINE + class_ * STEP for line in lines)
+            placements.append(Placement(draw, class_, shifts))
+    return tuple(placements)
+
+
+def spacer_symbol(unit: int) -> str:
+    """Return the symbol of the spacer before a unit."""
+    return f"dirtyscan_spacer_{unit}"
+
+
+def spacer(unit: int, shift: int) -> str:
+    """Return assembly behind which code lies ``shift`` bytes from the beginning of a line.
+
+    It is never executed. Its symbol lets a linker be asked to keep it, where unused code goes.
+    """
+    symbol = spacer_symbol(unit)
+    return (
+        f"\t.text\n\t.balign {LINE}\n\t.globl {symbol}\n\t.hidden {symbol}\n"
+        f'{symbol}:\n\t.skip {shift}\n\t.section .note.GNU-stack,"",%progbits\n'
+    )
