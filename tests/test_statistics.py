@@ -35,7 +35,7 @@ def simulate(random: np.random.Generator, truth: NDArray[np.float64], layout: fl
 
     original = base * drift * noise() * bursts() * luck[0]
     variant = base / truth * drift * noise() * bursts() * luck[1]
-    return original, variant
+    return original[:, np.newaxis], variant[:, np.newaxis]
 
 
 def trace_speedup(truth: NDArray[np.float64]) -> float:
@@ -64,8 +64,8 @@ def test_a_burst_into_one_call_changes_next_to_nothing() -> None:
     random = np.random.default_rng(1)
     original, variant = simulate(random, np.full(SNAPSHOTS, 5.0), 0)
     calm = process_log_speedup(original, variant)
-    original[2, 3] *= 1000
-    variant[4, 5] *= 1000
+    original[2, 0, 3] *= 1000
+    variant[4, 0, 5] *= 1000
     assert abs(process_log_speedup(original, variant) - calm) < 0.01
 
 
@@ -73,7 +73,7 @@ def test_a_burst_into_one_call_changes_next_to_nothing() -> None:
 def test_what_both_feel_cancels(truth: float, slower: float) -> None:
     """Whole rounds, or the whole machine, may be slower without a change of the ratio."""
     random = np.random.default_rng(2)
-    original = random.uniform(1, 2, (1, SNAPSHOTS)) * random.uniform(1, 9, (ROUNDS, 1))
+    original = random.uniform(1, 2, (1, 4, SNAPSHOTS)) * random.uniform(1, 9, (ROUNDS, 1, 1))
     variant = original / truth
     assert process_log_speedup(original, variant) == pytest.approx(np.log(truth), abs=1e-9)
     assert process_log_speedup(original * slower, variant * slower) == pytest.approx(
@@ -82,8 +82,8 @@ def test_what_both_feel_cancels(truth: float, slower: float) -> None:
 
 
 def test_a_trace_is_the_ratio_of_its_sums_and_not_the_mean_of_its_ratios() -> None:
-    original = np.array([[1.0, 1.0]])
-    variant = np.array([[0.1, 10.0]])
+    original = np.array([[[1.0, 1.0]]])
+    variant = np.array([[[0.1, 10.0]]])
     assert process_log_speedup(original, variant) == pytest.approx(np.log(2 / 10.1))
 
 

@@ -1,5 +1,6 @@
 """The experiment: measuring processes, one after the other, until the ratios are precise enough."""
 
+import dataclasses
 import math
 import tempfile
 import time
@@ -34,11 +35,13 @@ def measure(
     budget: float,
     tell: Tell = quiet,
     check: Callable[[Plan], None] = lambda _: None,
+    first_look: "Look | None" = None,
 ) -> Run:
     """Measure ``request`` for about ``budget`` seconds, in a folder that is gone afterwards.
 
     Args:
         check: looks at the plan before anything is timed, and may refuse it.
+        first_look: after fewer processes than are asked for, which may be enough.
 
     Raises:
         BudgetTooShort: not even one round fits into ``budget``.
@@ -50,7 +53,21 @@ def measure(
     ):
         plan = prepare(request, folder, tell)
         check(plan)
-        return Experiment(plan, folder, budget, tell).run()
+        start = time.monotonic()
+        if first_look and first_look.processes < plan.processes:
+            short = dataclasses.replace(plan, processes=first_look.processes, precision=math.inf)
+            run = Experiment(short, folder, budget, tell).run()
+            if first_look.is_enough(run):
+                return run
+        return Experiment(plan, folder, budget - (time.monotonic() - start), tell).run()
+
+
+@dataclasses.dataclass(frozen=True)
+class Look:
+    """A look at what there is after some processes, however wide its intervals are."""
+
+    processes: int
+    is_enough: Callable[[Run], bool]
 
 
 class Experiment:

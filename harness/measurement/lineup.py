@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from harness.base.errors import BadInput
 from harness.measurement.choice import Choice
 from harness.measurement.plan import Lane
-from harness.native.build import Library
 from harness.native.built_variant import build_here
+from harness.native.library import Library
 from harness.native.loaded_variant import Description
 from harness.native.toolchain import Toolchain
 
@@ -27,6 +27,8 @@ class LineUp:
     """With the paths of their libraries as they are, before they are kept with the run."""
     left_out: tuple[str, ...] = ()
     """A sentence for each variant that was not asked for by name and cannot run here."""
+    unvaried: tuple[str, ...] = ()
+    """A sentence for each variant whose placement cannot be varied."""
 
 
 def line_up(choice: Choice, toolchains: Sequence[Toolchain], noise_floor: bool = True) -> LineUp:
@@ -40,6 +42,7 @@ def line_up(choice: Choice, toolchains: Sequence[Toolchain], noise_floor: bool =
     """
     lanes: list[Lane] = []
     left_out: list[str] = []
+    unvaried: list[str] = []
 
     def leave_out(name: str, obstacle: str) -> None:
         sentence = f"variant {name} {obstacle}"
@@ -51,11 +54,13 @@ def line_up(choice: Choice, toolchains: Sequence[Toolchain], noise_floor: bool =
     for toolchain in toolchains:
         first = len(lanes)
         for variant in (original, *choice.variants, *([original] if noise_floor else [])):
-            built = build_here(variant, toolchain)
+            built = build_here(variant, toolchain, placed=True)
             if isinstance(built, str):
                 leave_out(variant.name, built)
                 continue
             lane = make_lane(variant.name, built.toolchain, built.library, built.description, first)
+            if why := built.library.unplaced:
+                unvaried.append(f"the placement of variant {variant.name} is not varied: it {why}")
             again = variant is original and len(lanes) > first
             lanes.append(dataclasses.replace(lane, noise_floor=again))
     for peer in choice.peers:
@@ -63,8 +68,8 @@ def line_up(choice: Choice, toolchains: Sequence[Toolchain], noise_floor: bool =
             leave_out(peer.name, obstacle)
             continue
         lanes.append(Lane(peer.name, PYTHON, "", "", 0, map=peer.map, peer=True))
-    left = tuple(dict.fromkeys(left_out))
-    return LineUp(original.operation, toolchains[0], tuple(lanes), left)
+    left, fixed = (tuple(dict.fromkeys(said)) for said in (left_out, unvaried))
+    return LineUp(original.operation, toolchains[0], tuple(lanes), left, fixed)
 
 
 def make_lane(
@@ -80,4 +85,5 @@ def make_lane(
         map=description.map,
         bound=description.bound,
         paid_in=description.paid_in,
+        placed=tuple(str(path) for path in library.placed),
     )

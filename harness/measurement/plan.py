@@ -8,15 +8,16 @@ from pathlib import Path
 
 from harness.base.documents import decode_json
 from harness.base.errors import BadInput
+from harness.native.placement import CLASSES, DRAWS
 from harness.statistics.spacing import evenly_spaced
 from harness.trial.failure import Failure
 from workloads.trace import Trace
 
-# 512 MiB of pages times the ticks of a default trace: what a pass over a whole trace looks at.
-FULL_PASS_PAGES = 600 * 2**17
-QUICK_PASS_PAGES = FULL_PASS_PAGES // 10
+# 512 MiB of pages times the snapshots that a pass over a whole trace looks at: every second.
+FULL_PASS_PAGES = 300 * 2**17
+QUICK_PASS_PAGES = 30 * 2**17
 MIN_SNAPSHOTS = 8
-WARMUPS, ROUNDS = 1, 5
+WARMUPS, ROUNDS = 0, 3
 # Ranks give an interval from 6 processes on. But stopping as soon as an interval is narrow prefers
 # intervals that are narrow by luck, the more so the fewer processes it starts from.
 MIN_PROCESSES = 10
@@ -43,7 +44,10 @@ class Lane:
     peer: bool = False
     """Whether it is a Python package's function; it has no library then."""
     noise_floor: bool = False
-    """The original once more, from a copy of its library: what comes out should be 1."""
+    """The original once more, at other placements: what comes out should be 1."""
+    placed: tuple[str, ...] = ()
+    """The library at every placement (:mod:`harness.native.placement`), or nothing if only the one
+    that ``library`` has can be had."""
 
     @property
     def label(self) -> str:
@@ -84,6 +88,8 @@ class Plan:
     lanes: tuple[Lane, ...]
     left_out: tuple[str, ...]
     """A sentence for each variant that cannot run here."""
+    unvaried: tuple[str, ...]
+    """A sentence for each variant whose placement cannot be varied."""
     traces: tuple[PlannedTrace, ...]
     warmups: int
     """Rounds in each process before those that count."""
@@ -136,6 +142,25 @@ class Plan:
                 sentence = failed[lane.original].sentence()
                 raise BadInput(f"{sentence}; nothing can be compared with it.")
         return [number for number in range(len(self.lanes)) if number not in failed]
+
+    def places(self, number: int, process: int) -> tuple[int, ...]:
+        """Return where a lane lies in each part of the rounds of a process.
+
+        It goes through all classes of one draw. From process to process it is turned against the
+        lane that it is compared with, so that over as many processes as there are classes each
+        class of the one meets each class of the other once. A noise floor is at another draw than
+        its original.
+
+        Returns:
+            (CLASSES,): from 0 up, in the order of :attr:`Lane.placed`; always 0 for a lane that has
+            none.
+        """
+        lane = self.lanes[number]
+        if not lane.placed:
+            return (0,) * CLASSES
+        draw = (process // CLASSES + lane.noise_floor) % DRAWS
+        turned = 0 if lane.original == number else process + number
+        return tuple(draw * CLASSES + (part + turned) % CLASSES for part in range(CLASSES))
 
     def toolchains(self) -> list[str]:
         """Return the names of the toolchains that its variants were compiled with."""

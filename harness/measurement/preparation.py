@@ -19,7 +19,8 @@ from harness.measurement.plan import (
 from harness.measurement.request import Draft, Given, Request
 from harness.measurement.run_folder import RunFolder
 from harness.measurement.tell import Tell, quiet
-from harness.native.build import Library, build_stopwatch, build_trial, require_loadable
+from harness.native.build import build_stopwatch, build_trial
+from harness.native.cache import require_loadable
 from workloads.trace import Trace, open_trace
 
 LIBRARIES, TRACES = "libraries", "traces"
@@ -58,8 +59,8 @@ def _make_plan(request: Request, base: Path, tell: Tell) -> Plan:
             open_trace(given).verify()
     lineup = request.lineup
     lanes = [_keep_lane(lane, base, f"lane-{number}") for number, lane in enumerate(lineup.lanes)]
-    stopwatch = _keep(build_stopwatch(lineup.toolchain), base, "stopwatch")
-    trial = _keep(build_trial(lineup.toolchain), base, "trial")
+    stopwatch = _keep(build_stopwatch(lineup.toolchain).path, base, "stopwatch")
+    trial = _keep(build_trial(lineup.toolchain).path, base, "trial")
     traces = _make_traces(request.traces, base / TRACES, tell)
     pass_pages = QUICK_PASS_PAGES if request.quick else FULL_PASS_PAGES
     return Plan(
@@ -70,6 +71,7 @@ def _make_plan(request: Request, base: Path, tell: Tell) -> Plan:
         trial=trial,
         lanes=tuple(lanes),
         left_out=lineup.left_out,
+        unvaried=lineup.unvaried,
         traces=plan_traces(traces, base, pass_pages),
         warmups=request.warmups,
         rounds=request.rounds,
@@ -83,18 +85,20 @@ def _make_plan(request: Request, base: Path, tell: Tell) -> Plan:
 def _keep_lane(lane: Lane, base: Path, name: str) -> Lane:
     if lane.peer:
         return lane
-    library = Library(Path(lane.library), lane.build_hash)
-    return dataclasses.replace(lane, library=_keep(library, base, name))
+    placed = (_keep(Path(path), base, f"{name}-{place}") for place, path in enumerate(lane.placed))
+    return dataclasses.replace(
+        lane, library=_keep(Path(lane.library), base, name), placed=tuple(placed)
+    )
 
 
-def _keep(library: Library, base: Path, name: str) -> str:
+def _keep(library: Path, base: Path, name: str) -> str:
     """Copy ``library`` into the run, so that resuming it has the very same code.
 
     Returns:
         Its path from ``base``.
     """
     path = base / LIBRARIES / f"{name}.so"
-    copy_file(library.path, path)
+    copy_file(library, path)
     require_loadable(path.parent, "name a folder that allows it with --output")
     return str(path.relative_to(base))
 

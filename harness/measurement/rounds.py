@@ -70,6 +70,7 @@ def time_pass(
 
 def _time_peer(stopwatch: Stopwatch, peer: Peer, calls: int) -> tuple[int, int]:
     """Call ``peer`` on the map that the stopwatch holds."""
+    stopwatch.clear_away()
     built = peer.build(stopwatch.arrays.view(ARRAYS[peer.map][0]))
     stopwatch.walk(peer.map)
     result = 0
@@ -106,12 +107,16 @@ class Rounds:
         self,
         stopwatch: Stopwatch,
         snapshots: Snapshots,
-        callees: Sequence[Callee],
+        callees: Sequence[Sequence[Callee]],
         calls: Sequence[int],
         originals: Sequence[int],
         random: np.random.Generator,
     ) -> None:
-        """Measure ``callees``; those with the same number in ``originals`` are compared."""
+        """Measure ``callees``; those with the same number in ``originals`` are compared.
+
+        Args:
+            callees: (callees, classes): each at the place that it has in each part of a round.
+        """
         self._stopwatch = stopwatch
         self._snapshots = snapshots
         self._callees = callees
@@ -120,25 +125,34 @@ class Rounds:
         self._random = random
         self._measured: list[Elapsed] = []
         self.results: list[Elapsed] = []
-        """Of each round, what the calls returned, (callees, snapshots)."""
+        """Of each part of a round, what the calls returned, (callees, snapshots)."""
 
     def seconds(self, round_: int, place: int) -> float:
-        """Return the time of all calls of a callee in ``round_``."""
+        """Return the time of all calls of a callee in a part of ``round_``, the mean over parts."""
         while len(self._measured) <= round_:
             self._measure()
-        return float(self._measured[round_][place].sum()) * 1e-9
+        return float(self._measured[round_][place].sum(axis=1).mean()) * 1e-9
 
     def calls_seconds(self, warmups: int) -> NDArray[np.float64]:
-        """Return the seconds of one call, (rounds, callees, snapshots), without the warm-ups."""
+        """Return the seconds of one call, (rounds, callees, classes, snapshots).
+
+        Args:
+            warmups: how many rounds to leave out at the beginning.
+        """
         elapsed = np.array(self._measured[warmups:], dtype=np.float64)
-        return elapsed * 1e-9 / np.array(self._calls, dtype=np.float64)[:, np.newaxis]
+        return elapsed * 1e-9 / np.array(self._calls, dtype=np.float64)[:, np.newaxis, np.newaxis]
 
     def _measure(self) -> None:
-        snapshots = len(self._snapshots)
-        visited = self._random.permutation(snapshots)
-        order = draw_order(self._originals, snapshots, self._random)
-        elapsed, results = time_pass(
-            self._stopwatch, self._snapshots, self._callees, self._calls, visited, order
-        )
-        self._measured.append(elapsed)
-        self.results.append(results)
+        """Pass over the snapshots once with every place of the callees."""
+        snapshots, parts = len(self._snapshots), len(self._callees[0])
+        measured = np.empty((len(self._callees), parts, snapshots), np.uint64)
+        for part in self._random.permutation(parts).tolist():
+            self._stopwatch.move_arrays(self._random)
+            visited = self._random.permutation(snapshots)
+            order = draw_order(self._originals, snapshots, self._random)
+            callees = [places[part] for places in self._callees]
+            measured[:, part], results = time_pass(
+                self._stopwatch, self._snapshots, callees, self._calls, visited, order
+            )
+            self.results.append(results)
+        self._measured.append(measured)

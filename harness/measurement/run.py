@@ -6,11 +6,14 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from harness.machine.state import Disturbance
 from harness.measurement.plan import Plan
 from harness.measurement.samples import Samples
+from harness.native.placement import CLASSES
 from harness.statistics.interval import Interval, Seconds, confidence_interval
+from harness.statistics.placement import Part, parts_of, placement_factors
 from harness.trial.failure import Failure
 
 Pair = tuple[str, int]
@@ -58,10 +61,35 @@ class Run:
         return "precise" if enough and narrow else "budget"
 
     def elapsed(self, key: str) -> list[Seconds]:
-        """Return the seconds of one call on a trace, (rounds, lanes, snapshots), by process."""
+        """Return the seconds of one call on a trace, by process.
+
+        Each (rounds, lanes, classes, snapshots).
+        """
         return [samples.elapsed[key] for samples in self.samples if key in samples.elapsed]
 
+    def placement_factors(self, pair: Pair) -> NDArray[np.float64] | None:
+        """Return what placement does to a comparison; None if the variant's was not varied.
+
+        Returns:
+            Factors of its speedup, (classes of the original, classes of the variant).
+        """
+        key, number = pair
+        lane = self.plan.lanes[number]
+        if not lane.placed:
+            return None
+        parts: list[Part] = []
+        for samples in self.samples:
+            if key in samples.elapsed:
+                elapsed = samples.elapsed[key]
+                places = (samples.places[one] for one in (lane.original, number))
+                classes = [(a % CLASSES, b % CLASSES) for a, b in zip(*places, strict=True)]
+                parts += parts_of(elapsed[:, lane.original], elapsed[:, number], classes)
+        return placement_factors(parts, CLASSES)
+
     def typical_seconds(self, key: str, lane: int) -> Seconds:
-        """Return the typical seconds of a call on each snapshot: medians in and over processes."""
-        medians = [np.median(elapsed[:, lane], axis=0) for elapsed in self.elapsed(key)]
+        """Return the typical seconds of a call on each snapshot, the mean over placements.
+
+        Medians over the rounds of a process, and over processes.
+        """
+        medians = [np.median(e[:, lane], axis=0).mean(axis=0) for e in self.elapsed(key)]
         return np.asarray(np.median(medians, axis=0))

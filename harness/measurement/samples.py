@@ -2,6 +2,7 @@
 
 import dataclasses
 import io
+import json
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,10 +11,11 @@ import numpy as np
 import pyperf
 from numpy.typing import NDArray
 
+from harness.base.documents import convert
 from harness.base.errors import BadInput
 from harness.base.files import replacing
 
-_SUITE = "pyperf.json"
+_SUITE, _PLACES = "pyperf.json", "places.json"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,9 +23,12 @@ class Samples:
     """The samples of one process."""
 
     elapsed: Mapping[str, NDArray[np.float64]]
-    """By trace key: seconds of one call, shape (rounds, lanes, snapshots), warm-ups left out."""
+    """By trace key: seconds of one call, shape (rounds, lanes, classes, snapshots), without the
+    warm-ups. Each part of a round has every lane at another class of placement."""
     suite: pyperf.BenchmarkSuite
     """The same as pyperf has it: one benchmark a trace and lane, one value a round."""
+    places: tuple[tuple[int, ...], ...]
+    """Where each lane lay in each part, (lanes, classes); nothing in the calibration."""
 
 
 def write_samples(path: Path, samples: Samples) -> None:
@@ -36,6 +41,7 @@ def write_samples(path: Path, samples: Samples) -> None:
     samples.suite.dump(text)
     with replacing(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr(_SUITE, text.getvalue())
+        archive.writestr(_PLACES, json.dumps(samples.places))
         for key, elapsed in samples.elapsed.items():
             data = io.BytesIO()
             np.save(data, elapsed, allow_pickle=False)
@@ -54,14 +60,15 @@ def read_samples(path: Path) -> Samples:
             elapsed = {
                 _key(name): _seconds(archive.read(name))
                 for name in archive.namelist()
-                if name != _SUITE
+                if name not in (_SUITE, _PLACES)
             }
+            places = convert(json.loads(archive.read(_PLACES)), tuple[tuple[int, ...], ...])
     except Exception as error:  # whatever a flipped bit does to an archive, to JSON or to pyperf
         raise BadInput(
             f"samples {path} are damaged ({type(error).__name__}: {error}); delete that file and "
             "go on with --resume."
         ) from None
-    return Samples(elapsed, suite)
+    return Samples(elapsed, suite, places)
 
 
 def _key(name: str) -> str:
@@ -71,12 +78,12 @@ def _key(name: str) -> str:
 
 
 def _seconds(data: bytes) -> NDArray[np.float64]:
-    """Read seconds of calls, (rounds, lanes, snapshots); NaN for lanes that were left out.
+    """Read seconds of calls, (rounds, lanes, classes, snapshots); NaN for lanes that were left out.
 
     Raises:
         ValueError: it is something else.
     """
     array = np.load(io.BytesIO(data), allow_pickle=False)
-    if array.ndim != 3 or array.dtype != np.float64 or (array <= 0).any():
+    if array.ndim != 4 or array.dtype != np.float64 or (array <= 0).any():
         raise ValueError("an array does not hold the seconds of calls")
     return np.asarray(array)

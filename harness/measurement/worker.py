@@ -45,6 +45,7 @@ from harness.measurement.tryout import try_variants
 from harness.native.loaded_variant import load_variant
 from harness.native.operation import find_operation
 from harness.native.peers import PEERS
+from harness.native.placement import CLASSES
 from harness.native.stopwatch import (
     Place,
     Snapshots,
@@ -71,13 +72,12 @@ class Worker:
         self._runner = pyperf.Runner()
         self._benchmarks: list[pyperf.Benchmark] = []
         self._numbers = astray.sound_lanes()
-        self._callees: list[Callee] = []
 
     def check_and_calibrate(self) -> Samples:
         """Try every variant on every snapshot, then let pyperf find the number of calls."""
         try_variants(self._plan, self._base, self._astray)
         self._numbers = self._astray.sound_lanes()
-        self._load_callees()
+        callees = self._load_callees()
         self._parse("--calibrate-loops", "--values=1", "--warmups=0")
         had = possessions()
         for planned in self._plan.traces:
@@ -86,7 +86,7 @@ class Worker:
             wanted = 0.0 if stopwatch.changes_map else stopwatch.clock_cost() / CLOCK_SHARE
             self._runner.args.min_time = wanted * len(snapshots)
             turns = np.arange(len(snapshots)), np.zeros((len(snapshots), 1), np.uint8)
-            for number, callee in zip(self._numbers, self._callees, strict=True):
+            for number, callee in zip(self._numbers, callees, strict=True):
 
                 def time_calls(calls: int) -> float:
                     self._place.alone = number + 1  # noqa: B023
@@ -99,7 +99,7 @@ class Worker:
 
                 self._benchmark(planned, self._plan.lanes[number], time_calls)
         self._place.alone = 0
-        return self._samples({})
+        return Samples({}, pyperf.BenchmarkSuite(self._benchmarks), ())
 
     def measure(self, calls: dict[str, int], keys: Sequence[str]) -> Samples:
         """Measure the traces ``keys`` with ``calls`` (by benchmark name) between clock readings.
@@ -109,7 +109,7 @@ class Worker:
         plan = self._plan
         if plan.one_cpu:
             os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-        self._load_callees()
+        callees = self._load_placed()
         self._parse("--loops=1", f"--values={plan.rounds}", f"--warmups={plan.warmups}")
         elapsed = {}
         for planned in plan.traces:
@@ -120,16 +120,17 @@ class Worker:
             lane_calls = [plan.calls(calls, planned, lane) for lane in lanes]
             random = self._random(planned)
             originals = [lane.original for lane in lanes]
-            rounds = Rounds(stopwatch, snapshots, self._callees, lane_calls, originals, random)
+            rounds = Rounds(stopwatch, snapshots, callees, lane_calls, originals, random)
             for place, lane in enumerate(lanes):
                 self._runner.args.loops = lane_calls[place]
                 self._benchmark(planned, lane, _replay(rounds, place))
             for results in rounds.results:
                 self._check_results(planned, snapshots, self._numbers, results)
-            found = np.full((plan.rounds, len(plan.lanes), len(snapshots)), np.nan)
+            found = np.full((plan.rounds, len(plan.lanes), CLASSES, len(snapshots)), np.nan)
             found[:, self._numbers] = rounds.calls_seconds(plan.warmups)
             elapsed[planned.key] = found
-        return self._samples(elapsed)
+        places = tuple(plan.places(number, self._index) for number in range(len(plan.lanes)))
+        return Samples(elapsed, pyperf.BenchmarkSuite(self._benchmarks), places)
 
     def _parse(self, *options: str) -> None:
         self._runner.parse_args(["--worker", *options])
@@ -138,13 +139,28 @@ class Worker:
         place = self._plan.traces.index(planned)
         return np.random.default_rng([self._plan.seed, self._index, place])
 
-    def _load_callees(self) -> None:
+    def _load_callees(self) -> list[Callee]:
+        """Load every lane as it was linked first."""
+        return [
+            self._load_lane(number, self._plan.lanes[number].library) for number in self._numbers
+        ]
+
+    def _load_placed(self) -> list[list[Callee]]:
+        """Load every lane at the places that it has in this process, (lanes, classes)."""
+        callees = []
         for number in self._numbers:
-            lane = self._plan.lanes[number]
-            callee = PEERS[lane.variant] if lane.peer else load_variant(self._base / lane.library)
-            if has_children():
-                self._fail(number, self._plan.traces[0], 0, "starts a process when loaded")
-            self._callees.append(callee)
+            lane, places = self._plan.lanes[number], self._plan.places(number, self._index)
+            libraries = [lane.placed[place] if lane.placed else lane.library for place in places]
+            loaded = {library: self._load_lane(number, library) for library in libraries}
+            callees.append([loaded[library] for library in libraries])
+        return callees
+
+    def _load_lane(self, number: int, library: str) -> Callee:
+        lane = self._plan.lanes[number]
+        callee = PEERS[lane.variant] if lane.peer else load_variant(self._base / library)
+        if has_children():
+            self._fail(number, self._plan.traces[0], 0, "starts a process when loaded")
+        return callee
 
     def _load(self, planned: PlannedTrace) -> tuple[Stopwatch, Snapshots]:
         plan = self._plan
@@ -187,7 +203,10 @@ class Worker:
         raise VariantFailed
 
     def _benchmark(
-        self, planned: PlannedTrace, lane: Lane, time_func: Callable[[int], float]
+        self,
+        planned: PlannedTrace,
+        lane: Lane,
+        time_func: Callable[[int], float],
     ) -> None:
         benchmark = self._runner.bench_time_func(
             self._plan.benchmark_name(planned, lane),
@@ -196,9 +215,6 @@ class Worker:
             metadata={"toolchain": lane.toolchain, "trace_sha256": planned.content_hash},
         )
         self._benchmarks.append(benchmark)
-
-    def _samples(self, elapsed: dict[str, NDArray[np.float64]]) -> Samples:
-        return Samples(elapsed, pyperf.BenchmarkSuite(self._benchmarks))
 
 
 def _replay(rounds: Rounds, place: int) -> Callable[[int], float]:

@@ -30,32 +30,52 @@ class Interval:
         return float(np.log(self.high / self.low)) / 2
 
 
-def snapshot_log_speedups(original: Seconds, variant: Seconds) -> Seconds:
-    """Return the log of each snapshot's speedup within one process.
+def typical_seconds(original: Seconds, variant: Seconds) -> tuple[Seconds, Seconds]:
+    """Return the typical time of each call within one process, the original's and the variant's.
 
-    The median over the rounds of the ratio of two calls that were made next to each other. A call
-    into which the machine put something else (an interrupt, another program's turn) is an outlier
-    to a median, however large; what both calls felt alike cancels in the ratio.
+    The original's is the median over the rounds. The variant's is that divided by the speedup: the
+    median of the ratios of two calls that were made next to each other. A call into which the
+    machine put something else (an interrupt, another program's turn) is an outlier to a median,
+    however large; what both calls felt alike cancels in the ratio. The original's time is only a
+    weight then; errors in it hardly reach a ratio of sums.
 
     Args:
-        original, variant: seconds of one call, (rounds, snapshots).
+        original, variant: seconds of one call, (rounds, ...).
+
+    Returns:
+        Seconds, (...).
+    """
+    before = np.median(original, axis=0)
+    speedup = np.exp(np.median(np.log(original / variant), axis=0))
+    return np.asarray(before), np.asarray(before / speedup)
+
+
+def snapshot_log_speedups(original: Seconds, variant: Seconds) -> Seconds:
+    """Return the log of each snapshot's speedup within one process, over all placements.
+
+    Args:
+        original, variant: seconds of one call, (rounds, placements, snapshots).
 
     Returns:
         Natural logarithms, (snapshots,).
     """
-    return np.asarray(np.median(np.log(original / variant), axis=0))
+    before, after = typical_seconds(original, variant)
+    return np.asarray(np.log(before.sum(axis=0) / after.sum(axis=0)))
 
 
 def process_log_speedup(original: Seconds, variant: Seconds) -> float:
     """Return the log of the speedup on a whole trace within one process.
 
-    What a migration pays is the sum over its snapshots, so this is the ratio of two sums: that of
-    the original's typical times, and the same divided by each snapshot's speedup. The first is only
-    a weight; errors in it hardly reach the ratio.
+    What a migration pays is the sum over its snapshots, and nobody knows at which placement, so
+    this is the ratio of the sums of typical times over all snapshots and all placements. Both are
+    summed up inside a process, and not over processes: what placement does is large and takes few
+    values, and of such values no rank test gives the mean (``docs/statistics.md``).
+
+    Args:
+        original, variant: seconds of one call, (rounds, placements, snapshots).
     """
-    weights = np.median(original, axis=0)
-    speedups = np.exp(snapshot_log_speedups(original, variant))
-    return float(np.log(weights.sum() / (weights / speedups).sum()))
+    before, after = typical_seconds(original, variant)
+    return float(np.log(before.sum() / after.sum()))
 
 
 def confidence_interval(process_logs: Sequence[float], confidence: float = 0.95) -> Interval:
