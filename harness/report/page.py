@@ -136,5 +136,7 @@ def machine(result: Stored) -> list[tuple[str, str]]:
     ]
     facts += list(state.get("state", {}).items())
     facts += [("disturbed by", evidence) for evidence in state.get("disturbed", [])]
-    facts += [("left out", sentence) for sentence in environment["layout"].get("left_out", [])]
+    layout = environment["layout"]
+    facts += [("left out", sentence) for sentence in layout.get("left_out", [])]
+    facts += [("placement", sentence) for sentence in layout.get("unvaried", [])]
     return facts

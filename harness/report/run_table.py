@@ -20,8 +20,16 @@ from harness.presentation.table import (
     format_short,
     make_table,
 )
+from harness.report.placement import (
+    mark,
+    placement_notes,
+    placement_range,
+    unvaried_note,
+    verdict_on,
+    verdict_with_share,
+)
 from harness.results.limits import Limits, find_limits
-from harness.results.speedups import half_width
+from harness.results.speedups import half_width, misses_one
 
 _MOST_AS_ROWS = 3
 """Variants that get a row a trace; more are set out as variants against traces."""
@@ -30,13 +38,8 @@ _TRACES = 8
 _ORIGINS = {"synthetic": "syn", "captured": "cap", "imported": "imp"}
 _PASTED = (
     *("condition", "origin", "variant", "toolchain", "speedup", "speedup_low", "speedup_high"),
-    *("claim_low", "claim_high", "verdict"),
+    *("claim_low", "claim_high", "verdict", "placement_low", "placement_high", "verdict_share"),
 )
-
-
-def verdict_on(row: Row) -> str:
-    """Return the verdict on the claim about a row; empty without one."""
-    return str(row["verdict"]) if claimed_range(row) else ""
 
 
 def with_toolchain(row: Row) -> str:
@@ -46,6 +49,10 @@ def with_toolchain(row: Row) -> str:
 
 def _unless_paid(row: Row, text: str) -> str:
     return "" if row["paid_in"] else text
+
+
+def _speedup(row: Row) -> str:
+    return _unless_paid(row, f"{mark(row)}{format_number(row['speedup'])}")
 
 
 def _reach(row: Row) -> str:
@@ -66,7 +73,7 @@ _TRACE = Column("trace", lambda row: f"{row['condition']} {row['origin']}")
 _COLUMNS = (
     _TRACE,
     Column("variant"),
-    Column("speedup", lambda row: _unless_paid(row, format_number(row["speedup"])), True, True),
+    Column("speedup", _speedup, True, True),
     Column("95 %", _reach, True, True),
     Column("snapshots", _snapshots, True, True),
     Column("claimed", _claimed, True, True),
@@ -81,8 +88,9 @@ _MARKDOWN = (
         lambda row: f"{format_number(row['speedup_low'])} to {format_number(row['speedup_high'])}",
         right=True,
     ),
+    Column("placements", placement_range, right=True),
     Column("claimed", claimed_range, right=True),
-    Column("verdict", verdict_on),
+    Column("verdict", verdict_with_share),
 )
 
 
@@ -96,6 +104,8 @@ def results_table(rows: pd.DataFrame) -> Group:
             parts.append(for_terminal(make_table(_COLUMNS, measured, title)))
         else:
             parts += _ladder(title, measured)
+        for note in (*placement_notes(group), unvaried_note(group)):
+            parts += [Text(note)] if note else []
         floor = noise_floor(group)
         parts.append(Text(f"noise floor: {floor}\n" if floor else ""))
     vague = rows[rows["stopped"] == "budget"]
@@ -112,9 +122,12 @@ def results_text(rows: pd.DataFrame, form: str) -> str:
     Args:
         form: ``markdown``, ``csv`` or ``json``.
     """
-    rows = rows[~rows["noise_floor"]]
+    every, rows = rows, rows[~rows["noise_floor"]]
     if form == "markdown":
-        return as_markdown(make_table(_MARKDOWN, rows))
+        floor = noise_floor(every)
+        return as_markdown(make_table(_MARKDOWN, rows)) + (
+            f"\nNoise floor: {floor}.\n" if floor else ""
+        )
     rows = rows[list(_PASTED)]
     if form == "csv":
         return str(rows.to_csv(index=False))
@@ -147,7 +160,7 @@ def _ladder(title: str, rows: pd.DataFrame) -> list[RenderableType]:
 
 
 def _ladder_line(variant: str, rows: pd.DataFrame, traces: list[str], limits: Limits) -> list[str]:
-    cells = {row["trace"]: _unless_paid(row, format_short(row["speedup"]))
+    cells = {row["trace"]: _unless_paid(row, mark(row) + format_short(row["speedup"]))
              for row in rows.to_dict("records")}  # fmt: skip
     share = limits.share(variant, str(rows["original_toolchain"].iloc[0]))
     of_limit = "" if isnan(share) else f"{share:.2f}"
@@ -160,4 +173,8 @@ def noise_floor(rows: pd.DataFrame) -> str:
     if rows.empty:
         return ""
     low, high = rows["speedup"].min(), rows["speedup"].max()
-    return f"{rows['original'].iloc[0]} against itself gave {low:.4f} to {high:.4f}"
+    said = f"{rows['original'].iloc[0]} against itself gave {low:.4f} to {high:.4f}"
+    if missed := [f"{row['condition']} {row['origin']}" for row in rows.to_dict("records")
+                  if misses_one(row)]:  # fmt: skip
+        said += f"; that is not 1 on {', '.join(missed)}: verdicts there may be the machine's"
+    return said

@@ -27,7 +27,8 @@ from harness.presentation.table import (
     make_table,
     short_interval,
 )
-from harness.report.run_table import verdict_on, with_toolchain
+from harness.report.placement import placement_range, verdict_with_share
+from harness.report.run_table import with_toolchain
 from harness.report.section import Section
 from harness.report.stored import Stored
 from harness.report.variants import MOST_SIDE_BY_SIDE, draw_ladder
@@ -166,8 +167,9 @@ _FIGURES = (
     Column("variant", with_toolchain),
     Column("speedup", lambda row: format_short(row["speedup"]), right=True),
     Column("95 %", short_interval, right=True),
+    Column("placements", placement_range, right=True),
     Column("the letter", claimed_range, right=True),
-    Column("verdict", verdict_on),
+    Column("verdict", verdict_with_share),
 )
 SECTION = Section(
     key="speedups",

@@ -93,6 +93,7 @@ class _Layout(TypedDict):
     precision: NotRequired[float]
     traces: NotRequired[dict[str, str]]
     left_out: NotRequired[list[str]]
+    unvaried: NotRequired[list[str]]
     failures: NotRequired[list[str]]
 
 

@@ -65,6 +65,7 @@ def _layout(run: Run) -> dict[str, Any]:
         "precision": plan.precision,
         "traces": {trace.key: trace.content_hash for trace in plan.traces},
         "left_out": list(plan.left_out),
+        "unvaried": list(plan.unvaried),
         "failures": [failure.sentence() for failure in run.failures],
     }
 
@@ -129,4 +130,7 @@ def _completed(table: pd.DataFrame) -> pd.DataFrame:
         table["original_toolchain"] = table["toolchain"]
     if "paid_in" not in table:
         table["paid_in"] = ""
+    for name in ("placement_low", "placement_high", "verdict_share"):
+        if name not in table:
+            table[name] = None
     return table

@@ -1,18 +1,19 @@
 """The rows of a run: what its tables hold, a dataclass each."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
-from harness.claims.claim import find_claim
+from harness.claims.claim import Claim, find_claim
 from harness.claims.verdict import verdict
 from harness.measurement.plan import PlannedTrace
 from harness.measurement.run import Run
 from harness.results.tables import Positive, Whole, check_interval
-from harness.statistics.interval import centre, snapshot_log_speedups
+from harness.statistics.interval import Interval, centre, snapshot_log_speedups
 from workloads.trace import Trace, open_trace
 from workloads.trace_header import Origin
 
@@ -51,6 +52,12 @@ class Row:
     paid_in: str
     """Operations that bear the variant's cost in its place: its speedup says nothing then."""
     original_toolchain: str
+    placement_low: float | None
+    """The speedup at the least favourable placement of the two, and at the most favourable; empty
+    if the variant's was not varied."""
+    placement_high: float | None
+    verdict_share: float | None
+    """The share of placements that have the verdict; empty without one, or if they do not vary."""
 
     def __post_init__(self) -> None:
         check_interval(self)
@@ -120,6 +127,7 @@ def _row(planned: PlannedTrace, trace: Trace, run: Run, number: int) -> Row:
     logs = [snapshot_log_speedups(e[:, lane.original], e[:, number]) for e in elapsed]
     per_snapshot = np.exp(centre(np.array(logs)))
     original_seconds = float(run.typical_seconds(planned.key, lane.original).mean())
+    factors = run.placement_factors(pair)
     claim = find_claim(plan.operation, original.variant, lane.variant, trace.source.condition)
     return Row(
         condition=trace.source.condition or trace.source.name,
@@ -148,7 +156,31 @@ def _row(planned: PlannedTrace, trace: Trace, run: Run, number: int) -> Row:
         bound=lane.bound,
         paid_in=lane.paid_in,
         original_toolchain=original.toolchain,
+        placement_low=_times(interval.value, factors, min),
+        placement_high=_times(interval.value, factors, max),
+        verdict_share=_verdict_share(interval, factors, claim) if claim else None,
     )
+
+
+Factors = NDArray[np.float64] | None
+"""See :meth:`harness.measurement.run.Run.placement_factors`."""
+
+
+def _times(speedup: float, factors: Factors, choose: Callable[[NDArray[Any]], Any]) -> float | None:
+    """Return the speedup at a placement, that of the least or greatest factor."""
+    return None if factors is None else speedup * float(choose(factors.ravel()))
+
+
+def _verdict_share(interval: Interval, factors: Factors, claim: Claim) -> float | None:
+    """Return in which share of placements the verdict is what it is over all."""
+    if factors is None:
+        return None
+    over_all = verdict(interval.low, interval.high, claim)
+    single = (
+        verdict(interval.low * factor, interval.high * factor, claim)
+        for factor in factors.ravel().tolist()
+    )
+    return sum(one == over_all for one in single) / factors.size
 
 
 def _snapshot_rows(

@@ -45,6 +45,8 @@ def measure(
         return Measured(failures, read_environment(folder.path))
     for sentence in plan.left_out:
         log.print(f"left out: {sentence}", soft_wrap=True)
+    for sentence in plan.unvaried:
+        log.print(sentence, soft_wrap=True)
     try:
         with ProgressDisplay(log) as tell:
             run = Experiment(plan, folder, budget, tell).run()
