@@ -49,11 +49,18 @@ class Finding:
     change: Change
     reason: str = ""
     """Why nothing could be decided; or empty."""
+    placements: tuple[float, ...] = ()
+    """The ratio where both sides lie in the same class of placement, by class; empty where it was
+    not timed, or placement cannot be varied."""
 
     @property
     def name(self) -> str:
         """The name under which services keep its history."""
         return f"{self.operation}/{self.variant}/{self.trace}/{self.toolchain}/{self.basis}"
+
+    def by_placement(self) -> str:
+        """Return the ratio in each class of placement, in words."""
+        return f"by placement {', '.join(f'{ratio:.3f}' for ratio in self.placements)}"
 
 
 @dataclasses.dataclass(frozen=True)

@@ -110,8 +110,11 @@ def _summary(changed: Sequence[Finding], traces: int) -> str:
     else:
         amount = f"is {percent(extreme.ratio)}"
         amount = f"{amount.replace('more', 'faster').replace('fewer', 'slower')}"
+    said = values(extreme)
+    if extreme.placements and first.change is Change.SLOWER:
+        said += f"; {extreme.by_placement()}"
     return (
-        f"{subject} {amount} {_SINCE[first.basis]} on {extreme.trace} ({values(extreme)}); "
+        f"{subject} {amount} {_SINCE[first.basis]} on {extreme.trace} ({said}); "
         f"{first.change} {where}"
     )
 

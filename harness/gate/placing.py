@@ -1,0 +1,60 @@
+"""What placement has to do with a row that got slower.
+
+Times are averages over the classes of placement, so what merely lies elsewhere than before is as
+fast as before. An edit within a function moves its loops by bytes, though, and one of the classes
+may then be the slow one where none was. Work that was added shows in all of them.
+"""
+
+import dataclasses
+from collections.abc import Collection, Sequence
+
+from harness.base.errors import BadInput
+from harness.gate.counts import count_variants
+from harness.gate.finding import Change, Finding
+from harness.gate.lanes import Compiled
+from harness.measurement.tell import Tell
+from workloads.conditions import DEFAULT_CONDITIONS
+
+_ALIKE = 1.001
+"""Instructions are as many as before if they are not more than so many times as many."""
+Subject = tuple[str, str, str]
+"""Operation, variant and toolchain."""
+
+
+def is_slower_in_one(finding: Finding, tolerance: float) -> bool:
+    """Say whether a row got slower, and that in one class of placement alone."""
+    slower = [ratio for ratio in finding.placements if ratio < 1 - tolerance]
+    return finding.change is Change.SLOWER and len(slower) == 1
+
+
+def of_equal_instructions(compiled: Sequence[Compiled], tell: Tell) -> frozenset[Subject] | None:
+    """Return the pairs that take as many instructions as before; None if they cannot be counted."""
+    try:
+        before, after, _ = count_variants(compiled, DEFAULT_CONDITIONS, tell)
+    except BadInput:  # valgrind is not here
+        return None
+    counted = {(key.operation, key.variant, key.toolchain) for key in before}
+    more = {
+        (key.operation, key.variant, key.toolchain)
+        for key, count in before.items()
+        if after[key] > count * _ALIKE
+    }
+    return frozenset(counted - more)
+
+
+def settle_placement(
+    finding: Finding, tolerance: float, equal: Collection[Subject] | None
+) -> Finding:
+    """Return ``finding``, undecided if it is slower in one class alone and does not do more.
+
+    Args:
+        equal: see :func:`of_equal_instructions`.
+    """
+    if not is_slower_in_one(finding, tolerance):
+        return finding
+    subject = finding.operation, finding.variant, finding.toolchain
+    if equal is not None and subject not in equal:
+        return finding
+    count = "as many instructions as before" if equal else "its instructions were not counted"
+    reason = f"it depends on placement ({finding.by_placement()}; {count})"
+    return dataclasses.replace(finding, change=Change.UNDECIDED, reason=reason)
