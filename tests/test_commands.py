@@ -60,6 +60,7 @@ def test_doctor_says_how_to_get_what_is_missing(
     assert tools["rustc"] == ""  # too old for any variant
 
 
+@pytest.mark.usefixtures("two_processes")
 def test_doctor_calibrates(dirtyscan: Run) -> None:
     done = dirtyscan("doctor", "--calibrate", "1")
     assert done.returncode == 0, done.stderr

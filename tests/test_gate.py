@@ -11,7 +11,6 @@ from xml.etree import ElementTree
 import pandas as pd
 import pytest
 
-from harness.cli import main
 from harness.gate import speedups
 from harness.gate.counts import count_variants
 from harness.gate.lanes import Compiled, compile_pairs
@@ -22,7 +21,7 @@ from harness.native.toolchain import default_toolchain
 from harness.native.variant import VARIANTS, find_variant
 from harness.presentation.gate_formats import FORMATS, Format
 from harness.presentation.gate_words import headline
-from tests.conftest import Run, sentences
+from tests.conftest import Run, ask, sentences
 from workloads.conditions import DEFAULT_CONDITIONS
 
 ROOT = Path(__file__).parent.parent
@@ -85,14 +84,10 @@ def gate(
     for name in ("GITHUB_STEP_SUMMARY", "GITHUB_ACTIONS"):
         monkeypatch.delenv(name, raising=False)
 
-    def ask(*arguments: str) -> Answer:
-        try:
-            status = main(["gate", *arguments])
-        except SystemExit as left:
-            status = int(str(left.code))
-        return Answer(status, *capsys.readouterr())
+    def gate(*arguments: str) -> Answer:
+        return Answer(ask(["gate", *arguments]), *capsys.readouterr())
 
-    return ask
+    return gate
 
 
 @pytest.fixture
