@@ -1,10 +1,13 @@
 """What several tests use."""
 
+import fcntl
+import os
+import shutil
 import signal
 import subprocess
-import sys
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +15,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from harness.cli import main
+from harness.measurement.request import Request
 from harness.native.build import build_stopwatch
 from harness.native.toolchain import default_toolchain
 from tests import fuzz as fuzz  # sets how all property tests are run
@@ -45,16 +50,73 @@ def stopwatch_path() -> Path:
 
 
 @pytest.fixture
-def dirtyscan(tmp_path: Path) -> Run:
-    """The command, run in an empty folder."""
+def dirtyscan(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Run:
+    """The command, asked in this process, as starting one takes a second, and in an empty folder.
 
-    def run(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "harness", *arguments]
-        return subprocess.run(
-            command, cwd=tmp_path, capture_output=True, text=True, timeout=LONGEST, **options
-        )
+    That it can be started, interrupted and read from is tested where that is what matters.
+    """
+
+    def run(
+        *arguments: str, env: Mapping[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        capsys.readouterr()
+        with monkeypatch.context() as patch:
+            patch.chdir(tmp_path)
+            if env is not None:
+                for name in os.environ.keys() - env.keys():
+                    patch.delenv(name)
+                for name, value in env.items():
+                    patch.setenv(name, value)
+                patch.setattr(tempfile, "tempdir", None)  # found anew, by the environment
+            status = ask(arguments)
+        return subprocess.CompletedProcess(arguments, status, *capsys.readouterr())
 
     return run
+
+
+@pytest.fixture
+def two_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every run that is asked for in this process measures in two, whatever comes out.
+
+    How many there are decides how far a figure is to be trusted, and nothing else.
+    """
+    start = Request.__init__
+
+    def start_brief(request: Request, *arguments: Any, **fields: Any) -> None:
+        start(request, *arguments, **fields)
+        object.__setattr__(request, "processes", 2)
+        object.__setattr__(request, "precision", 1e9)
+
+    monkeypatch.setattr(Request, "__init__", start_brief)
+
+
+def ask(arguments: Sequence[str]) -> int:
+    """Ask the command in this process and return its exit status."""
+    try:
+        return main(arguments)
+    except SystemExit as left:
+        return int(str(left.code or 0))
+
+
+def once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
+    """Return a folder that ``make`` has filled, once for all processes that share the tests.
+
+    Who uses it leaves it as it is.
+    """
+    root = factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        root = root.parent
+    folder, made = root / name, root / f"{name}.made"
+    with (root / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not made.exists():
+            shutil.rmtree(folder, ignore_errors=True)  # of one that failed
+            folder.mkdir()
+            make(folder)
+            made.touch()
+    return folder
 
 
 def wait_until(holds: Callable[[], object]) -> None:

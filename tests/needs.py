@@ -20,6 +20,7 @@ PROMISES = {
     "rustc": "variants and commands in Rust",
     "clang": "what clang makes of the variants",
     "gcc": "what gcc makes of the variants",
+    "noexec mounts": "file systems that let nothing be loaded",
     "mounts": "how CI hides tools",
     "repository of git": "source distributions",
 }

@@ -1,5 +1,6 @@
 """Bad input gets one sentence and exit status 2, never a traceback."""
 
+import importlib.util
 import os
 import signal
 import subprocess
@@ -78,15 +79,15 @@ def test_toml_that_is_none(dirtyscan: Run, tmp_path: Path) -> None:
     assert "a table [cond8], which is no condition" in done.stderr
 
 
-def test_a_machine_without_a_compiler(dirtyscan: Run, tmp_path: Path) -> None:
+def test_a_machine_without_a_compiler(
+    dirtyscan: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Neither cc nor ziglang: one sentence names both remedies."""
-    (tmp_path / "sitecustomize.py").write_text(
-        "import importlib.util as u\n"
-        "find = u.find_spec\n"
-        "u.find_spec = lambda name, *a: None if name == 'ziglang' else find(name, *a)\n"
+    find = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name, *a: None if name == "ziglang" else find(name, *a)
     )
-    environment = {**os.environ, "PATH": str(tmp_path), "PYTHONPATH": str(tmp_path)}
-    done = dirtyscan("bench", env=environment)
+    done = dirtyscan("bench", env={**os.environ, "PATH": str(tmp_path)})
     assert done.returncode == 2
     assert "apt-get install gcc" in done.stderr
     assert "pip install ziglang" in done.stderr

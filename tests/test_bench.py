@@ -124,6 +124,7 @@ def test_report_draws_what_is_there(results: Path) -> None:
     assert len(list((results / "again").iterdir())) == 6
 
 
+@pytest.mark.usefixtures("two_processes")
 def test_a_trace_of_ones_own(dirtyscan: Run, tmp_path: Path) -> None:
     made = dirtyscan("trace", "synthesize", "cond2", "--guest-memory", "1MiB", "--output", "t")
     assert made.returncode == 0, made.stderr

@@ -267,6 +267,7 @@ def test_claims_are_listed(dirtyscan: Run) -> None:
     assert max(map(len, done.stdout.splitlines())) <= 80
 
 
+@pytest.mark.usefixtures("two_processes")
 def test_a_claim_of_ones_own_is_settled_without_code(dirtyscan: Run, tmp_path: Path) -> None:
     entry = ENTRY.replace('"fetch_and_all"', '"skip_lines_vector"')
     entry = entry.replace('"skip_clean"', '"mine.c"').replace("figure = 2.0", "low = 0.001")
@@ -310,6 +311,7 @@ note = ""
 """
 
 
+@pytest.mark.usefixtures("two_processes")
 def test_every_claim_that_was_announced_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -398,6 +400,7 @@ def test_a_variant_that_went_astray_settles_nothing() -> None:
         assert (found.verdict, found.speedup, found.reason) == ("not measured", None, reason)
 
 
+@pytest.mark.usefixtures("two_processes")
 def test_where_every_variant_goes_astray_that_is_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from harness.cli import main
+from harness.doctor.tools import inspect_tools
 from tests.conftest import Run
 
 ROOT = Path(__file__).parent.parent
@@ -29,12 +30,37 @@ def test_doctor_says_what_it_sees(dirtyscan: Run) -> None:
         "clock",
         "address",
     ]
-    tools = ["cc:", "gcc:", "clang:", "valgrind:", "perf:", "qemu-system-x86_64:", "zig:", "KVM:"]
+    tools = [
+        "cc:", "gcc:", "clang:", "git:", "valgrind:", "perf:", "qemu-system-x86_64:", "zig:",
+        "rustc:", "kernel:", "KVM:",
+    ]  # fmt: skip
     for name in state + tools:
         assert name in done.stdout
     assert "\x1b" not in done.stdout
 
 
+def test_doctor_says_how_to_get_what_is_missing(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("HOME", str(tmp_path))  # where rustup would have put its compiler
+    monkeypatch.setattr("workloads.capture.kernel.BOOT", tmp_path)
+    missing = {tool.name: tool.remedy for tool in inspect_tools() if not tool.found}
+    assert missing["git"] == "sudo apt-get install git"
+    assert missing["rustc"] == "install 1.77 or newer from https://rustup.rs"
+    assert missing["kernel"] == "sudo apt-get install linux-image-cloud-amd64"
+    (tmp_path / "vmlinuz-6.1").mkdir()  # that nobody can read, root included
+    missing = {tool.name: tool.remedy for tool in inspect_tools() if not tool.found}
+    assert missing["kernel"] == f"sudo chmod +r {tmp_path}/vmlinuz-*"
+    (tmp_path / "rustc").write_text("#!/bin/sh\necho 'rustc 1.76.0 (of before)'\n")
+    (tmp_path / "rustc").chmod(0o755)
+    (tmp_path / "vmlinuz-6.2").touch()
+    tools = {tool.name: tool.found for tool in inspect_tools()}
+    assert tools["kernel"] == str(tmp_path / "vmlinuz-6.2")
+    assert tools["rustc"] == ""  # too old for any variant
+
+
+@pytest.mark.usefixtures("two_processes")
 def test_doctor_calibrates(dirtyscan: Run) -> None:
     done = dirtyscan("doctor", "--calibrate", "1")
     assert done.returncode == 0, done.stderr

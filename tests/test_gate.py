@@ -11,8 +11,7 @@ from xml.etree import ElementTree
 import pandas as pd
 import pytest
 
-from harness.cli import main
-from harness.gate import speedups
+from harness.gate import against, decision, speedups
 from harness.gate.counts import count_variants
 from harness.gate.lanes import Compiled, compile_pairs
 from harness.gate.revision import Pair
@@ -22,13 +21,13 @@ from harness.native.toolchain import default_toolchain
 from harness.native.variant import VARIANTS, find_variant
 from harness.presentation.gate_formats import FORMATS, Format
 from harness.presentation.gate_words import headline
-from tests.conftest import Run, sentences
+from tests.conftest import Run, ask, sentences
 from workloads.conditions import DEFAULT_CONDITIONS
 
 ROOT = Path(__file__).parent.parent
 REFERENCE = ROOT / "results" / "amd-epyc-gate"
-# Wide enough that a busy machine, too, is done after as many processes as a decision takes.
-FAST = ["--condition", "cond1", "--budget", "60", "--tolerance", "10%"]
+# It is the number of processes that ends these, and a budget is spent only where nothing goes on.
+FAST = ["--condition", "cond1", "--budget", "600", "--tolerance", "10%"]
 SOURCE = """
 #include "dirtyscan.h"
 
@@ -85,20 +84,24 @@ def gate(
     for name in ("GITHUB_STEP_SUMMARY", "GITHUB_ACTIONS"):
         monkeypatch.delenv(name, raising=False)
 
-    def ask(*arguments: str) -> Answer:
-        try:
-            status = main(["gate", *arguments])
-        except SystemExit as left:
-            status = int(str(left.code))
-        return Answer(status, *capsys.readouterr())
+    def gate(*arguments: str) -> Answer:
+        return Answer(ask(["gate", *arguments]), *capsys.readouterr())
 
-    return ask
+    return gate
 
 
 @pytest.fixture
-def imprecise(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ten processes are enough, however noisy the machine is."""
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A few processes decide, however noisy the machine is, as what is compared differs by far.
+
+    How often decisions are wrong, and how many processes they take, test_gate_decision.py tests.
+    """
+    monkeypatch.setattr(decision, "ALPHA", 0.2)
+    monkeypatch.setattr(decision, "_SPARE", 1)
+    monkeypatch.setattr(decision.holm, "__defaults__", (0.2,))
+    monkeypatch.setattr(against, "PRECISION", 1e6)
     monkeypatch.setattr(speedups, "PRECISION", 1e6)
+    monkeypatch.setattr(speedups, "MIN_PROCESSES", 5)
 
 
 def refused(gate: Gate, arguments: list[str], said: str) -> None:
@@ -138,6 +141,7 @@ def test_the_same_code_is_known_by_its_bytes(tmp_path: Path) -> None:
     assert not is_same(one, other)
 
 
+@pytest.mark.usefixtures("hasty")
 def test_a_slower_file_is_named_with_the_evidence(dirtyscan: Run, tmp_path: Path) -> None:
     summary = tmp_path / "summary.md"
     summary.write_text("what other steps said\n")
@@ -166,6 +170,7 @@ def test_a_slower_file_is_named_with_the_evidence(dirtyscan: Run, tmp_path: Path
 
 
 @needs_valgrind
+@pytest.mark.usefixtures("hasty")
 def test_instructions_are_counted_exactly(dirtyscan: Run, tmp_path: Path) -> None:
     nothing = [*FAST, "--instructions", "--json", "g.json", "--even-unchanged"]
     done = dirtyscan("gate", "--against", "old.c", "slow.c", *nothing)
@@ -197,7 +202,7 @@ def test_without_valgrind_its_package_is_named(dirtyscan: Run, tmp_path: Path) -
     assert "apt-get install valgrind" in done.stderr
 
 
-@pytest.mark.usefixtures("imprecise")
+@pytest.mark.usefixtures("hasty")
 def test_a_requirement_that_does_not_hold_fails(gate: Gate) -> None:
     answer = gate("--require", "cond1 multi_page captured >= 500", *FAST)
     assert answer.status == 1, answer
@@ -278,7 +283,7 @@ def test_without_settings_there_is_no_requirement_to_check(gate: Gate) -> None:
     refused(gate, ["--requirements"], "no requirement in [tool.dirtyscan.gate] of pyproject.toml")
 
 
-@pytest.mark.usefixtures("imprecise")
+@pytest.mark.usefixtures("hasty")
 def test_a_requirement_and_its_row_have_one_name(gate: Gate, tmp_path: Path) -> None:
     (tmp_path / "src").mkdir()
     shutil.copy(tmp_path / "old.c", tmp_path / "src" / "mine.c")

@@ -22,9 +22,18 @@ from harness.measurement import experiment
 from harness.measurement.experiment import BudgetTooShort
 from harness.native.built_variant import rust_obstacle
 from harness.native.toolchain import default_toolchain, recorded_toolchain
-from tests.test_gate import NOTHING, REFERENCE, SOURCE, Answer, Gate, gate, imprecise, refused
+from tests.test_gate import (
+    NOTHING,
+    REFERENCE,
+    SOURCE,
+    Answer,
+    Gate,
+    gate,
+    hasty,
+    refused,
+)
 
-__all__ = ["gate", "imprecise"]  # fixtures
+__all__ = ["gate", "hasty"]  # fixtures
 Make = Callable[..., Path]
 needs_rust = pytest.mark.skipif(
     bool(rust_obstacle()), reason="rustc is not here, so no counts of Rust are compared"
@@ -38,7 +47,7 @@ HERE = {
     "usable": 2,
     "hypervisor": True,
 }
-MEASURE = ["--condition", "cond1", "--budget", "60"]
+MEASURE = ["--condition", "cond1", "--budget", "600"]
 
 
 @pytest.fixture
@@ -193,7 +202,7 @@ def test_nothing_compared_is_said_everywhere(
     assert gate("--undecided", "fail").status == 1
 
 
-@pytest.mark.usefixtures("imprecise")
+@pytest.mark.usefixtures("hasty")
 def test_another_compiler_is_not_compared_whatever_else_is_asked(
     gate: Gate, reference: Make, tmp_path: Path
 ) -> None:
@@ -276,15 +285,15 @@ def test_without_valgrind_nothing_is_measured_for_a_reference(
 
 
 @pytest.fixture
-def brief(monkeypatch: pytest.MonkeyPatch, imprecise: None) -> None:
+def brief(monkeypatch: pytest.MonkeyPatch, hasty: None) -> None:
     """Making a reference without the minute in which valgrind counts everything."""
     of_rust = [] if rust_obstacle() else ["rustc-release"]
     counted = {
         Counted("count", "multi_page", name, "cond1 captured"): 1.0 for name in ("cc-era", *of_rust)
     }
     monkeypatch.setattr(gate_update, "require_valgrind", lambda: "")
-    monkeypatch.setattr(gate_update, "PROCESSES", 6)
-    monkeypatch.setattr(speedups, "processes_for", lambda _: 6)
+    monkeypatch.setattr(gate_update, "PROCESSES", 4)
+    monkeypatch.setattr(speedups, "processes_for", lambda _: 4)
     monkeypatch.setattr(gate_update, "PRECISION", 1e6)
     monkeypatch.setattr(gate_update, "count_built_in", lambda *_: (counted, ()))
 
@@ -363,7 +372,7 @@ def test_a_requirement_that_is_not_measured_makes_no_reference(
     assert said in answer.err
 
 
-@pytest.mark.usefixtures("imprecise")
+@pytest.mark.usefixtures("hasty")
 def test_what_is_not_measured_a_second_time_is_undecided(
     gate: Gate, reference: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.cli import COMMANDS, main
+from harness.cli import COMMANDS
+from tests.conftest import ask
 from tests.fuzz import fuzz
 
 DIGITS = "9" * 5000
@@ -47,13 +48,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Path("deep.toml").write_text(f"hot = {'[' * 100_000}\n", encoding="utf-8")
     Path("large.toml").write_text("hot = 9223372036854775808000\n", encoding="utf-8")
     Path("list.toml").write_text("hot = [1]\n", encoding="utf-8")
-
-
-def ask(arguments: list[str]) -> int:
-    try:
-        return main(arguments)
-    except SystemExit as ended:
-        return int(ended.code or 0)
 
 
 @pytest.mark.parametrize(("arguments", "says"), VALUES, ids=[" ".join(a)[:50] for a, _ in VALUES])

@@ -53,9 +53,9 @@ def drawn_texts(figure: Figure, monkeypatch: pytest.MonkeyPatch) -> list[tuple[s
     monkeypatch.setattr(Text, "draw", record)
     with house_style():
         canvas = FigureCanvasAgg(figure)
-        canvas.draw()  # lays it out
+        figure.draw_without_rendering()  # lays it out
         seen.clear()
-        canvas.draw()
+        figure.draw_without_rendering()
         renderer = canvas.get_renderer()
         # That of an annotation would have its arrow in it.
         return [

@@ -197,6 +197,7 @@ def test_one_that_goes_astray_is_named(operation: str, tmp_path: Path) -> None:
     assert sentence in found.what
 
 
+@pytest.mark.usefixtures("two_processes")
 def test_a_lost_write_is_reported_with_its_page(dirtyscan: Run, tmp_path: Path) -> None:
     kind, body, _ = ASTRAY["drain"]
     (tmp_path / "mine.c").write_text(SOURCE % (body, "drain", kind, "drain"))

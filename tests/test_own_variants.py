@@ -55,6 +55,9 @@ LATE = {
 }
 
 
+pytestmark = pytest.mark.usefixtures("two_processes")
+
+
 @pytest.fixture(autouse=True)
 def small_trace(tmp_path: Path) -> None:
     dirty = np.zeros((12, 2000), np.bool_)

@@ -26,6 +26,7 @@ from tests.conftest import store
 from tests.fuzz import fuzz
 
 Run = Callable[..., Measured]
+PROCESS = "process-"
 
 
 class Killed(BaseException):
@@ -97,29 +98,34 @@ def test_a_run_that_is_ended_while_it_is_finished_goes_on(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """At every change of the folder, one after the other, until it gets through."""
-    run()
-    shutil.move("o", "whole")
+    leave_unfinished(run)
+    shutil.move("o", "measured")
+    shutil.copytree("measured", "o")
+    run(resume=True)
+    whole = contents(Path("o"))
+    samples = {name: data for name, data in contents(Path("measured")).items() if PROCESS in name}
     steps = 0
     while True:
         shutil.rmtree("o", ignore_errors=True)
+        shutil.copytree("measured", "o")
         count = Countdown(steps)
         with monkeypatch.context() as patch:
             patch.setattr(RunFolder, "finish", ended_by(count, monkeypatch, RunFolder.finish))
             try:
-                run()
+                run(resume=True)
                 break
             except Killed:
                 pass
-        samples = {name: data for name, data in contents(Path("o")).items() if "process-" in name}
         run(resume=True)
         assert not Path("o/unfinished").exists()
         assert not Path("o/.finished").exists()
         found = contents(Path("o"))
-        assert found.keys() == contents(Path("whole")).keys()
+        assert found.keys() == whole.keys()
         for name, data in samples.items():
             assert found["samples/" + Path(name).name] == data
         steps += 1
     assert steps >= 5
+    assert samples
 
 
 def test_another_spelling_of_the_interpreter_is_the_same(

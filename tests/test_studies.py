@@ -187,6 +187,7 @@ def test_what_valgrind_cannot_run_is_said(
     assert count_instructions(driven, GuestMemory(8192 * 4096), snapshots) == sentence
 
 
+@pytest.mark.usefixtures("two_processes")
 @pytest.mark.parametrize("study", ["density", "size", "toolchains", "tick", "assumptions"])
 def test_a_study_makes_its_table_and_picture(study: str, dirtyscan: Run, tmp_path: Path) -> None:
     small = {
@@ -196,9 +197,7 @@ def test_a_study_makes_its_table_and_picture(study: str, dirtyscan: Run, tmp_pat
         "tick": ["--guest-memory", "1MiB", "--guest-memory", "4MiB"],
         "assumptions": ["--guest-memory", "64MiB"],
     }[study]
-    # A process takes 2 s, and several times as long on a busy machine.
-    options = [*small, "--budget", "20", "--precision", "50%", "--output", "out"]
-    done = dirtyscan("study", study, *options)
+    done = dirtyscan("study", study, *small, "--output", "out")
     assert done.returncode == 0, done.stderr
     assert max(map(len, done.stdout.splitlines())) <= 80
     table = pd.read_csv(tmp_path / f"out/{study}.csv")
@@ -257,8 +256,9 @@ def test_a_guest_that_does_not_fit_is_refused(
         size.request(options)
 
 
+@pytest.mark.usefixtures("two_processes")
 def test_the_study_of_operations(dirtyscan: Run, tmp_path: Path) -> None:
-    done = dirtyscan("study", "operations", "--operation", "merge", "--budget", "8")
+    done = dirtyscan("study", "operations", "--operation", "merge")
     assert done.returncode == 0, done.stderr
     assert max(map(len, done.stdout.splitlines())) <= 80
     table = pd.read_csv(tmp_path / "results/operations/operations.csv")

@@ -99,7 +99,8 @@ def _keep(library: Path, base: Path, name: str) -> str:
     """
     path = base / LIBRARIES / f"{name}.so"
     copy_file(library, path)
-    require_loadable(path.parent, "name a folder that allows it with --output")
+    remedy = "name a folder that allows it with --output or, for what is temporary, with TMPDIR"
+    require_loadable(path.parent, remedy)
     return str(path.relative_to(base))
 
 
