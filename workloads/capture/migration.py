@@ -10,11 +10,13 @@ from pathlib import Path
 from harness.base.errors import BadInput
 from workloads.capture.qemu import Qemu
 from workloads.capture.rounds import Poll
-from workloads.capture.stream import PAGE_SIZE, StreamDecoder
+from workloads.capture.stream import StreamDecoder
+from workloads.capture.stream_parts import PAGE_SIZE
 
 _POLL = 0.02  # seconds between two questions to QEMU
 _READ = 2**17  # bytes of the stream at a time, 32 pages: how exactly a tick cuts it
 _HURRY = 8  # times the bandwidth, once the time is over
+_LAST_PIECE = 30  # seconds that the end of the stream may take once QEMU has completed
 _UNLIMITED = 2**50  # bytes/s
 
 
@@ -70,6 +72,11 @@ class _Sink:
         finally:
             writer.close()
 
+    async def wait_for_failure(self) -> None:
+        """Wait until the stream has been read to its end, if it has begun."""
+        if self._connection is not None:
+            await asyncio.wait([self.finished], timeout=5)
+
     async def aclose(self) -> None:
         """Break the connection and say that nobody waits any more, however the stream ends.
 
@@ -120,12 +127,15 @@ async def _watch(
         now = sink.now()
         status = answer.get("status")
         if status in ("failed", "cancelled"):
+            # That QEMU cannot write any more may be our own doing, which says more.
+            await sink.wait_for_failure()
+        if sink.finished.done() and sink.finished.exception():
+            sink.finished.result()
+        if status in ("failed", "cancelled"):
             raise BadInput(
                 f"QEMU's migration {status}: {answer.get('error-desc', 'it gives no reason')}; "
                 "capture again."
             )
-        if sink.finished.done() and sink.finished.exception():
-            sink.finished.result()
         qemu.check()
         if "ram" in answer:
             polls.append(_poll(answer["ram"], now))
@@ -140,7 +150,9 @@ async def _watch(
             await _set(qemu, bandwidth=_UNLIMITED, downtime=2_000_000)
         report(now)
         await asyncio.sleep(_POLL)
-    await asyncio.wait_for(sink.finished, 30)
+    if not (await asyncio.wait([sink.finished], timeout=_LAST_PIECE))[0]:
+        raise BadInput("QEMU has completed its migration, but its stream does not end; try again.")
+    sink.finished.result()
     return Migration(
         sink.decoder,
         tuple(polls[:-1]),
