@@ -72,10 +72,9 @@ class _Sink:
         finally:
             writer.close()
 
-    async def wait_for_failure(self) -> None:
-        """Wait until the stream has been read to its end, if it has begun."""
-        if self._connection is not None:
-            await asyncio.wait([self.finished], timeout=5)
+    async def wait(self) -> None:
+        """Give the stream time to be read to its end, if one has come at all."""
+        await asyncio.wait([self.finished], timeout=_LAST_PIECE if self._connection else 0.5)
 
     async def aclose(self) -> None:
         """Break the connection and say that nobody waits any more, however the stream ends.
@@ -128,7 +127,7 @@ async def _watch(
         status = answer.get("status")
         if status in ("failed", "cancelled"):
             # That QEMU cannot write any more may be our own doing, which says more.
-            await sink.wait_for_failure()
+            await sink.wait()
         if sink.finished.done() and sink.finished.exception():
             sink.finished.result()
         if status in ("failed", "cancelled"):
@@ -150,7 +149,8 @@ async def _watch(
             await _set(qemu, bandwidth=_UNLIMITED, downtime=2_000_000)
         report(now)
         await asyncio.sleep(_POLL)
-    if not (await asyncio.wait([sink.finished], timeout=_LAST_PIECE))[0]:
+    await sink.wait()
+    if not sink.finished.done():
         raise BadInput("QEMU has completed its migration, but its stream does not end; try again.")
     sink.finished.result()
     return Migration(
