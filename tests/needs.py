@@ -14,6 +14,7 @@ PROMISES = {
     "chromium": "the page in a browser",
     "playwright": "the page in a browser",
     "qemu-img": "the disk of a captured guest",
+    "qemu10-system-x86_64": "captures and streams of QEMU 10",
     "qemu-system-x86_64": "captures of real guests",
     "kernel in /boot": "captures of real guests",
     "valgrind": "counted instructions",

@@ -1,5 +1,6 @@
 """Captures of a real guest. They are skipped where QEMU or a kernel is missing."""
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -7,6 +8,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,9 +17,18 @@ from harness.base.errors import BadInput
 from harness.cli import main
 from tests.conftest import LONGEST, Run, wait_until
 from tests.needs import needs
+from tests.qemus import each_qemu
 from workloads.capture.disk import CLUSTER, make_disk
 from workloads.capture.equipment import find_equipment
-from workloads.capture.kernel import modules_in_order, newest_kernel
+from workloads.capture.kernel import (
+    kernel_release,
+    module_folder,
+    modules_in_order,
+    newest_kernel,
+    read_module,
+)
+from workloads.capture.migration import Limits, migrate_away
+from workloads.capture.qemu import Qemu
 from workloads.trace import open_trace
 
 
@@ -56,8 +67,10 @@ def qemus_in(folder: Path) -> list[str]:
 
 
 @needs_qemu
-def test_cond2_is_captured(dirtyscan: Run, tmp_path: Path, scratch: Path) -> None:
-    done = capture(dirtyscan, "cond2", env={**os.environ, "TMPDIR": str(scratch)})
+@each_qemu
+def test_cond2_is_captured(qemu: str, dirtyscan: Run, tmp_path: Path, scratch: Path) -> None:
+    where = {**os.environ, "TMPDIR": str(scratch)}
+    done = capture(dirtyscan, "cond2", "--qemu", qemu, env=where)
     assert done.returncode == 0, done.stderr
     assert list(scratch.iterdir()) == []
     assert qemus_in(scratch) == []
@@ -198,3 +211,100 @@ def test_the_disk_is_of_its_size_and_has_data_everywhere(tmp_path: Path) -> None
     raw = np.fromfile(tmp_path / "raw", dtype=np.uint8).reshape(-1, 4096)
     assert raw.size == size
     assert (raw.min(axis=1) < raw.max(axis=1)).all()
+
+
+def test_kernels_that_only_root_may_read_are_not_called_missing(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """As Ubuntu's are; root reads them all the same, so here it is a folder."""
+    (tmp_path / "vmlinuz-6.8.0").mkdir()
+    monkeypatch.setattr("workloads.capture.kernel.BOOT", tmp_path)
+    with pytest.raises(BadInput, match="root alone can read the kernels in /boot"):
+        find_equipment(qemu=sys.executable)
+
+
+def test_a_qemu_that_is_none_is_named() -> None:
+    with pytest.raises(BadInput, match="--qemu /nowhere/qemu is no program"):
+        find_equipment(qemu="/nowhere/qemu")
+
+
+def boot_image(release: str) -> bytes:
+    """The beginning of a kernel's image that says its release (Linux: boot.rst)."""
+    image = bytearray(0x1000)
+    image[0x202:0x206] = b"HdrS"
+    image[0x20E:0x210] = (0x800).to_bytes(2, "little")
+    text = f"{release} (builder@host) #1 SMP".encode() + bytes(1)
+    image[0xA00 : 0xA00 + len(text)] = text
+    return bytes(image)
+
+
+def test_modules_are_found_of_a_kernel_of_another_name(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("workloads.capture.kernel.MODULES", tmp_path)
+    (tmp_path / "6.12.1-arch1-1").mkdir()
+    kernel = tmp_path / "vmlinuz-linux"
+    kernel.write_bytes(boot_image("6.12.1-arch1-1"))
+    assert module_folder(kernel) == tmp_path / "6.12.1-arch1-1"
+    kernel.write_bytes(boot_image("6.13.0"))
+    with pytest.raises(BadInput, match=r"has no modules in .*/6\.13\.0; install the package"):
+        module_folder(kernel)
+    for image in (b"", b"not a kernel" * 1000, boot_image("../../etc"), boot_image("")):
+        kernel.write_bytes(image)
+        assert kernel_release(kernel) == ""
+
+
+@needs_qemu
+def test_the_kernel_that_is_here_says_its_release() -> None:
+    kernel = newest_kernel()
+    assert kernel
+    assert kernel_release(kernel) == kernel.name.removeprefix("vmlinuz-")
+
+
+@needs("zstd")
+def test_a_module_that_is_compressed_with_zstd(tmp_path: Path) -> None:
+    module = tmp_path / "a.ko"
+    module.write_bytes(bytes(range(256)) * 100)
+    subprocess.run(["zstd", "-q", str(module)], check=True)
+    compressed = tmp_path / "a.ko.zst"
+    assert read_module(compressed) == module.read_bytes()
+    compressed.write_bytes(compressed.read_bytes()[:50])
+    with pytest.raises(BadInput, match=r"module .*a\.ko\.zst cannot be decompressed \("):
+        read_module(compressed)
+
+
+def test_without_zstd_the_sentence_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    module = tmp_path / "a.ko.zst"
+    module.touch()
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(BadInput, match="run 'apt-get install zstd'"):
+        read_module(module)
+
+
+class BrokenOff(Qemu):
+    """A QEMU whose stream cannot be decoded, and which then says that its pipe broke."""
+
+    def __init__(self, socket: Path) -> None:
+        self._socket = socket
+        self._failed = False
+
+    async def execute(self, command: str, **arguments: object) -> Any:
+        if command == "migrate":
+            _, self._writer = await asyncio.open_unix_connection(str(self._socket))
+            self._writer.write(b"QEVM" + bytes([0, 0, 0, 3, 8, 0, 4, 0, 0]))
+            await self._writer.drain()
+            self._writer.close()
+            self._failed = True
+        if self._failed:
+            return {"status": "failed", "error-desc": "Unable to write to socket: Broken pipe"}
+        return {}
+
+    def check(self) -> None:
+        pass
+
+
+def test_why_a_stream_cannot_be_decoded_is_said_before_its_consequence(scratch: Path) -> None:
+    qemu = BrokenOff(scratch / "migration")
+    limits = Limits(bandwidth=2**20, max_downtime=30, seconds=LONGEST)
+    with pytest.raises(BadInput, match=r"post-copy \(its command postcopy-listen\)"):
+        asyncio.run(migrate_away(qemu, scratch, limits, lambda _: None))

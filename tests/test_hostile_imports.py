@@ -22,7 +22,9 @@ from tests.test_stream import (
     word,
 )  # fmt: skip
 from workloads.guest import GuestMemory
-from workloads.importers import import_kvm_log, import_page_list, import_stream
+from workloads.importers.kvm_log import import_kvm_log
+from workloads.importers.page_list import import_page_list
+from workloads.importers.stream import import_stream
 from workloads.trace import Trace
 
 MEMORY = GuestMemory(100 * 4096)

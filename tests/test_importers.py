@@ -14,7 +14,9 @@ from harness.cli import main
 from tests.conftest import Run
 from tests.test_stream import CONFIGURATION, HEADER, MEM_SIZE, name, page, part, start, stream, word
 from workloads.guest import GuestMemory
-from workloads.importers import import_kvm_log, import_page_list, import_stream
+from workloads.importers.kvm_log import import_kvm_log
+from workloads.importers.page_list import import_page_list
+from workloads.importers.stream import import_stream
 from workloads.inputs import trace_name
 from workloads.trace import Trace, open_trace
 
@@ -182,7 +184,7 @@ def test_an_input_that_breaks_while_it_is_read_is_named(
     with pytest.raises(BadInput, match=rf"{log} cannot be read \(Permission denied\)"):
         import_kvm_log([log], tmp_path / "t", "a", MEMORY, 100)
     monkeypatch.undo()
-    monkeypatch.setattr("workloads.importers.file_size", lambda _: 48)
+    monkeypatch.setattr("workloads.importers.kvm_log.file_size", lambda _: 48)
     log.write_bytes(bytes(40))
     with pytest.raises(BadInput, match=f"{log} became shorter while it was read"):
         import_kvm_log([log], tmp_path / "t", "a", MEMORY, 100)

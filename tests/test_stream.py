@@ -51,6 +51,23 @@ def stream(*sections: bytes) -> bytes:
     return HEADER + CONFIGURATION + start() + b"".join(sections)
 
 
+def command(number: int, length: int = 0) -> bytes:
+    """A QEMU_VM_COMMAND, whose bytes may look like anything."""
+    return b"\x08" + struct.pack(">HH", number, length) + b"\x03" * length
+
+
+def other(called: str, section: int, state: bytes, kind: int = 1) -> bytes:
+    """The beginning of a section that is not of ram, or all of it."""
+    begin = bytes([kind]) + struct.pack(">I", section) + name(called) + struct.pack(">II", 0, 1)
+    return begin + state + b"\x7e" + struct.pack(">I", section)
+
+
+def another(section: int, state: bytes, kind: int = 2) -> bytes:
+    """A further part of such a section."""
+    number = struct.pack(">I", section)
+    return bytes([kind]) + number + state + b"\x7e" + number
+
+
 WHOLE = (
     stream(
         part(page(3, "pc.ram") + page(4) + page(5, zero=True) + page(0, "vga.vram", zero=True)),
@@ -94,6 +111,57 @@ def test_every_place_to_be_cut_in_two() -> None:
         assert pages(decoder) == EXPECTED, cut
 
 
+ALMOST = b"\x7e" + struct.pack(">I", 9)  # a footer, but for what follows it
+WITH_OTHERS = (
+    HEADER + CONFIGURATION + command(1) + command(2, 4)
+    + other("0000:00:04.0/virtio-mem-device-early", 7, b"bitmap" * 9, kind=4)
+    + other("dirty-bitmap", 9, b"\x03" * 40 + ALMOST + b"\xff" + ALMOST[:3])
+    + start()
+    + another(9, ALMOST * 2 + b"\x20" + b"\x02" * 9000)
+    + part(page(3, "pc.ram") + page(4) + page(5, zero=True) + page(0, "vga.vram", zero=True))
+    + part(b"")
+    + part(page(63, "pc.ram", zero=True) + page(0, "rom") + page(7, "pc.ram"))
+    + command(11)
+    + another(9, b"", kind=3)
+    + part(page(3) + page(4, zero=True), kind=3)
+    + b"\x04devices"
+)  # fmt: skip
+
+
+def test_commands_and_sections_that_say_nothing_of_ram_are_passed_over() -> None:
+    """As QEMU 10 (switchover-start), a return path, virtio-mem and dirty bitmaps have them."""
+    cuts = [*range(1, 400), *range(len(WITH_OTHERS) - 200, len(WITH_OTHERS))]
+    for cut in [*cuts, *range(400, len(WITH_OTHERS), 997)]:
+        decoder = decode(WITH_OTHERS, cut)
+        decoder.finish()
+        assert pages(decoder) == EXPECTED, cut
+        assert list(decoder.section_ends) == [0, 4, 4, 7, 9]
+        assert decoder.passed_over == ["0000:00:04.0/virtio-mem-device-early", "dirty-bitmap"]
+
+
+def capabilities(*names: str) -> bytes:
+    count = struct.pack(">II", 1, len(names))
+    return b"\x05" + name("configuration/capabilities") + count + b"".join(map(name, names))
+
+
+def test_addresses_of_blocks_are_read_with_ignore_shared() -> None:
+    blocks = word(65 * 4096, MEM_SIZE) + b"".join(
+        name(called) + struct.pack(">QQ", length * 4096, address)
+        for called, length, address in (("pc.ram", 64, 0), ("rom", 1, 0xC0000))
+    )
+    data = HEADER + CONFIGURATION + capabilities("x-ignore-shared") + start(blocks)
+    data += part(page(1, "pc.ram"), kind=3)
+    for cut in range(len(data)):
+        decoder = decode(data, cut)
+        assert pages(decoder) == [(1, 0)]
+        assert decoder.capabilities == {"x-ignore-shared"}
+
+
+def test_mapped_ram_is_named_as_what_it_is() -> None:
+    with pytest.raises(BadInput, match="import it with 'dirtyscan trace import mapped-ram FILE'"):
+        decode(HEADER + CONFIGURATION + capabilities("mapped-ram") + start())
+
+
 def test_a_byte_at_a_time() -> None:
     decoder = StreamDecoder()
     for byte in WHOLE:
@@ -124,11 +192,6 @@ def test_every_place_to_end_too_early() -> None:
             for bits in (0, 20_000, 2**32 - 1)
         ),
         (b"\x05" + name("configuration/uuid") + struct.pack(">I", 1) + bytes(16), True),
-        (
-            b"\x05" + name("configuration/capabilities") + struct.pack(">II", 1, 1)
-            + name("x-ignore-shared"),
-            True,
-        ),
         (
             b"\x05" + name("configuration/capabilities") + struct.pack(">II", 1, 1)
             + name("multifd"),
@@ -162,10 +225,19 @@ def test_streams_without_configuration_or_footers() -> None:
         (b"GIF89a--", "does not begin with QEVM"),
         (struct.pack(">II", 0x5145564D, 2), "its version is 2"),
         (HEADER + b"\x09", "unknown type 0x9"),
-        (HEADER + b"\x08" + bytes(8), "post-copy"),
-        (HEADER + b"\x04" + struct.pack(">I", 1) + name("timer") + bytes(8), "section 'timer'"),
+        (HEADER + command(0), "the unknown command 0"),
+        (HEADER + command(3, 16), r"post-copy \(its command postcopy-advise\)"),
+        (HEADER + command(4), r"post-copy \(its command postcopy-listen\)"),
+        (HEADER + command(7, 4), r"post-copy \(its command packaged\)"),
+        (HEADER + command(8), r"COLO \(its command enable-colo\)"),
+        (HEADER + command(12), "the unknown command 12"),
+        (
+            stream(part(b""), b"\x04" + struct.pack(">I", 1) + name("timer") + bytes(8)),
+            "a section 'timer' before the end of ram, as a background snapshot has",
+        ),
+        (HEADER + other("vfio", 3, b"state")[:-5], "its section 'vfio' has no end"),
         (HEADER + b"\x00", "ends before all of memory"),
-        (HEADER + b"\x02" + struct.pack(">I", 7), "section 7 is not that of ram"),
+        (HEADER + b"\x02" + struct.pack(">I", 7), "section 7 has not begun"),
         (HEADER + b"\x07" + struct.pack(">I", 2**31), "a machine name without end"),
         (stream(part(word(0, 0x40 | CONTINUE))), "xbzrle"),
         (stream(part(word(0, 0x100 | CONTINUE))), "compression"),
@@ -190,7 +262,7 @@ def test_streams_without_configuration_or_footers() -> None:
 )
 def test_what_cannot_be_decoded_is_named(data: bytes, says: str) -> None:
     with pytest.raises(BadInput, match=says):
-        decode(data)
+        decode(data).finish()
 
 
 @fuzz

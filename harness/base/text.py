@@ -1,5 +1,6 @@
 """Text that is not ours: what of it can be shown, and how much."""
 
+import re
 import unicodedata
 
 LONGEST_NAME = 200
@@ -47,3 +48,11 @@ def _written_out(character: str) -> str:
     if 0xDC80 <= code <= 0xDCFF:  # a byte of a file name that is not UTF-8
         return f"\\x{code - 0xDC00:02x}"
     return character.encode("unicode_escape", "surrogatepass").decode()
+
+
+def natural(text: str) -> list[tuple[int, str]]:
+    """Return a key that sorts texts with numbers as people do: ``log-2`` before ``log-10``."""
+    return [
+        (int(part), "") if part.isascii() and part.isdigit() else (-1, part)
+        for part in re.split(r"([0-9]{1,18})", text)
+    ]

@@ -30,6 +30,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--guest-memory", default="512MiB", metavar="SIZE", help="default: %(default)s"
     )
     take.add_argument("--kernel", metavar="FILE", help="default: the newest in /boot")
+    take.add_argument("--qemu", metavar="PROGRAM", help="default: qemu-system-x86_64")
     take.add_argument(
         "--accelerator", choices=("auto", "kvm", "tcg"), default="auto", help="default: %(default)s"
     )
@@ -57,6 +58,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     bring.add_argument(
         "--bandwidth", default="32MiB", metavar="SIZE", help="of a stream; default: %(default)s/s"
+    )
+    bring.add_argument(
+        "--block",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="of a stream: a RAM block of guest memory, each in the order of addresses; default: "
+        "all but those of devices",
     )
     bring.set_defaults(run=run_by("trace_run", "run_import"))
 

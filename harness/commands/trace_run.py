@@ -18,7 +18,9 @@ from harness.presentation.console import console
 from harness.presentation.progress import ProgressDisplay
 from workloads.conditions import find_condition
 from workloads.guest import GuestMemory
-from workloads.importers import import_kvm_log, import_page_list, import_stream
+from workloads.importers.kvm_log import import_kvm_log
+from workloads.importers.page_list import import_page_list
+from workloads.importers.stream import import_stream
 from workloads.inputs import trace_name
 from workloads.parameters import describe
 from workloads.precopy import PreCopyParameters
@@ -55,13 +57,13 @@ def run_capture(options: argparse.Namespace) -> int:
     request = CaptureRequest(
         workload,
         memory,
-        find_equipment(Path(options.kernel) if options.kernel else None),
+        find_equipment(Path(options.kernel) if options.kernel else None, options.qemu),
         options.accelerator,
         Limits(parse_size(options.bandwidth), options.max_downtime, options.seconds),
     )
     with ProgressDisplay(console(stderr=True)) as steps:
         trace = capture(request, Path(options.output) / f"{workload.name}.trace", steps)
-    console().print(f"{trace.path}: {_summary(trace)}", soft_wrap=True)
+    _tell(trace)
     return 0
 
 
@@ -75,14 +77,14 @@ def run_import(options: argparse.Namespace) -> int:
     with ProgressDisplay(console(stderr=True)) as steps:
         if options.kind == "stream":
             bandwidth = parse_size(options.bandwidth)
-            trace = import_stream(paths[0], target, name, bandwidth, steps)
+            trace = import_stream(paths[0], target, name, bandwidth, steps, options.block)
         else:
             memory = GuestMemory(parse_size(options.guest_memory), parse_size(options.page_size))
             if options.kind == "kvm-log":
                 trace = import_kvm_log(paths, target, name, memory, options.interval, steps)
             else:
                 trace = import_page_list(paths[0], target, name, memory, options.interval, steps)
-    console().print(f"{trace.path}: {_summary(trace)}", soft_wrap=True, markup=False)
+    _tell(trace)
     return 0
 
 
@@ -174,6 +176,30 @@ def run_parameters(options: argparse.Namespace) -> int:
             )
     console().print(table)
     return 0
+
+
+_TOLD = {
+    "files": "in this order: ",
+    "blocks": "guest memory: ",
+    "blocks_left_out": "left out, which is no guest memory or was not sent: ",
+    "sections_passed_over": "passed over: sections of ",
+}
+"""What of a trace's parameters is said when it is made, as it decides what the trace is of."""
+
+
+def _tell(trace: Trace) -> None:
+    """Say what was made, of what, and what is not in it."""
+    out = console()
+    out.print(f"{trace.path}: {_summary(trace)}", soft_wrap=True)
+    for name, before in _TOLD.items():
+        if name in trace.source.parameters:
+            out.print(f"  {before}{trace.source.parameters[name]['value']}", soft_wrap=True)
+    if not any(trace.remaining):
+        console(stderr=True).print(
+            f"dirtyscan: not one page is dirty in {trace.path}, so that it says nothing of a "
+            "guest at work; see whether its input is of the right memory and time.",
+            soft_wrap=True,
+        )
 
 
 def _summary(trace: Trace) -> str:

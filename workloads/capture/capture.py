@@ -17,8 +17,9 @@ from workloads.capture.equipment import Equipment
 from workloads.capture.initramfs import make_initramfs
 from workloads.capture.migration import Limits, Migration, migrate_away
 from workloads.capture.qemu import Machine, Qemu, can_use_kvm, private_folder, running
+from workloads.capture.ram_blocks import Layout, lay_out
 from workloads.capture.rounds import Poll, Round, check_counters, find_rounds, snapshots
-from workloads.capture.stream import PAGE_SIZE, RamBlock
+from workloads.capture.stream_parts import PAGE_SIZE
 from workloads.capture.workload import Workload
 from workloads.guest import GuestMemory
 from workloads.precopy import Snapshot
@@ -149,7 +150,7 @@ def _write(
     slack = int(_SLACK * downtime_bytes / PAGE_SIZE)
     rounds = find_rounds(sent, migration.decoder.section_ends, _live_polls(migration), slack)
     ticks = list(_ticks(migration, rounds))
-    block = _main_block(migration, request.memory)
+    layout = _layout(migration, request.memory)
     parameters = {
         **_plain_parameters(request, accelerator, facts),
         "rounds": _values([dataclasses.asdict(r) for r in rounds], ""),
@@ -161,7 +162,7 @@ def _write(
     source = Source(
         request.workload.name, "captured", request.memory, request.workload.condition, parameters
     )
-    maps = snapshots(sent, rounds, [p for _, p in ticks], block.first_page, block.pages)
+    maps = snapshots(layout.in_guest(sent), rounds, [p for _, p in ticks], layout.pages)
     return write_trace(path, source, _snapshots(ticks, maps))
 
 
@@ -199,13 +200,14 @@ def _snapshots(
         yield Snapshot(time_ms, dirty)
 
 
-def _main_block(migration: Migration, memory: GuestMemory) -> RamBlock:
-    for block in migration.decoder.blocks:
-        if block.pages == memory.pages:
-            return block
-    raise BadInput(
-        "the migration stream has no RAM block of the size of guest memory; capture again."
-    )
+def _layout(migration: Migration, memory: GuestMemory) -> Layout:
+    layout = lay_out(migration.decoder.blocks)
+    if layout.pages != memory.pages:
+        raise BadInput(
+            f"the migration stream has {layout.pages} pages of guest memory where "
+            f"{memory.pages} are wanted; capture again."
+        )
+    return layout
 
 
 def _plain_parameters(

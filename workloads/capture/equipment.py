@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 from harness.base.errors import BadInput
-from workloads.capture.kernel import newest_kernel
+from workloads.capture.kernel import are_all_closed, newest_kernel
 
 _QEMU = "qemu-system-x86_64"
 
@@ -20,17 +20,25 @@ class Equipment:
     kernel: Path
 
 
-def find_equipment(kernel: Path | None = None) -> Equipment:
+def find_equipment(kernel: Path | None = None, qemu: str | None = None) -> Equipment:
     """Return what a capture is made with.
 
     Args:
         kernel: the kernel that was asked for; otherwise the newest in /boot.
+        qemu: the program of QEMU that was asked for; otherwise that of the distribution.
 
     Raises:
         BadInput: something is not here.
     """
-    qemu, compiler = shutil.which(_QEMU), shutil.which("cc")
+    if qemu and not shutil.which(qemu):
+        raise BadInput(f"--qemu {qemu} is no program; give the path of a {_QEMU}.")
+    qemu, compiler = shutil.which(qemu or _QEMU), shutil.which("cc")
     kernel = kernel or newest_kernel()
+    if not kernel and are_all_closed():
+        raise BadInput(
+            "root alone can read the kernels in /boot, as on Ubuntu; capture as root, or copy "
+            "one to where you can read it and name it with --kernel."
+        )
     if qemu and compiler and kernel:
         return Equipment(qemu, compiler, kernel)
     needs = (

@@ -3,6 +3,9 @@
 import gzip
 import lzma
 import re
+import shutil
+import struct
+import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,6 +13,9 @@ from harness.base.errors import BadInput
 from harness.base.files import read_file
 
 BOOT = Path("/boot")
+MODULES = Path("/lib/modules")
+_HEADERS, _SECTOR = 2**16, 0x200
+_MAGIC_PLACE, _VERSION_PLACE = 0x202, 0x20E
 
 
 def newest_kernel() -> Path | None:
@@ -22,6 +28,11 @@ def newest_kernel() -> Path | None:
         except OSError:
             continue
     return max(kernels, key=_numbers, default=None)
+
+
+def are_all_closed() -> bool:
+    """Return whether there are kernels in /boot, none of which this user may read."""
+    return newest_kernel() is None and any(BOOT.glob("vmlinuz-*"))
 
 
 def _numbers(kernel: Path) -> list[int]:
@@ -64,13 +75,32 @@ def module_folder(kernel: Path) -> Path:
         BadInput: it is not there.
     """
     release = kernel.name.removeprefix("vmlinuz-")
-    folder = Path("/lib/modules") / release
+    folder = MODULES / release
+    if not folder.is_dir():
+        # Some distributions name a kernel's file otherwise (Arch: vmlinuz-linux).
+        release = kernel_release(kernel) or release
+        folder = MODULES / release
     if not folder.is_dir():
         raise BadInput(
             f"kernel {kernel} has no modules in {folder}; install the package that it comes from, "
             "or name another kernel with --kernel."
         )
     return folder
+
+
+def kernel_release(kernel: Path) -> str:
+    """Return the release that a kernel's image says it is; empty if it does not say.
+
+    The image's header has a pointer to a text that begins with it (Linux:
+    Documentation/arch/x86/boot.rst, ``kernel_version``).
+    """
+    image = read_file(kernel)[:_HEADERS]
+    if image[_MAGIC_PLACE : _MAGIC_PLACE + 4] != b"HdrS":
+        return ""
+    (pointer,) = struct.unpack_from("<H", image, _VERSION_PLACE)
+    text = image[pointer + _SECTOR :].partition(b"\0")[0].partition(b" ")[0]
+    release = text.decode("ascii", "replace")
+    return release if pointer and re.fullmatch(r"[\w.+~-]{1,100}", release) else ""
 
 
 def read_module(path: Path) -> bytes:
@@ -84,9 +114,28 @@ def read_module(path: Path) -> bytes:
         return lzma.decompress(data)
     if path.suffix == ".gz":
         return gzip.decompress(data)
+    if path.suffix == ".zst":
+        return _zstd(path)
     if path.suffix != ".ko":
         raise BadInput(
             f"module {path} is compressed in a way that is not known here; name a kernel whose "
             "modules are not, with --kernel."
         )
     return data
+
+
+def _zstd(path: Path) -> bytes:
+    """Decompress a module as Ubuntu, Fedora and Arch ship them, which Python before 3.14 cannot."""
+    program = shutil.which("zstd")
+    if program is None:
+        raise BadInput(
+            f"module {path} is compressed with zstd, which this machine lacks; run 'apt-get "
+            "install zstd', or name a kernel whose modules are not, with --kernel."
+        )
+    done = subprocess.run([program, "-dcq", str(path)], capture_output=True)
+    if done.returncode:
+        why = done.stderr.decode("utf-8", "replace").strip().splitlines()[-1:]
+        raise BadInput(
+            f"module {path} cannot be decompressed ({''.join(why)}); install its package again."
+        )
+    return done.stdout

@@ -10,11 +10,13 @@ from pathlib import Path
 from harness.base.errors import BadInput
 from workloads.capture.qemu import Qemu
 from workloads.capture.rounds import Poll
-from workloads.capture.stream import PAGE_SIZE, StreamDecoder
+from workloads.capture.stream import StreamDecoder
+from workloads.capture.stream_parts import PAGE_SIZE
 
 _POLL = 0.02  # seconds between two questions to QEMU
 _READ = 2**17  # bytes of the stream at a time, 32 pages: how exactly a tick cuts it
 _HURRY = 8  # times the bandwidth, once the time is over
+_LAST_PIECE = 30  # seconds that the end of the stream may take once QEMU has completed
 _UNLIMITED = 2**50  # bytes/s
 
 
@@ -70,6 +72,10 @@ class _Sink:
         finally:
             writer.close()
 
+    async def wait(self) -> None:
+        """Give the stream time to be read to its end, if one has come at all."""
+        await asyncio.wait([self.finished], timeout=_LAST_PIECE if self._connection else 0.5)
+
     async def aclose(self) -> None:
         """Break the connection and say that nobody waits any more, however the stream ends.
 
@@ -120,12 +126,15 @@ async def _watch(
         now = sink.now()
         status = answer.get("status")
         if status in ("failed", "cancelled"):
+            # That QEMU cannot write any more may be our own doing, which says more.
+            await sink.wait()
+        if sink.finished.done() and sink.finished.exception():
+            sink.finished.result()
+        if status in ("failed", "cancelled"):
             raise BadInput(
                 f"QEMU's migration {status}: {answer.get('error-desc', 'it gives no reason')}; "
                 "capture again."
             )
-        if sink.finished.done() and sink.finished.exception():
-            sink.finished.result()
         qemu.check()
         if "ram" in answer:
             polls.append(_poll(answer["ram"], now))
@@ -140,7 +149,10 @@ async def _watch(
             await _set(qemu, bandwidth=_UNLIMITED, downtime=2_000_000)
         report(now)
         await asyncio.sleep(_POLL)
-    await asyncio.wait_for(sink.finished, 30)
+    await sink.wait()
+    if not sink.finished.done():
+        raise BadInput("QEMU has completed its migration, but its stream does not end; try again.")
+    sink.finished.result()
     return Migration(
         sink.decoder,
         tuple(polls[:-1]),

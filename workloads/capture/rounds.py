@@ -16,6 +16,10 @@ from numpy.typing import NDArray
 
 from harness.base.errors import BadInput
 
+_IN_FLIGHT = 1
+"""A page that QEMU waits to write into the socket is neither left nor counted as sent. Where the
+machine is so busy that every poll finds it waiting, all polls of a round lack that page."""
+
 Sent = NDArray[np.int64]
 """Page numbers in the order in which they were sent."""
 
@@ -81,15 +85,21 @@ def find_rounds(
     rounds: list[Round] = []
     start = 0
     for group, following in _by_round(polls):
-        # Constant within a round: what is sent is no longer left.
-        total = int(np.median([poll.remaining + poll.sent for poll in group]))
+        # Constant within a round: what is sent is no longer left. But QEMU's counters are read
+        # one after the other, and what it sends between them is counted as neither.
+        total = max(poll.remaining + poll.sent for poll in group)
         if following is None:
             rounds.append(Round(group[0].syncs, start, len(sent), total - start))
             return rounds
+        fitting = [
+            end
+            for end in section_ends
+            if group[-1].sent <= end <= following.sent
+            and total - slack <= end <= total + _IN_FLIGHT
+        ]
         found = (
-            Round(group[0].syncs, start, end, total - start)
-            for end in reversed(section_ends)
-            if group[-1].sent <= end <= following.sent and total - slack <= end <= total
+            Round(group[0].syncs, start, end, max(total, end) - start)
+            for end in sorted(fitting, key=lambda end: (end > total, -end))
         )
         round_ = next((r for r in found if is_one_round(sent, r)), None)
         if round_ is None:
@@ -169,21 +179,21 @@ def check_counters(zero_sent: NDArray[np.bool_], polls: Sequence[Poll], final: P
 
 
 def snapshots(
-    sent: Sent, rounds: Sequence[Round], positions: Sequence[int], first: int, pages: int
+    sent: Sent, rounds: Sequence[Round], positions: Sequence[int], pages: int
 ) -> Iterator[NDArray[np.bool_]]:
     """Yield the map of the pages that are still to be sent at each of ``positions``.
 
     Args:
         positions: how many pages had been sent at each tick, ascending.
-        first, pages: which page numbers belong to the guest's memory.
+        pages: of the guest's memory; numbers from there on belong to something else.
     """
     starts = [round_.start for round_ in rounds]
     late = [left_over_pages(sent, round_) for round_ in rounds]
     for position in positions:
         number = bisect.bisect_right(starts, position) - 1
-        left = np.concatenate([sent[position : rounds[number].end], late[number]]) - first
+        left = np.concatenate([sent[position : rounds[number].end], late[number]])
         dirty = np.zeros(pages, dtype=np.bool_)
-        dirty[left[(left >= 0) & (left < pages)]] = True
+        dirty[left[left < pages]] = True
         yield dirty
 
 

@@ -1,50 +1,47 @@
 """QEMU's migration stream, decoded as it arrives: which pages were sent, and in what order.
 
 The format is that of QEMU's migration/savevm.c and migration/ram.c (version 3 of the stream, QEMU
-2.3 to today): a header, an optional configuration, then sections. The sections of ``ram`` hold
-64-bit words whose low bits are flags and whose other bits are an address in a RAM block, followed
-by what the flags say. All numbers are big-endian. What follows the last section of ``ram`` is the
-state of devices and is not looked at.
+2.3 to today): a header, an optional configuration, then sections and commands. The sections of
+``ram`` hold 64-bit words whose low bits are flags and whose other bits are an address in a RAM
+block, followed by what the flags say. All numbers are big-endian. Sections of devices among them
+say nothing of RAM and are passed over; what follows the last section of ``ram`` is not looked at.
 """
 
 import array
-import dataclasses
 import struct
-from typing import ClassVar
 
 from harness.base.errors import BadInput
-
-_PAGE_BITS = 12
-PAGE_SIZE = (
-    1 << _PAGE_BITS
-)  # of the target; the stream of a target with other pages says so and is refused
+from workloads.capture.ram_blocks import RamBlock
+from workloads.capture.ram_records import RamRecords
+from workloads.capture.stream_configuration import (
+    IGNORE_SHARED,
+    MAPPED_RAM,
+    read_configuration,
+)
+from workloads.capture.stream_parts import (
+    Broken,
+    NeedMore,
+    Unsupported,
+    read_name,
+    unpack,
+)
 
 _MAGIC, _VERSION = 0x5145564D, 3
 _EOF, _START, _PART, _END, _FULL = 0, 1, 2, 3, 4
-_SUBSECTION, _CONFIGURATION, _COMMAND, _FOOTER = 5, 7, 8, 0x7E
-_ZERO, _MEM_SIZE, _PAGE, _EOS, _CONTINUE = 0x02, 0x04, 0x08, 0x10, 0x20
-_UNSUPPORTED = {
-    0x01: "RAM_SAVE_FLAG_FULL (an obsolete flag)",
-    0x40: "xbzrle",
-    0x80: "a hook (RDMA)",
-    0x100: "compression",
-    0x200: "multifd",
+_CONFIGURATION, _COMMAND, _FOOTER = 7, 8, 0x7E
+_AFTER_A_SECTION = bytes((_EOF, _START, _PART, _END, _FULL, _COMMAND))
+_HARMLESS_COMMANDS = (1, 2, 11)  # open-return-path, ping, switchover-start
+_COMMANDS = {
+    3: "post-copy (its command postcopy-advise)",
+    4: "post-copy (its command postcopy-listen)",
+    5: "post-copy (its command postcopy-run)",
+    6: "post-copy (its command postcopy-ram-discard)",
+    7: "post-copy (its command packaged)",
+    8: "COLO (its command enable-colo)",
+    9: "post-copy (its command postcopy-resume)",
+    10: "post-copy (its command recv-bitmap)",
 }
 _LONGEST_RECORD = 2**20  # nothing that is read whole is longer, so more means a broken stream
-
-
-@dataclasses.dataclass(frozen=True)
-class RamBlock:
-    """A block of the guest's memory."""
-
-    name: str
-    first_page: int
-    """Number of its first page, counting through all blocks in the order of the stream."""
-    pages: int
-
-
-class _NeedMore(Exception):
-    """The record is not complete yet."""
 
 
 class StreamDecoder:
@@ -55,18 +52,31 @@ class StreamDecoder:
     """
 
     def __init__(self) -> None:
-        self.blocks: list[RamBlock] = []
-        self.sent = array.array("I")
-        """In the order sent: the number of the page times two, plus one if it was a zero page."""
+        self.ram = RamRecords()
         self.section_ends = array.array("I")
         """After how many pages each section of RAM ended."""
+        self.passed_over: list[str] = []
+        """The names of the sections that say nothing of RAM, before its end."""
+        self.capabilities: frozenset[str] = frozenset()
+        """Those of the configuration."""
         self.bytes_decoded = 0
         self._tail = b""
         self._step = self._read_header
         self._ram_section: int | None = None
-        self._last_section = False
-        self._block: RamBlock | None = None
-        self._by_name: dict[str, RamBlock] = {}
+        self._others: dict[int, str] = {}
+        self._section = 0
+        self._last = False
+        self._ram_parts = 0
+
+    @property
+    def blocks(self) -> list[RamBlock]:
+        """The RAM blocks, in the order of the stream."""
+        return self.ram.blocks
+
+    @property
+    def sent(self) -> "array.array[int]":
+        """In the order sent: the number of the page times two, plus one if it was a zero page."""
+        return self.ram.sent
 
     @property
     def done(self) -> bool:
@@ -88,9 +98,13 @@ class StreamDecoder:
         try:
             while position < len(buffer) and not self.done:
                 position = self._step(buffer, position)
-        except _NeedMore as need:
+        except NeedMore as need:
             # A step that was cut off is done again from its beginning, which it says.
             position = need.args[0]
+        except Broken as error:
+            raise self._broken(str(error)) from None
+        except Unsupported as error:
+            raise self._unsupported(str(error)) from None
         self.bytes_decoded += len(data)
         self._tail = b"" if self.done else buffer[position:]
         if len(self._tail) > _LONGEST_RECORD:
@@ -102,6 +116,8 @@ class StreamDecoder:
         Raises:
             BadInput: it ended before all of RAM was sent, or had none.
         """
+        if self._step == self._pass_over:
+            raise self._broken(f"its section {self._others[self._section]!r} has no end")
         if not self.done:
             raise self._broken("it ends before all of memory was sent")
         if not self.blocks:
@@ -110,14 +126,14 @@ class StreamDecoder:
     # Steps: each reads one record at a position and returns the position behind it.
 
     def _read_header(self, buffer: bytes, position: int) -> int:
-        magic, version = self._unpack(">II", buffer, position, position)
+        magic, version = unpack(">II", buffer, position, position)
         if magic != _MAGIC:
             raise BadInput(
                 "this is not a migration stream of QEMU (it does not begin with QEVM); save one "
                 "with 'migrate \"exec:cat > FILE\"' in QEMU's monitor."
             )
         if version != _VERSION:
-            raise self._broken(f"its version is {version} where {_VERSION} is known")
+            raise Broken(f"its version is {version} where {_VERSION} is known")
         self._step = self._read_section
         return position + 8
 
@@ -126,168 +142,99 @@ class StreamDecoder:
         if kind in (_START, _FULL):
             return self._read_section_start(buffer, position, kind)
         if kind in (_PART, _END):
-            (section,) = self._unpack(">I", buffer, position + 1, position)
-            if section != self._ram_section:
-                raise self._broken(f"section {section} is not that of ram")
-            self._last_section = kind == _END
-            self._step = self._read_ram
-            return position + 5
+            (section,) = unpack(">I", buffer, position + 1, position)
+            return self._enter(section, position + 5, last=kind == _END)
         if kind == _CONFIGURATION:
-            return self._read_configuration(buffer, position)
+            position, self.capabilities = read_configuration(buffer, position)
+            if MAPPED_RAM in self.capabilities:
+                raise BadInput(
+                    "this is no stream but a file of the capability mapped-ram; import it with "
+                    "'dirtyscan trace import mapped-ram FILE'."
+                )
+            self.ram.addresses = IGNORE_SHARED in self.capabilities
+            return position
         if kind == _COMMAND:
-            raise self._unsupported("a command, as post-copy uses")
+            return self._pass_command(buffer, position)
         if kind == _EOF:
-            raise self._broken("it ends before all of memory was sent")
-        raise self._broken(f"a section of the unknown type {kind:#x}")
+            raise Broken("it ends before all of memory was sent")
+        raise Broken(f"a section of the unknown type {kind:#x}")
 
     def _read_section_start(self, buffer: bytes, start: int, kind: int) -> int:
-        (section,) = self._unpack(">I", buffer, start + 1, start)
-        name, position = self._name(buffer, start + 5, start)
-        _instance, version = self._unpack(">II", buffer, position, start)
-        if kind == _FULL:
-            raise self._unsupported(
-                f"a section {name!r} before the end of ram, as a background snapshot has,"
-            )
+        (section,) = unpack(">I", buffer, start + 1, start)
+        name, position = read_name(buffer, start + 5, start)
+        _instance, version = unpack(">II", buffer, position, start)
+        position += 8
         if name != "ram":
-            raise self._unsupported(f"a section {name!r} before the end of ram")
+            if kind == _FULL and self._ram_parts:
+                # In pre-copy the state of devices follows the last section of ram.
+                raise Unsupported(
+                    f"a section {name!r} before the end of ram, as a background snapshot has,"
+                )
+            self._others[section] = name
+            if name not in self.passed_over:
+                self.passed_over.append(name)
+            return self._enter(section, position, last=False)
         if version != 4:
-            raise self._broken(f"version {version} of section ram where 4 is known")
+            raise Broken(f"version {version} of section ram where 4 is known")
         self._ram_section = section
         self._step = self._read_ram
-        return position + 8
-
-    def _read_configuration(self, buffer: bytes, start: int) -> int:
-        (length,) = self._unpack(">I", buffer, start + 1, start)
-        position = start + 5 + length
-        if length > _LONGEST_RECORD:
-            raise self._broken("a machine name without end")
-        while self._byte(buffer, position, start) == _SUBSECTION:
-            name, position = self._name(buffer, position + 1, start)
-            position += 4  # its version
-            if name == "configuration/target-page-bits":
-                (bits,) = self._unpack(">I", buffer, position, start)
-                if bits != _PAGE_BITS:
-                    raise self._unsupported(f"pages of 2 to the power of {bits} bytes")
-                position += 4
-            elif name == "configuration/capabilities":
-                position = self._skip_capabilities(buffer, position, start)
-            elif name == "configuration/uuid":
-                position += 16
-            else:
-                raise self._unsupported(f"the subsection {name!r}")
         return position
 
-    def _skip_capabilities(self, buffer: bytes, position: int, start: int) -> int:
-        (count,) = self._unpack(">I", buffer, position, start)
-        position += 4
-        for _ in range(count):
-            name, position = self._name(buffer, position, start)
-            if name != "x-ignore-shared":
-                raise self._unsupported(f"the capability {name}")
+    def _enter(self, section: int, position: int, last: bool) -> int:
+        """Go on in ``section`` at ``position``, which may be the last of its parts."""
+        self._section, self._last = section, last
+        if section in self._others:
+            self._step = self._pass_over
+        elif section == self._ram_section:
+            self._ram_parts += 1
+            self._step = self._read_ram
+        else:
+            raise Broken(f"section {section} has not begun")
         return position
+
+    def _pass_command(self, buffer: bytes, start: int) -> int:
+        """Pass over a command to the other side: its number, a length, and so many bytes."""
+        command, length = unpack(">HH", buffer, start + 1, start)
+        if command not in _HARMLESS_COMMANDS:
+            raise Unsupported(_COMMANDS.get(command, f"the unknown command {command}"))
+        if len(buffer) - start - 5 < length:
+            raise NeedMore(start)
+        return start + 5 + length
+
+    def _pass_over(self, buffer: bytes, position: int) -> int:
+        """Pass over a section that is not of ram, whose length nobody says.
+
+        It ends with a footer of its own number, behind which something else begins.
+        """
+        footer = bytes([_FOOTER]) + struct.pack(">I", self._section)
+        while (found := buffer.find(footer, position)) >= 0:
+            end = found + len(footer)
+            if end == len(buffer):
+                raise NeedMore(found)
+            if buffer[end] in _AFTER_A_SECTION:
+                self._step = self._read_section
+                return end
+            position = found + 1
+        raise NeedMore(max(position, len(buffer) - len(footer) + 1))
 
     def _read_ram(self, buffer: bytes, position: int) -> int:
-        """Read records of a section of RAM as long as they are complete."""
-        size = len(buffer)
-        sent, page_size = self.sent, PAGE_SIZE
-        flag_mask = page_size - 1
-        block = self._block
-        while True:
-            start = position
-            if size - position < 8:
-                raise _NeedMore(start)
-            word = int.from_bytes(buffer[position : position + 8], "big")
-            position += 8
-            flags = word & flag_mask
-            # Nearly every record is one of these two.
-            if flags == _PAGE | _CONTINUE and block is not None:
-                length = page_size
-            elif flags == _ZERO | _CONTINUE and block is not None:
-                length = 1
-            elif flags in (_PAGE, _ZERO):
-                name, position = self._name(buffer, position, start)
-                block = self._find_block(name)
-                length = page_size if flags == _PAGE else 1
-            elif flags == _EOS:
-                self._step = self._read_footer
-                return position
-            elif flags == _MEM_SIZE:
-                position = self._read_blocks(buffer, position, start, word & ~flag_mask)
-                continue
-            else:
-                raise self._unknown_flags(flags)
-            if size - position < length:
-                raise _NeedMore(start)
-            position += length
-            page = word // page_size
-            if page >= block.pages:
-                raise self._broken(f"page {page} of block {block.name!r} does not exist")
-            sent.append((block.first_page + page) << 1 | (length == 1))
-            self._block = block
-
-    def _read_blocks(self, buffer: bytes, position: int, start: int, total: int) -> int:
-        """Read the list of RAM blocks, which adds up to ``total`` bytes."""
-        blocks, first = [], 0
-        while total > 0:
-            name, position = self._name(buffer, position, start)
-            (length,) = self._unpack(">Q", buffer, position, start)
-            position += 8
-            if not 0 < length <= total or length % PAGE_SIZE:
-                raise self._broken(f"block {name!r} has {length} bytes")
-            blocks.append(RamBlock(name, first, length // PAGE_SIZE))
-            first += length // PAGE_SIZE
-            total -= length
-        if first >= 2**31:
-            raise self._unsupported("a guest of 8 TiB or more")
-        self.blocks = blocks
-        self._by_name = {block.name: block for block in blocks}
+        position = self.ram.read(buffer, position)
+        self._step = self._read_footer
         return position
 
     def _read_footer(self, buffer: bytes, position: int) -> int:
         """Read the footer of a section; the machine types of old QEMUs have none."""
         if buffer[position] == _FOOTER:
-            (section,) = self._unpack(">I", buffer, position + 1, position)
+            (section,) = unpack(">I", buffer, position + 1, position)
             if section != self._ram_section:
-                raise self._broken(f"the footer of section {section} after that of ram")
+                raise Broken(f"the footer of section {section} after that of ram")
             position += 5
         self.section_ends.append(len(self.sent))
-        self._step = self._skip if self._last_section else self._read_section
+        self._step = self._skip if self._last else self._read_section
         return position
 
     def _skip(self, buffer: bytes, position: int) -> int:
         return len(buffer)
-
-    # Parts of records. ``start`` is where the record begins that is read again if it is cut off.
-
-    def _unpack(self, form: str, buffer: bytes, position: int, start: int) -> tuple[int, ...]:
-        if len(buffer) - position < struct.calcsize(form):
-            raise _NeedMore(start)
-        return struct.unpack_from(form, buffer, position)
-
-    def _byte(self, buffer: bytes, position: int, start: int) -> int:
-        return self._unpack(">B", buffer, position, start)[0]
-
-    def _name(self, buffer: bytes, position: int, start: int) -> tuple[str, int]:
-        end = position + 1 + self._byte(buffer, position, start)
-        if len(buffer) < end:
-            raise _NeedMore(start)
-        return buffer[position + 1 : end].decode("ascii", "backslashreplace"), end
-
-    def _find_block(self, name: str) -> RamBlock:
-        try:
-            return self._by_name[name]
-        except KeyError:
-            raise self._broken(f"RAM block {name!r} was not announced") from None
-
-    _known: ClassVar[int] = _ZERO | _MEM_SIZE | _PAGE | _EOS | _CONTINUE
-
-    def _unknown_flags(self, flags: int) -> BadInput:
-        for flag, name in _UNSUPPORTED.items():
-            if flags & flag:
-                return self._unsupported(name)
-        if flags & ~self._known:
-            return self._unsupported(f"the unknown flags {flags & ~self._known:#x}")
-        return self._broken(f"the flags {flags:#x} do not go together")
 
     def _broken(self, why: str) -> BadInput:
         return BadInput(

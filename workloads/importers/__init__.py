@@ -1,0 +1,1 @@
+"""Traces from elsewhere: a module for each kind of file that somebody else has recorded."""
