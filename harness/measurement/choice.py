@@ -4,7 +4,8 @@ import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 
 from harness.base.errors import BadInput
-from harness.native.built_variant import build_here
+from harness.measurement.fastest import fastest
+from harness.native.built_variant import BuiltVariant, build_here
 from harness.native.operation import DEFAULT_OPERATION, find_operation
 from harness.native.peers import Peer
 from harness.native.toolchain import default_toolchain
@@ -58,17 +59,20 @@ def choose(names: Sequence[str], operation: str = DEFAULT_OPERATION, original: s
 
 
 def recommended_variants(operation: str) -> tuple[str, ...]:
-    """Return for each representation the variant to take on this machine."""
-    choices = find_operation(operation).recommended
-    return tuple(_first_that_runs(names, operation) for names in choices)
+    """Return for each representation the variant that is fastest on this CPU.
 
-
-def _first_that_runs(names: Sequence[str], operation: str) -> str:
-    toolchain = default_toolchain()
-    for name in names:
-        if not isinstance(build_here(find_variant(name, operation), toolchain), str):
-            return name
-    raise BadInput(f"none of {', '.join(names)} can run on this machine.")
+    Raises:
+        BadInput: none of a representation can run here.
+    """
+    known, toolchain = find_operation(operation), default_toolchain()
+    found = []
+    for names in known.recommended:
+        made = [build_here(find_variant(name, operation), toolchain) for name in names]
+        able = [one for one in made if isinstance(one, BuiltVariant)]
+        if not able:
+            raise BadInput(f"none of {', '.join(names)} can run on this machine.")
+        found.append(fastest(able, known))
+    return tuple(found)
 
 
 def _expand(names: Sequence[str], operation: str, optional: set[str]) -> Iterator[str]:
