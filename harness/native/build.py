@@ -13,7 +13,7 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from harness.base.errors import BadInput
@@ -22,6 +22,7 @@ from harness.native.compiler import HEEDED, listed_dependencies, run_compiler
 from harness.native.elf import code_hash
 from harness.native.library import Library, content_hash
 from harness.native.linking import Link, RustLinker
+from harness.native.placement import Placement, draw_placements, every_offset
 from harness.native.toolchain import FORM, Toolchain, rust_companion
 from harness.native.variant import ARCHIVE, CONTRACT, OBJECT, RUST, RUST_CONTRACT, VARIANTS, Variant
 
@@ -32,8 +33,13 @@ _HEADERS = (_FOLDER / "operations.h", VARIANTS / CONTRACT)
 _TRIAL_FOLDER = _FOLDER.parent / "trial"
 TRIAL = (_TRIAL_FOLDER / "trial.c", _TRIAL_FOLDER / "writers.c")
 
+# What lets code begin at any byte; a compiler's own choice is 16 for functions and many loops.
+_ANYWHERE = ("-falign-functions=1", "-falign-loops=1", "-falign-jumps=1")
 _SHARED, _PROGRAM = ("-shared", "-pthread"), ("-ldl",)
 _WHOLE, _NOT_WHOLE = "-Wl,--whole-archive", "-Wl,--no-whole-archive"
+
+
+Placements = Callable[[int], Sequence[Placement]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,8 +52,8 @@ class _Job:
     form: tuple[str, ...] = _SHARED
     root: Path = VARIANTS
     """The folder of the contract."""
-    placed: bool = False
-    """Whether it is linked at every placement too."""
+    placements: Placements | None = None
+    """At which placements it is linked too, by the number of units."""
 
 
 def build_variant(variant: Variant, toolchain: Toolchain, placed: bool = False) -> Library:
@@ -64,10 +70,27 @@ def build_variant(variant: Variant, toolchain: Toolchain, placed: bool = False) 
         return Library(path, content_hash(path), unplaced="is linked already" if placed else "")
     chosen = compiling_toolchain(variant, toolchain)
     name = f"{variant.operation}-{variant.sources[0].stem}"
-    job = _Job(name, variant.sources, chosen, root=variant.root, placed=placed)
+    job = _Job(name, variant.sources, chosen, root=variant.root)
+    if placed:
+        job = dataclasses.replace(job, placements=draw_placements)
     if not variant.built_in:
         return _compile_into(cache_folder(), job)[0]
     return _kept_or_built(job, variant.dependencies)
+
+
+def build_at_every_offset(variant: Variant, toolchain: Toolchain) -> Library:
+    """Compile a variant in C so that it can lie anywhere, and link it at each byte of a line.
+
+    Raises:
+        BadInput: the compiler refuses, or its linker does not move code.
+    """
+    anywhere = dataclasses.replace(toolchain, flags=(*toolchain.flags, *_ANYWHERE))
+    name = f"{variant.operation}-{variant.sources[0].stem}"
+    job = _Job(name, variant.sources, anywhere, root=variant.root, placements=every_offset)
+    library, _ = _compile_into(cache_folder(), job)
+    if library.unplaced:
+        raise BadInput(f"variant {variant.name} {library.unplaced}; leave it out.")
+    return library
 
 
 def compiling_toolchain(variant: Variant, toolchain: Toolchain) -> Toolchain:
@@ -103,12 +126,12 @@ def _kept_or_built(job: _Job, files: Sequence[Path]) -> Library:
     if any(name in os.environ for name in HEEDED):
         return _compile_into(folder, job)[0]
     key = _hash(job.toolchain, files)
-    form = "-placed" if job.placed else ""
+    form = "-placed" if job.placements else ""
     entry = folder / f"{job.name}-{job.toolchain.name}-{key[:16]}{form}.json"
     if found := find_kept(entry):
         return found
     library, read = _compile_into(folder, job)
-    if job.placed and not library.placed:
+    if library.unplaced:
         return library  # a mended linker may do better
     keep(entry, library, read)
     return library
@@ -146,18 +169,19 @@ def _compile_into(folder: Path, job: _Job) -> tuple[Library, list[Path]]:
             kept = folder / f"{stem}{'' if job.form is _PROGRAM else '.so'}"
             code = code_hash(link.units)
             library = Library(kept, build_hash, code)
-            if job.placed:
-                library = _place(library, link, Path(scratch))
+            if job.placements:
+                placements = job.placements(len(link.units))
+                library = _place(library, link, Path(scratch), placements)
             move_into(made, kept)
     except OSError as error:
         raise cannot_be_kept(error) from None
     return library, read
 
 
-def _place(library: Library, link: Link, scratch: Path) -> Library:
-    """Return ``library`` linked at every placement too, or with why it cannot be."""
+def _place(library: Library, link: Link, scratch: Path, placements: Sequence[Placement]) -> Library:
+    """Return ``library`` linked at ``placements`` too, or with why it cannot be."""
     try:
-        made = link.make_placed(scratch)
+        made = link.make_placed(scratch, placements)
     except BadInput as error:
         return dataclasses.replace(library, unplaced=str(error))
     stem = f"{library.path.stem}-{library.build_hash[:16]}"

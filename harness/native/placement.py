@@ -51,6 +51,11 @@ def draw_placements(units: int) -> tuple[Placement, ...]:
     return tuple(placements)
 
 
+def every_offset(units: int) -> tuple[Placement, ...]:
+    """Return the placements at each byte of a line, for ``units`` units that let it be so."""
+    return tuple(Placement(0, 0, (LINE + byte,) * units) for byte in range(LINE))
+
+
 def spacer_symbol(unit: int) -> str:
     """Return the symbol of the spacer before a unit."""
     return f"dirtyscan_spacer_{unit}"
