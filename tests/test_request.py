@@ -71,7 +71,7 @@ def test_the_calibration_of_the_gate_asks_only_what_is_not_answered(
         return gates.Gate(trial, "unchanged", 1.0, 1.0, 0.1)
 
     monkeypatch.setattr(gates, "_ask", ask)
-    path, kinds = tmp_path / "gates.csv", len(gates.KINDS)
+    path, kinds = tmp_path / "gates.csv", len(gates.KINDS) + 1
     asked: list[int] = []
     stop = 2 * kinds
     with pytest.raises(KeyboardInterrupt):

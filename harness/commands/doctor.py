@@ -79,10 +79,11 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _print_gates(out: Console, gates: "pd.DataFrame") -> None:
-    for (evidence, extra), group in gates.groupby(["evidence", "extra_work"], sort=False):
+    kinds = ["evidence", "extra_work", gates["change"] != ""]
+    for (evidence, extra, moved), group in gates.groupby(kinds, sort=False):
         answers = ", ".join(f"{n} {what}" for what, n in group["outcome"].value_counts().items())
         seconds = group["seconds"].median()
-        what = f"{extra:.0%} slower" if extra else "unchanged"
+        what = f"{extra:.0%} slower" if extra else "moved" if moved else "unchanged"
         out.print(f"{evidence}, {what}: {answers} ({len(group)} gates of {seconds:.1f} s)")
 
 

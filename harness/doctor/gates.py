@@ -5,6 +5,10 @@ same; the reference is the one of this machine. The slower ones are ``multi_page
 share of its words a second time, in two places of the map. They are compared with one that does so
 for a share of 0: the machine code of both is the same then and only a constant differs, as other
 code would be faster or slower by chance, by what its layout does to the branch predictor.
+
+Harmless changes move code and do not change it: bytes or a function before it, a function behind
+it, a longer summary, a string that nobody reads. Each round asks about another one of another
+variant.
 """
 
 import contextlib
@@ -15,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -59,6 +63,9 @@ class Trial:
     busy: bool
     """Whether two other programs kept both CPUs busy."""
     round: int
+    variant: str = "multi_page"
+    change: str = ""
+    """The harmless change that was made to it; empty for none."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,6 +82,35 @@ class Gate:
     seconds: float
 
 
+_INCLUDE, _SUMMARY = '#include "dirtyscan.h"\n', '.summary = "'
+_FUNCTION = """
+__attribute__((used)) static uint64_t not_called(uint64_t times, uint64_t sum)
+{
+    while (times--) {
+        sum = sum * 31 + times;
+    }
+    return sum;
+}
+"""
+_STRING = '__attribute__((used)) static const char *const unread = "a string that nobody reads";\n'
+
+
+def _bytes_before(count: int) -> Callable[[str], str]:
+    code = f'__asm__(".text\\n\\t.skip {count}, 0x90");\n'
+    return lambda text: text.replace(_INCLUDE, _INCLUDE + code)
+
+
+HARMLESS: Mapping[str, Callable[[str], str]] = {
+    "16 bytes before": _bytes_before(16),
+    "a function before": lambda text: text.replace(_INCLUDE, _INCLUDE + _FUNCTION),
+    "32 bytes before": _bytes_before(32),
+    "a longer summary": lambda text: text.replace(_SUMMARY, f"{_SUMMARY}of the same code: "),
+    "48 bytes before": _bytes_before(48),
+    "a function behind": lambda text: text + _FUNCTION,
+    "an unread string": lambda text: text.replace(_INCLUDE, _INCLUDE + _STRING),
+}
+"""What is done to the text of a variant that changes where it lies and not what it does."""
+MOVED = ("word_test", "two_level", "multi_page", "word_sum")
 KINDS = (
     (Basis.REVISION, 0.0),
     (Basis.REVISION, 0.05),
@@ -83,6 +119,7 @@ KINDS = (
     (Basis.INSTRUCTIONS, 0.05),
     (Basis.REFERENCE, 0.0),
 )
+"""What each round asks, beside one harmless change."""
 
 
 def calibrate_gate(rounds: int, path: Path, report: Report) -> pd.DataFrame:
@@ -99,8 +136,9 @@ def calibrate_gate(rounds: int, path: Path, report: Report) -> pd.DataFrame:
         BadInput: a gate cannot be asked, or ``path`` is not such a table.
     """
     table = _answers(path)
-    done = len(table) // len(KINDS)
-    table = table.head(done * len(KINDS))  # a round that was cut short is asked again
+    asked = len(KINDS) + 1
+    done = len(table) // asked
+    table = table.head(done * asked)  # a round that was cut short is asked again
     for number in range(done, rounds):
         for gate in _ask_all(number):
             fields = dataclasses.asdict(gate)
@@ -115,10 +153,11 @@ def _answers(path: Path) -> pd.DataFrame:
     if not path.exists():
         return pd.DataFrame()
     try:
-        table = pd.read_csv(path)
+        table = pd.read_csv(path, keep_default_na=False)
     except ValueError:  # pandas' own errors are kinds of it
-        table = pd.DataFrame()
-    if not {"evidence", "extra_work", "round", "outcome", "seconds"} <= set(table):
+        table = pd.DataFrame(columns=["damaged"])
+    columns = {"evidence", "extra_work", "round", "change", "outcome", "seconds"}
+    if len(table.columns) and not columns <= set(table):
         raise BadInput(f"{path} is no table of the gate's answers; name another with --output.")
     return table
 
@@ -132,6 +171,10 @@ def _ask_all(number: int) -> Iterator[Gate]:
     ):
         for evidence, extra in KINDS:
             yield _ask(Trial(evidence, extra, busy, number), Path(scratch))
+        variant = MOVED[number % len(MOVED)]
+        change = list(HARMLESS)[number % len(HARMLESS)]
+        moved = Trial(Basis.REVISION, 0.0, busy, number, variant, change)
+        yield _ask(moved, Path(scratch))
 
 
 def _ask(trial: Trial, scratch: Path) -> Gate:
@@ -150,10 +193,7 @@ def _evidence(trial: Trial, scratch: Path) -> Evidence:
     conditions = tuple(find_condition(name) for name in DEFAULT_CONDITIONS)
     if trial.evidence == Basis.REFERENCE:
         return Speedups(read_reference(find_reference()), (), Scope(conditions))
-    sides = [_copy(scratch / f"before-{trial.extra_work}", 0.0, bool(trial.extra_work))]
-    sides.append(
-        _copy(scratch / f"after-{trial.extra_work}", trial.extra_work, bool(trial.extra_work))
-    )
+    sides = _moved(trial, scratch) if trial.change else _slowed(trial, scratch)
     way = count_changed if trial.evidence == Basis.INSTRUCTIONS else time_changed
     scope = Scope(conditions, seed=trial.round)
     return Against((str(sides[0]), str(sides[1])), scope, (way,), even_unchanged=True)
@@ -165,15 +205,39 @@ def _outcome(verdict: Verdict) -> str:
     return str(Change.UNDECIDED if verdict.open else Change.UNCHANGED)
 
 
-def _copy(folder: Path, share: float, prepared: bool) -> Path:
-    """Copy ``multi_page`` into ``folder``, ``prepared`` to look at a share of words twice."""
-    main, *others = find_variant("multi_page", "count").sources
+def _slowed(trial: Trial, scratch: Path) -> list[Path]:
+    """Write ``multi_page``, prepared to look at words twice, and one that does so for a share."""
+    extra = trial.extra_work
+    sides = []
+    for name, share in (("before", 0.0), ("after", extra)):
+
+        def prepare(text: str) -> str:
+            assert _CALL in text
+            return text.replace(_CALL, _AGAIN % share) if extra else text  # noqa: B023
+
+        sides.append(_copy(trial.variant, scratch / f"{name}-{extra}", prepare))
+    return sides
+
+
+def _moved(trial: Trial, scratch: Path) -> list[Path]:
+    """Write a variant as it is, and with a harmless change."""
+    change = HARMLESS[trial.change]
+    folders = (scratch / f"{trial.variant}-{side}" for side in ("before", "after"))
+    changes: tuple[Callable[[str], str], ...] = (str, change)
+    before, after = (
+        _copy(trial.variant, folder, how) for folder, how in zip(folders, changes, strict=True)
+    )
+    assert read_file(before) != read_file(after)
+    return [before, after]
+
+
+def _copy(variant: str, folder: Path, change: Callable[[str], str]) -> Path:
+    """Copy a variant's files into ``folder``, the first of them changed."""
+    main, *others = find_variant(variant, "count").sources
     made = folder / main.name
     if not made.exists():
-        text = read_file(main).decode()
-        assert _CALL in text
-        write_text(made, text.replace(_CALL, _AGAIN % share) if prepared else text)
-        for path in (*others, *main.parent.glob("multi_page.*.h")):
+        write_text(made, change(read_file(main).decode()))
+        for path in (*others, *main.parent.glob(f"{variant}.*.h")):
             shutil.copy(path, folder)
     return made
 
