@@ -12,7 +12,7 @@ import pandas as pd
 import pyperf
 import pytest
 
-from harness.measurement.plan import MIN_PROCESSES
+from harness.measurement.plan import MIN_PROCESSES, ROUNDS
 from tests.conftest import LONGEST, Run
 
 SMALL = ["--guest-memory", "4MiB", "--set", "max_ticks=12", "--precision", "50%"]
@@ -67,7 +67,7 @@ def test_pyperf_reads_its_file(results: Path) -> None:
     assert len(names) == 4 * 3
     benchmark = suite.get_benchmark("cond1-synthetic/multi_page/cc-era")
     assert len(benchmark.get_runs()) == MIN_PROCESSES + 1  # one of them calibrates
-    assert benchmark.get_nvalue() == MIN_PROCESSES * 5
+    assert benchmark.get_nvalue() == MIN_PROCESSES * ROUNDS
     for command in (["show"], ["hist"], ["compare_to", str(path)]):
         done = subprocess.run(
             [sys.executable, "-m", "pyperf", command[0], str(path), *command[1:]],
@@ -197,7 +197,7 @@ class TestInterruption:
         kept = self.samples(tmp_path)
         path = tmp_path / "results/latest/unfinished/plan.json"
         plan = json.loads(path.read_text())
-        path.write_text(json.dumps({**plan, field: 3 if field == "rounds" else "another"}))
+        path.write_text(json.dumps({**plan, field: ROUNDS + 1 if field == "rounds" else "another"}))
         done = dirtyscan(*self.LONG, "--resume")
         assert done.returncode == 2
         assert f"differs from this one in its {field}" in done.stderr

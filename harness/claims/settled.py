@@ -1,6 +1,7 @@
 """Settled claims: each with what came out, the rows of ``claims.csv``."""
 
 import dataclasses
+import math
 import typing
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
@@ -14,6 +15,7 @@ from workloads.random_runs import RandomRuns, random_pages
 
 _OF_ROW = (
     *("speedup", "speedup_low", "speedup_high"),
+    *("placement_low", "placement_high"),
     *("original_seconds", "variant_seconds", "toolchain"),
 )
 
@@ -42,6 +44,12 @@ class Settled:
     captured_low: float | None = None
     """The lowest speedup of the same pair on the captured traces of the letter's conditions."""
     captured_high: float | None = None
+    placement_low: float | None = None
+    """The speedup at the least favourable placement of the two, and at the most favourable; empty
+    if the variant's was not varied."""
+    placement_high: float | None = None
+    by_placement: str = ""
+    """The verdicts at these two, where they differ."""
     original_seconds: float | None = None
     variant_seconds: float | None = None
     toolchain: str = ""
@@ -55,13 +63,23 @@ class Settled:
 def measured(claim: Claim, row: Mapping[Hashable, Any], captured: pd.DataFrame) -> Settled:
     """Judge ``claim`` by a row of ``speedups.csv``, beside those of captured traces."""
     on = _workload(claim.runs) if claim.runs else f"{row['condition']} {row['origin']}"
+    least, most = (_verdict_at(row, name, claim) for name in ("placement_low", "placement_high"))
     return dataclasses.replace(
         _published(claim, on, row["guest_memory_bytes"]),
         verdict=verdict(row["speedup_low"], row["speedup_high"], claim),
+        by_placement=f"{least} to {most}" if least != most else "",
         captured_low=float(captured["speedup"].min()) if len(captured) else None,
         captured_high=float(captured["speedup"].max()) if len(captured) else None,
         **{name: row[name] for name in _OF_ROW},
     )
+
+
+def _verdict_at(row: Mapping[Hashable, Any], placement: str, claim: Claim) -> str:
+    """Return the verdict at the placement of a column; empty if it was not varied."""
+    factor = row[placement] / row["speedup"]
+    if math.isnan(factor):
+        return ""
+    return verdict(row["speedup_low"] * factor, row["speedup_high"] * factor, claim)
 
 
 def not_measured(claim: Claim, reason: str) -> Settled:

@@ -190,11 +190,11 @@ OPERATIONS: Mapping[str, Operation] = {
         ),
         Operation(
             "drain", "fetch_and_all", "dirty pages", _count, _none, wrong_output=_wrong_taken,
-            atomic=Atomic.TAKES, claim_rounds=5,
+            atomic=Atomic.TAKES,
             recommended=(("skip_lines_vector", "skip_clean"),),
         ),
         Operation(
-            "mark", "per_page", "dirty pages", _count, atomic=Atomic.SETS, claim_rounds=15,
+            "mark", "per_page", "dirty pages", _count, atomic=Atomic.SETS, claim_rounds=5,
             recommended=(("store_whole",),),
         ),
         Operation(

@@ -131,7 +131,13 @@ def _summary(found: pd.DataFrame) -> Table:
     scaled = dict.fromkeys(text for text in found["scaled"] if text)
     missing = (f"not measured: {sentence}" for sentence in sentences(found))
     table = make_table(_SUMMARY, found)
-    return dataclasses.replace(table, notes=(*scaled, *missing), fold=True)
+    placed = (
+        f"{row['claim']} depends on placement: {format_range(row['placement_low'], row['placement_high'])}, "
+        f"{row['by_placement']}"
+        for row in found.to_dict("records")
+        if row["by_placement"]
+    )
+    return dataclasses.replace(table, notes=(*placed, *scaled, *missing), fold=True)
 
 
 def figures(found: pd.DataFrame) -> Table:
