@@ -386,11 +386,12 @@ def test_a_variant_that_went_astray_settles_nothing() -> None:
             "variant": "word_sum", "condition": ["cond1", "cond2"], "origin": "captured",
             "guest_memory_bytes": 2**29, "speedup": [9.0, 2.0], "speedup_low": [8.5, 2.0],
             "speedup_high": [9.5, 2.0], "original_seconds": 1.0, "variant_seconds": 1.0,
-            "toolchain": "cc",
+            "toolchain": "cc", "placement_low": [6.0, 2.0], "placement_high": [10.0, 2.0],
         }
     )  # fmt: skip
     (found,) = settle(group, rows, 2, [])
     assert (found.verdict, found.speedup) == ("reproduced", 9.0)
+    assert found.by_placement == "weaker to reproduced"
     failure = Failure(1, "word_sum", "cc", "cond2-captured", 3, "crashes")
     for traces, failures, reason in (
         (2, [failure], "variant word_sum (cc) crashes, in snapshot 3 of cond2-captured"),

@@ -132,5 +132,5 @@ def _completed(table: pd.DataFrame) -> pd.DataFrame:
         table["paid_in"] = ""
     for name in ("placement_low", "placement_high", "verdict_share"):
         if name not in table:
-            table[name] = None
+            table[name] = float("nan")
     return table

@@ -131,13 +131,13 @@ def _summary(found: pd.DataFrame) -> Table:
     scaled = dict.fromkeys(text for text in found["scaled"] if text)
     missing = (f"not measured: {sentence}" for sentence in sentences(found))
     table = make_table(_SUMMARY, found)
-    placed = (
-        f"{row['claim']} depends on placement: {format_range(row['placement_low'], row['placement_high'])}, "
-        f"{row['by_placement']}"
-        for row in found.to_dict("records")
-        if row["by_placement"]
-    )
+    placed = (_placed(row) for row in found.to_dict("records") if row["by_placement"])
     return dataclasses.replace(table, notes=(*placed, *scaled, *missing), fold=True)
+
+
+def _placed(row: Row) -> str:
+    reach = format_range(row["placement_low"], row["placement_high"])
+    return f"{row['claim']} depends on placement: {reach}, {row['by_placement']}"
 
 
 def figures(found: pd.DataFrame) -> Table:
