@@ -2,10 +2,10 @@
 
 import json
 import platform
+import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pandas as pd
@@ -13,7 +13,7 @@ import pyperf
 import pytest
 
 from harness.measurement.plan import MIN_PROCESSES, ROUNDS
-from tests.conftest import LONGEST, Run
+from tests.conftest import LONGEST, Run, once, wait_until
 
 SMALL = ["--guest-memory", "4MiB", "--set", "max_ticks=12", "--precision", "50%"]
 REQUIRED = [
@@ -25,10 +25,12 @@ REQUIRED = [
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("bench")
+    return once(tmp_path_factory, "bench", run_bench)
+
+
+def run_bench(folder: Path) -> None:
     command = [sys.executable, "-m", "harness", "bench", *SMALL, "--plots", "plots"]
-    subprocess.run(command, cwd=folder, check=True, timeout=120)
-    return folder
+    subprocess.run(command, cwd=folder, check=True, timeout=LONGEST)
 
 
 def test_every_condition_has_its_rows(results: Path) -> None:
@@ -115,13 +117,13 @@ def test_nothing_else_is_left(results: Path) -> None:
                              "traces", "samples", ".lock"}  # fmt: skip
 
 
-def test_report_draws_what_is_there(results: Path) -> None:
-    command = [sys.executable, "-m", "harness", "report", "--plots", "again"]
-    done = subprocess.run(command, cwd=results, capture_output=True, text=True, check=True)
+def test_report_draws_what_is_there(results: Path, dirtyscan: Run, tmp_path: Path) -> None:
+    done = dirtyscan("report", str(results / "results/latest"), "--plots", "again")
+    assert done.returncode == 0, done.stderr
     assert "multi_page" in done.stdout
     assert "\x1b" not in done.stdout
     assert max(map(len, done.stdout.splitlines())) <= 80
-    assert len(list((results / "again").iterdir())) == 6
+    assert len(list((tmp_path / "again").iterdir())) == 6
 
 
 @pytest.mark.usefixtures("two_processes")
@@ -135,22 +137,35 @@ def test_a_trace_of_ones_own(dirtyscan: Run, tmp_path: Path) -> None:
     assert (rows["guest_memory_bytes"] == 2**20).all()
 
 
+LONG = ("bench", "--condition", "cond1", "--guest-memory", "4MiB", "--set", "max_ticks=12",
+        "--precision", "0.0001%", "--budget", "60")  # fmt: skip
+
+
+def start(folder: Path) -> subprocess.Popen[str]:
+    """Begin a long run in ``folder`` and wait until it has measured in several processes."""
+    command = [sys.executable, "-m", "harness", *LONG]
+    run = subprocess.Popen(command, cwd=folder, text=True, stderr=subprocess.PIPE)
+    samples = folder / "results/latest/unfinished/samples"
+    wait_until(lambda: len(list(samples.glob("process-*.zip"))) >= 4 or run.poll() is not None)
+    assert run.poll() is None
+    return run
+
+
+def make_unfinished(folder: Path) -> None:
+    run = start(folder)
+    run.kill()
+    run.communicate()
+
+
+@pytest.fixture
+def unfinished(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that was killed, for this test to go on with."""
+    made = once(tmp_path_factory, "unfinished", make_unfinished)
+    return Path(shutil.copytree(made, tmp_path, dirs_exist_ok=True))
+
+
 class TestInterruption:
     """Runs that are cut short lose nothing that was measured."""
-
-    LONG = ("bench", "--condition", "cond1", "--guest-memory", "4MiB", "--set", "max_ticks=12",
-            "--precision", "0.0001%", "--budget", "60")  # fmt: skip
-
-    def start(self, folder: Path, *more: str) -> subprocess.Popen[str]:
-        command = [sys.executable, "-m", "harness", *self.LONG, *more]
-        return subprocess.Popen(command, cwd=folder, text=True, stderr=subprocess.PIPE)
-
-    def wait_for_samples(self, folder: Path, count: int) -> None:
-        samples = folder / "results/latest/unfinished/samples"
-        deadline = time.monotonic() + LONGEST
-        while len(list(samples.glob("process-*.zip"))) < count:
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
 
     def samples(self, folder: Path) -> dict[str, bytes]:
         samples = folder / "results/latest/unfinished/samples"
@@ -158,9 +173,8 @@ class TestInterruption:
 
     @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
     def test_a_run_that_was_ended_goes_on(self, how: int, dirtyscan: Run, tmp_path: Path) -> None:
-        run = self.start(tmp_path)
-        self.wait_for_samples(tmp_path, 4)
-        second = dirtyscan(*self.LONG)
+        run = start(tmp_path)
+        second = dirtyscan(*LONG)
         assert second.returncode == 2
         assert "another run is measuring into results/latest" in second.stderr
         run.send_signal(how)
@@ -172,12 +186,12 @@ class TestInterruption:
         kept = self.samples(tmp_path)
         assert len(kept) >= 4
 
-        other = dirtyscan(*self.LONG, "--seed", "3", "--resume")
+        other = dirtyscan(*LONG, "--seed", "3", "--resume")
         assert other.returncode == 2
         assert "differs from this one in its" in other.stderr
         assert self.samples(tmp_path) == kept
 
-        done = dirtyscan(*self.LONG, "--budget", "1", "--resume")
+        done = dirtyscan(*LONG, "--budget", "1", "--resume")
         assert done.returncode == 0, done.stderr
         rows = pd.read_csv(tmp_path / "results/latest/speedups.csv")
         assert rows["processes"].min() >= len(kept) - 1
@@ -188,50 +202,39 @@ class TestInterruption:
 
     @pytest.mark.parametrize("field", ["version", "host", "rounds"])
     def test_a_run_of_another_time_or_place_is_not_gone_on_with(
-        self, field: str, dirtyscan: Run, tmp_path: Path
+        self, field: str, dirtyscan: Run, unfinished: Path
     ) -> None:
-        run = self.start(tmp_path)
-        self.wait_for_samples(tmp_path, 2)
-        run.kill()
-        run.communicate()
-        kept = self.samples(tmp_path)
-        path = tmp_path / "results/latest/unfinished/plan.json"
+        kept = self.samples(unfinished)
+        path = unfinished / "results/latest/unfinished/plan.json"
         plan = json.loads(path.read_text())
         path.write_text(json.dumps({**plan, field: ROUNDS + 1 if field == "rounds" else "another"}))
-        done = dirtyscan(*self.LONG, "--resume")
+        done = dirtyscan(*LONG, "--resume")
         assert done.returncode == 2
         assert f"differs from this one in its {field}" in done.stderr
         path.write_text("{")
-        done = dirtyscan(*self.LONG, "--resume")
+        done = dirtyscan(*LONG, "--resume")
         assert done.returncode == 2
         assert "plan.json, cannot be read" in done.stderr
-        assert self.samples(tmp_path) == kept
+        assert self.samples(unfinished) == kept
 
-    def test_a_damaged_sample_is_refused_and_kept(self, dirtyscan: Run, tmp_path: Path) -> None:
-        run = self.start(tmp_path)
-        self.wait_for_samples(tmp_path, 3)
-        run.kill()
-        run.communicate()
-        path = tmp_path / "results/latest/unfinished/samples/process-0001.zip"
+    def test_a_damaged_sample_is_refused_and_kept(self, dirtyscan: Run, unfinished: Path) -> None:
+        path = unfinished / "results/latest/unfinished/samples/process-0001.zip"
         path.write_bytes(path.read_bytes()[:200])
-        before = self.samples(tmp_path)
-        done = dirtyscan(*self.LONG, "--resume")
+        before = self.samples(unfinished)
+        done = dirtyscan(*LONG, "--resume")
         assert done.returncode == 2
         assert "process-0001.zip are damaged" in done.stderr
-        assert self.samples(tmp_path) == before
+        assert self.samples(unfinished) == before
         # The remedy that the sentence names.
         path.unlink()
-        done = dirtyscan(*self.LONG, "--budget", "1", "--resume")
+        done = dirtyscan(*LONG, "--budget", "1", "--resume")
         assert done.returncode == 0, done.stderr
 
-    def test_a_new_run_keeps_the_unfinished_one(self, dirtyscan: Run, tmp_path: Path) -> None:
-        run = self.start(tmp_path)
-        self.wait_for_samples(tmp_path, 3)
-        run.kill()
-        run.communicate()
-        kept = self.samples(tmp_path)
+    @pytest.mark.usefixtures("two_processes")
+    def test_a_new_run_keeps_the_unfinished_one(self, dirtyscan: Run, unfinished: Path) -> None:
+        kept = self.samples(unfinished)
         done = dirtyscan("bench", "--condition", "cond1", *SMALL)
         assert done.returncode == 0
         assert "an unfinished run was kept as" in done.stderr
-        aside = list((tmp_path / "results/latest").glob("unfinished-*/samples/*.zip"))
+        aside = list((unfinished / "results/latest").glob("unfinished-*/samples/*.zip"))
         assert {path.name: path.read_bytes() for path in aside} == kept

@@ -97,37 +97,32 @@ def measured() -> set[str]:
     return set(rows.loc[~rows["noise_floor"], "variant"])
 
 
-@pytest.mark.parametrize(
-    ("body", "says"),
-    [
-        ("LATER exit(0);", "crashes when timed (the process ended with status 0)"),
-        ("LATER _exit(0);", "crashes when timed (the process ended with status 0)"),
-        ("LATER _exit(2);", "crashes when timed (the process ended with status 2)"),
-        ("LATER raise(SIGSEGV);", "crashes when timed (the process ended with signal SIGSEGV)"),
-        ("LATER raise(SIGKILL);", "crashes when timed (the process ended with signal SIGKILL)"),
-        ("LATER raise(40);", "crashes when timed (the process ended with signal number 40)"),
-        ("LATER fork();", "starts a process when timed"),
-        ("LATER memset(map->bytes + map->pages, 0x5a, 100000);", "ended with signal SIGSEGV)"),
-        ("exit(0);", "ends the process (0)"),
-        ("_exit(5);", "ends the process (5)"),
-        ("raise(40);", "ends the process (number 40)"),
-        ("raise(SIGKILL);", "ends the process (SIGKILL)"),
-        ("static int done; if (!done) { done = 1; fork(); }", "starts a process"),
-        ("int i; for (i = 0; i < 1024; i++) close(i);", "closes files of its process"),
-        (
-            "TIMED { int i; for (i = 0; i < 1024; i++) close(i); }",
-            "closes files of its process when",
-        ),
-        (
-            "struct rlimit r = {0, 0}; setrlimit(RLIMIT_NOFILE, &r);",
-            "changes a limit of its process",
-        ),
-        (
-            "TIMED { struct rlimit r = {0, 0}; setrlimit(RLIMIT_CORE, &r); }",
-            "its process when timed",
-        ),
-    ],
-)
+ON_TRIAL = {
+    "exit(0);": "ends the process (0)",
+    "_exit(5);": "ends the process (5)",
+    "raise(40);": "ends the process (number 40)",
+    "raise(SIGKILL);": "ends the process (SIGKILL)",
+    "static int done; if (!done) { done = 1; fork(); }": "starts a process",
+    "int i; for (i = 0; i < 1024; i++) close(i);": "closes files of its process",
+    "struct rlimit r = {0, 0}; setrlimit(RLIMIT_NOFILE, &r);": "changes a limit of its process",
+}
+WHEN_TIMED = {
+    "LATER exit(0);": "crashes when timed (the process ended with status 0)",
+    "LATER _exit(0);": "crashes when timed (the process ended with status 0)",
+    "LATER _exit(2);": "crashes when timed (the process ended with status 2)",
+    "LATER raise(SIGSEGV);": "crashes when timed (the process ended with signal SIGSEGV)",
+    "LATER raise(SIGKILL);": "crashes when timed (the process ended with signal SIGKILL)",
+    "LATER raise(40);": "crashes when timed (the process ended with signal number 40)",
+}
+ONE = [
+    ("LATER fork();", "starts a process when timed"),
+    ("LATER memset(map->bytes + map->pages, 0x5a, 100000);", "ended with signal SIGSEGV)"),
+    ("TIMED { int i; for (i = 0; i < 1024; i++) close(i); }", "closes files of its process when"),
+    ("TIMED { struct rlimit r = {0, 0}; setrlimit(RLIMIT_CORE, &r); }", "its process when timed"),
+]
+
+
+@pytest.mark.parametrize(("body", "says"), ONE)
 def test_who_ends_or_multiplies_the_process_is_named(
     body: str, says: str, bench: Bench, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -137,6 +132,24 @@ def test_who_ends_or_multiplies_the_process_is_named(
     assert failed.startswith("failed: variant x (cc-era) ")
     assert says in failed
     assert measured() == {"multi_page"}
+
+
+@pytest.mark.parametrize("bodies", [ON_TRIAL, WHEN_TIMED], ids=["on trial", "when timed"])
+def test_so_is_each_of_many(
+    bodies: dict[str, str], bench: Bench, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One after the other, and those who stand beside are still measured."""
+    names = {f"x{number}": body for number, body in enumerate(bodies)}
+    for name, body in names.items():
+        Path(f"{name}.c").write_text(SOURCE % {"body": body, "before": ""}, encoding="utf-8")
+    assert bench("", variants=(*(f"{name}.c" for name in names), "x.c", "multi_page")) == 1
+    said = capsys.readouterr().err
+    failed = [line for line in said.splitlines() if line.startswith("failed: ")]
+    assert len(failed) == len(bodies)
+    for name, body in names.items():
+        (line,) = [line for line in failed if line.startswith(f"failed: variant {name} (cc-era) ")]
+        assert bodies[body] in line
+    assert measured() == {"x", "multi_page"}
 
 
 @pytest.mark.parametrize(

@@ -72,11 +72,11 @@ REFERENCE = "results/amd-epyc"
 @pytest.mark.parametrize(
     ("redirected", "arguments", "status", "says"),
     [
-        (">&-", ["report", REFERENCE], 0, ""),
-        ("<&- >&- 2>&-", ["report", REFERENCE], 0, ""),
-        (">/dev/full", ["report", REFERENCE], 2, "the output cannot be written ("),
+        (">&-", ["trace", "parameters", "cond1"], 0, ""),
+        ("<&- >&- 2>&-", ["trace", "parameters", "cond1"], 0, ""),
+        (">/dev/full", ["trace", "parameters", "cond1"], 2, "the output cannot be written ("),
         (">/dev/full", ["report", REFERENCE, "--format", "csv"], 2, "No space left on device"),
-        (">/dev/full 2>/dev/full", ["report", REFERENCE], 2, ""),
+        (">/dev/full 2>/dev/full", ["trace", "parameters", "cond1"], 2, ""),
         ("2>/dev/full", ["trace", "info", "/nope"], 2, ""),
         ("2>&-", ["trace", "info", "/nope"], 2, ""),
         ("2>/dev/full", ["bench", "--fast"], 2, ""),

@@ -87,7 +87,16 @@ def test_variants_lists_what_there_is(dirtyscan: Run) -> None:
 
 
 def test_compare_puts_traces_beside_each_other(dirtyscan: Run, tmp_path: Path) -> None:
-    made = dirtyscan("trace", "synthesize", "cond1", "cond2-full", "--set", "max_ticks=20")
+    made = dirtyscan(
+        "trace",
+        "synthesize",
+        "cond1",
+        "cond2-full",
+        "--set",
+        "max_ticks=20",
+        "--guest-memory",
+        "64MiB",
+    )
     assert made.returncode == 0, made.stderr
     done = dirtyscan("trace", "compare", "traces/cond2-full.trace", "traces/cond1.trace")
     assert done.returncode == 0, done.stderr

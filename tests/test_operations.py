@@ -3,6 +3,7 @@
 import ast
 import ctypes
 import dataclasses
+import functools
 import re
 from pathlib import Path
 
@@ -17,10 +18,10 @@ from harness.measurement.choice import recommended_variants
 from harness.native import operation as operation_module
 from harness.native.build import build_stopwatch, build_trial, build_variant
 from harness.native.built_variant import rust_obstacle
-from harness.native.loaded_variant import load_variant
+from harness.native.loaded_variant import Description, load_variant
 from harness.native.operation import OPERATIONS, TICK_SENT, Operation
 from harness.native.stopwatch import make_snapshots
-from harness.native.toolchain import default_toolchain, find_toolchain
+from harness.native.toolchain import Toolchain, default_toolchain, find_toolchain
 from harness.native.variant import VARIANTS, Variant, built_in_variants, find_variant
 from harness.native.work import Work
 from harness.trial.trial import Finding, Trial
@@ -31,19 +32,33 @@ EVERY = [(operation, name) for operation in OPERATIONS for name in built_in_vari
 Bits = NDArray[np.bool_]
 
 
+@functools.cache
+def libraries(toolchain: Toolchain) -> tuple[Path, Path]:
+    return build_stopwatch(toolchain).path, build_trial(toolchain).path
+
+
+@functools.cache
+def built_in(operation: str, name: str) -> tuple[Path, Description]:
+    """Return what is compiled once for all the maps that it is tried on."""
+    return load(built_in_variants(operation)[name])
+
+
+def load(variant: Variant) -> tuple[Path, Description]:
+    path = build_variant(variant, default_toolchain()).path
+    return path, load_variant(path).description
+
+
 def find_fault(variant: Variant, maps: list[Bits]) -> Finding | None:
     """Put ``variant`` on trial on ``maps``, each the log of the one before."""
-    toolchain = default_toolchain()
-    built = build_variant(variant, toolchain)
-    said = load_variant(built.path).description
+    is_ours = variant.built_in
+    path, said = built_in(variant.operation, variant.name) if is_ours else load(variant)
     if said.obstacle():
         pytest.skip(f"{variant.name} {said.obstacle()}")
     operation, pages = OPERATIONS[variant.operation], len(maps[0])
     bitmaps = [np.packbits(map_, bitorder="little") for map_ in maps]
     snapshots = make_snapshots(bitmaps, range(len(maps)), operation)
-    libraries = build_stopwatch(toolchain).path, build_trial(toolchain).path
-    trial = Trial(*libraries, operation, GuestMemory(pages * 4096), snapshots)
-    return trial.find_fault(built.path, said.map, said.bound)
+    trial = Trial(*libraries(default_toolchain()), operation, GuestMemory(pages * 4096), snapshots)
+    return trial.find_fault(path, said.map, said.bound)
 
 
 def skip_without_rust(variant: Variant) -> None:
@@ -106,8 +121,7 @@ def test_other_compilers_make_the_same_of_it(operation: str, name: str, profile:
     maps = [random.random(5001) < density for density in (0.0, 0.01, 0.5, 1.0)]
     bitmaps = [np.packbits(map_, bitorder="little") for map_ in maps]
     snapshots = make_snapshots(bitmaps, range(4), OPERATIONS[operation])
-    libraries = build_stopwatch(toolchain).path, build_trial(toolchain).path
-    trial = Trial(*libraries, OPERATIONS[operation], GuestMemory(5001 * 4096), snapshots)
+    trial = Trial(*libraries(toolchain), OPERATIONS[operation], GuestMemory(5001 * 4096), snapshots)
     assert trial.find_fault(built.path, said.map, said.bound) is None
 
 

@@ -14,6 +14,7 @@ from tests.conftest import Run, store
 SMALL = ["bench", "--trace", "small.trace", "--precision", "50%"]
 SOURCE = """
 #include <stdlib.h>
+#include <unistd.h>
 #include "dirtyscan.h"
 
 static uint64_t count(const struct dirtyscan_map *map)
@@ -108,7 +109,7 @@ def test_one_that_goes_astray_is_named(name: str, dirtyscan: Run, tmp_path: Path
 
 
 def test_one_that_hangs_is_named(dirtyscan: Run, tmp_path: Path) -> None:
-    write(tmp_path / "mine.c", 'for (;;) __asm__ volatile("");')
+    write(tmp_path / "mine.c", "for (;;) pause();")
     done = dirtyscan(*SMALL, "--variant", "mine.c", "--variant", "word_sum")
     assert done.returncode == 1
     assert "variant mine (cc-era) hangs (no result after 10 s), in snapshot 0" in done.stderr

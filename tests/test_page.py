@@ -13,7 +13,7 @@ import pytest
 from harness.report.contents import all_sections
 from harness.report.page import write_page
 from harness.studies import questions
-from tests.conftest import LONGEST
+from tests.conftest import LONGEST, once
 from workloads.captured import captured_trace
 from workloads.conditions import DEFAULT_CONDITIONS, find_condition
 from workloads.guest import GuestMemory
@@ -42,8 +42,11 @@ NEXT_FRAME = "new Promise((done) => requestAnimationFrame(() => requestAnimation
 
 @pytest.fixture(scope="module")
 def page_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The page of a result with its traces, which are not committed, and its studies."""
-    folder = tmp_path_factory.mktemp("page")
+    return once(tmp_path_factory, "page", make_page) / "report.html"
+
+
+def make_page(folder: Path) -> None:
+    """Write the page of a result with its traces, which are not committed, and its studies."""
     for stored in RESULTS.glob("amd-epyc*"):
         shutil.copytree(stored, folder / stored.name, ignore=NO_TRACES)
     traces = folder / "amd-epyc" / "traces"
@@ -53,7 +56,12 @@ def page_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
         captured = captured_trace(name)
         assert captured
         shutil.copy(captured, traces / f"{name}-captured.trace")
-    return write_page([folder / "amd-epyc"], folder / "report.html")
+    write_page([folder / "amd-epyc"], folder / "report.html")
+
+
+def alone(name: str, folder: Path) -> Path:
+    """Copy a result into ``folder``, without the studies beside it, each of which has a picture."""
+    return Path(shutil.copytree(RESULTS / name, folder, ignore=NO_TRACES))
 
 
 @pytest.fixture(scope="module")
@@ -195,7 +203,7 @@ def test_it_prints_without_cutting_pictures(browser: Any, page_path: Path) -> No
 
 def test_several_results_are_aligned(browser: Any, tmp_path: Path) -> None:
     names = ("amd-epyc", "intel-xeon-processor")
-    path = write_page([RESULTS / name for name in names], tmp_path / "both.html")
+    path = write_page([alone(name, tmp_path / name) for name in names], tmp_path / "both.html")
     assert path.stat().st_size < 3_000_000
     page = opened(browser, path)
     heads = [cell.text_content() for cell in page.query_selector_all("#aligned th")]
@@ -206,8 +214,7 @@ def test_several_results_are_aligned(browser: Any, tmp_path: Path) -> None:
 
 
 def test_names_stay_text(browser: Any, tmp_path: Path) -> None:
-    folder = tmp_path / "<b>results</b>"
-    shutil.copytree(RESULTS / "amd-epyc", folder, ignore=NO_TRACES)
+    folder = alone("amd-epyc", tmp_path / "<b>results</b>")
     evil = "<img src=x onerror=alert(1)></script><b>&amp;"
     for name in ("speedups.csv", "snapshots.csv"):
         text = (folder / name).read_text()

@@ -13,14 +13,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from harness.native.build import build_variant
+from harness.native.build import STOPWATCH, build_variant
 from harness.native.loaded_variant import load_variant
 from harness.native.operation import OPERATIONS, Operation
 from harness.native.toolchain import default_toolchain
 from harness.native.variant import VARIANTS, Variant, built_in_variants
 
 NATIVE = VARIANTS.parent / "native"
-MAIN = (Path(__file__).parent / "sanitize.c", NATIVE / "operations.c", NATIVE / "stopwatch.c")
+MAIN = (Path(__file__).parent / "sanitize.c", *STOPWATCH)
 # Lines are all that a report needs of the debugger's information, and all of it takes longer.
 COMMON = ("-g1", "-std=gnu11", "-Wall", "-Wextra", "-Werror", f"-I{VARIANTS}", f"-I{NATIVE}")
 SANITIZED = ("-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
