@@ -116,6 +116,7 @@ static enum step find_memory(uint64_t size, struct answer *answer)
         return NO_MEMORY;
     }
     while (fgets(line, sizeof(line), maps) != NULL) {
+        /* The kernel wrote it. NOLINTNEXTLINE(bugprone-unchecked-string-to-number-conversion) */
         if (sscanf(line, "%lx-%lx %4s %*x %x:%x %lu", &start, &end, rights, &major_number,
                    &minor_number, &inode)
                 != 6
@@ -248,7 +249,7 @@ static int send_all(int connection, const void *data, size_t size)
 
 static void *serve(void *argument)
 {
-    int connection = (int)(intptr_t)argument;
+    int connection = *(int *)argument;
     struct question question;
 
     while (read(connection, &question, sizeof(question)) == (ssize_t)sizeof(question)) {
@@ -268,8 +269,8 @@ static void *serve(void *argument)
 __attribute__((constructor)) static void begin(void)
 {
     const char *connection = getenv("DIRTYSCAN_RECORD");
+    static int number;
     pthread_t thread;
-    int number;
 
     if (connection == NULL) {
         return;
@@ -279,7 +280,7 @@ __attribute__((constructor)) static void begin(void)
     unsetenv("LD_PRELOAD");
     unsetenv("DIRTYSCAN_RECORD");
     fcntl(number, F_SETFD, FD_CLOEXEC);
-    if (pthread_create(&thread, NULL, serve, (void *)(intptr_t)number) == 0) {
+    if (pthread_create(&thread, NULL, serve, &number) == 0) {
         pthread_detach(thread);
     }
 }
