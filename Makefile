@@ -3,10 +3,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 C := $(wildcard harness/native/*.[ch] harness/trial/*.c harness/variants/*.h harness/variants/*/*.[ch] \
-	tests/*.c workloads/capture/*.c)
+	tests/*.c workloads/capture/*.c workloads/record/*.c)
 C_FLAGS := -std=gnu11 -Iharness/variants -Iharness/native
 
-.PHONY: bench capture reference studies claims quick gate test fuzz lint format types lock clean
+.PHONY: bench capture record reference studies claims quick gate test fuzz lint format types lock clean
 
 bench: $(READY)
 	$(BIN)/dirtyscan bench --plots plots
@@ -17,6 +17,12 @@ capture: $(READY)
 		$(BIN)/dirtyscan trace capture $$condition --output workloads/captured || exit; \
 	done
 	$(BIN)/dirtyscan bench --plots plots
+
+# Records the four conditions from real guests anew (needs QEMU, a kernel, and Linux 6.7).
+record: $(READY)
+	for condition in cond1 cond2 cond3 cond4; do \
+		$(BIN)/dirtyscan trace record $$condition --output workloads/recorded || exit; \
+	done
 
 # Makes the results that are committed as the reference of this machine's CPU (needs clang).
 reference: $(READY)

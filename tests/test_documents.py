@@ -34,10 +34,13 @@ MEANT = {
     "FILE": "traces/guest.trace", "A": "traces/guest.trace", "B": "traces/pages.trace",
     "OPERATION": "ranges", "results/A": "results/amd-epyc", "results/B": "results/amd-epyc-gate",
 }  # fmt: skip
-# Commands that other tests run: captures (test_capture.py), gates (test_gate.py, where a repository
+# Commands that other tests run: captures and recordings (test_capture.py, test_record.py), imports
+# from files that a text cannot make (test_more_imports.py), gates (test_gate.py, where a repository
 # is made for them), whole studies (test_studies.py), comparisons and calibrations
 # (test_commands.py), and the calibration of the gate, a round of which takes more than a minute.
-ELSEWHERE = ("trace capture", "gate", "doctor --gate", "doctor --calibrate", "bench --resume",
+ELSEWHERE = ("trace capture", "trace record", "trace import mapped-ram", "trace import criu",
+             "trace import diff-snapshot", "trace import kvm-log --slot", "gate", "doctor --gate",
+             "doctor --calibrate", "bench --resume",
              "trace compare A B", "trace import stream FILE", "trace import kvm-log FILE",
              "trace import page-list FILE")  # fmt: skip
 WHOLE_STUDY = re.compile(r"study \w+")

@@ -2,12 +2,16 @@
 
 import errno
 import os
+import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from harness.base.errors import BadInput
-from harness.base.text import LONGEST_NAME, shortened, shown
+from harness.base.text import LONGEST_NAME, natural, shortened, shown
 from workloads.synthesis import Report
 
 
@@ -25,6 +29,38 @@ def trace_name(wanted: str | None, path: Path) -> str:
             "none of them a slash or a control character."
         )
     return wanted
+
+
+def in_order(paths: Sequence[Path]) -> list[Path]:
+    """Return ``paths`` in the order of time.
+
+    Shells give ``log-10`` before ``log-2``. So where names differ in their numbers alone, these
+    decide; otherwise the order is that in which somebody gave them.
+    """
+    if len({re.sub(r"[0-9]+", "0", str(path)) for path in paths}) == 1:
+        return sorted(paths, key=lambda path: natural(str(path)))
+    return list(paths)
+
+
+def data_pages(descriptor: int, size: int, page_size: int) -> NDArray[np.bool_]:
+    """Return one bool for each page of an open file of ``size`` bytes: whether it is no hole.
+
+    Args:
+        descriptor: is not read, but its position changes.
+    """
+    there = np.zeros(-(-size // page_size), dtype=np.bool_)
+    place = 0
+    while place < size:
+        try:
+            place = os.lseek(descriptor, place, os.SEEK_DATA)
+        except OSError as error:
+            if error.errno != errno.ENXIO:  # no more data
+                raise
+            break
+        end = os.lseek(descriptor, place, os.SEEK_HOLE)
+        there[place // page_size : -(-end // page_size)] = True
+        place = end
+    return there
 
 
 def file_size(path: Path) -> int | None:

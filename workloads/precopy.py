@@ -7,7 +7,7 @@ buffered_file.c, migration.c.)
 """
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,52 +53,68 @@ class Snapshot:
 
 def migrate(guest: Guest, page_size: int, parameters: PreCopyParameters) -> Iterator[Snapshot]:
     """Migrate ``guest`` and yield the dirty map at each call of ``ram_save_remaining()``."""
-    dirty = np.ones(len(guest.uniform), dtype=np.bool_)
-    share = parameters.bandwidth * parameters.tick // 1000
-    position = 0
+    loop = PreCopyLoop(len(guest.uniform), page_size, parameters)
     for tick in range(1, parameters.max_ticks + 1):
         now = tick * parameters.tick
-        guest.write(now - parameters.tick, now, dirty)
-        position = _send(dirty, guest.uniform, position, share, page_size, parameters.page_header)
-        yield Snapshot(now, dirty)
-        remaining_bytes = int(np.count_nonzero(dirty)) * page_size
-        if remaining_bytes * 1000 <= parameters.max_downtime * parameters.bandwidth:
+        guest.write(now - parameters.tick, now, loop.dirty)
+        loop.send(lambda pages: guest.uniform[pages])
+        yield Snapshot(now, loop.dirty)
+        if loop.done:
             return
 
 
-def _send(
-    dirty: NDArray[np.bool_],
-    uniform: NDArray[np.bool_],
-    position: int,
-    share: int,
-    page_size: int,
-    header: int,
-) -> int:
-    """Send dirty pages from ``position`` on, at most once round, and clear them in ``dirty``.
+class PreCopyLoop:
+    """What the loop keeps from tick to tick: the byte map, and where its search goes on.
 
-    QEMU asks whether the limit is reached before each page, so the last page may go past ``share``
-    bytes, and what it took too much is not carried over to the next tick.
-
-    Returns:
-        The page after the last one sent, where the next search starts.
+    Args:
+        pages: of guest memory, all dirty at the start.
+        page_size: in bytes.
+        window: how many pages are looked at together while sending.
     """
-    left = share
-    for low, high in _once_round(position, len(dirty)):
-        pages = low + np.flatnonzero(dirty[low:high])
-        cost = np.where(uniform[pages], header + 1, header + page_size)
-        spent_before = np.cumsum(cost) - cost
-        sent = int(np.searchsorted(spent_before, left, side="left"))
-        dirty[pages[:sent]] = False
-        if sent:
-            position = (int(pages[sent - 1]) + 1) % len(dirty)
-            left -= int(spent_before[sent - 1] + cost[sent - 1])
-        if left <= 0:
-            break
-    return position
+
+    def __init__(
+        self, pages: int, page_size: int, parameters: PreCopyParameters, window: int = _WINDOW
+    ) -> None:
+        self.dirty = np.ones(pages, dtype=np.bool_)
+        """One bool a page; what the guest writes is to be set in it."""
+        self._page_size = page_size
+        self._parameters = parameters
+        self._window = window
+        self._position = 0
+
+    @property
+    def done(self) -> bool:
+        """Whether what is left fits into the downtime."""
+        limits = self._parameters
+        remaining_bytes = int(np.count_nonzero(self.dirty)) * self._page_size
+        return remaining_bytes * 1000 <= limits.max_downtime * limits.bandwidth
+
+    def send(self, uniform: Callable[[NDArray[np.int64]], NDArray[np.bool_]]) -> None:
+        """Send dirty pages from where the last search ended, at most once round, and clear them.
+
+        QEMU asks whether the limit is reached before each page, so the last page may go past the
+        tick's share of bytes, and what it took too much is not carried over to the next tick.
+
+        Args:
+            uniform: says for page numbers, ascending, whether each holds one repeated byte now.
+        """
+        limits, header = self._parameters, self._parameters.page_header
+        left = limits.bandwidth * limits.tick // 1000
+        for low, high in _once_round(self._position, len(self.dirty), self._window):
+            pages = low + np.flatnonzero(self.dirty[low:high])
+            cost = np.where(uniform(pages), header + 1, header + self._page_size)
+            spent_before = np.cumsum(cost) - cost
+            sent = int(np.searchsorted(spent_before, left, side="left"))
+            self.dirty[pages[:sent]] = False
+            if sent:
+                self._position = (int(pages[sent - 1]) + 1) % len(self.dirty)
+                left -= int(spent_before[sent - 1] + cost[sent - 1])
+            if left <= 0:
+                break
 
 
-def _once_round(position: int, pages: int) -> Iterator[tuple[int, int]]:
+def _once_round(position: int, pages: int, window: int) -> Iterator[tuple[int, int]]:
     """Yield windows [low, high) that together cover all pages once, starting at ``position``."""
     for begin, end in ((position, pages), (0, position)):
-        for low in range(begin, end, _WINDOW):
-            yield low, min(low + _WINDOW, end)
+        for low in range(begin, end, window):
+            yield low, min(low + window, end)

@@ -44,15 +44,55 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     take.set_defaults(run=run_by("trace_run", "run_capture"))
 
+    keep = actions.add_parser(
+        "record", help="record what a real guest writes in every tick, as QEMU of 2010 saw it"
+    )
+    keep.add_argument(
+        "workload", metavar="WORKLOAD", help="cond1 to cond4, or the path of a static program"
+    )
+    add_folder(keep, "--output", "traces")
+    keep.add_argument(
+        "--guest-memory", default="512MiB", metavar="SIZE", help="default: %(default)s"
+    )
+    keep.add_argument("--kernel", metavar="FILE", help="of the guest; the newest in /boot")
+    keep.add_argument("--qemu", metavar="PROGRAM", help="default: qemu-system-x86_64")
+    keep.add_argument(
+        "--accelerator", choices=("auto", "kvm", "tcg"), default="auto", help="default: %(default)s"
+    )
+    keep.add_argument("--bandwidth", default="32MiB", metavar="SIZE", help="default: %(default)s/s")
+    keep.add_argument(
+        "--max-downtime", type=whole, default=30, metavar="MS", help="default: %(default)s"
+    )
+    keep.add_argument(
+        "--seconds", type=whole, default=60, help="to record at most; default: %(default)s"
+    )
+    keep.set_defaults(run=run_by("trace_run", "run_record"))
+
     bring = actions.add_parser("import", help="import a trace that was recorded elsewhere")
-    bring.add_argument("kind", choices=("stream", "kvm-log", "page-list"))
-    bring.add_argument("files", nargs="+", metavar="FILE")
+    bring.add_argument(
+        "kind",
+        choices=("stream", "kvm-log", "page-list", "mapped-ram", "diff-snapshot", "criu"),
+        metavar="KIND",
+        help="stream or mapped-ram of QEMU, kvm-log, diff-snapshot of Firecracker, criu (pagemap "
+        "images), page-list",
+    )
+    bring.add_argument(
+        "files", nargs="*", metavar="FILE", help="where numbers alone differ, in their order"
+    )
     bring.add_argument("--name", help="default: that of the file")
     add_folder(bring, "--output", "traces")
     bring.add_argument(
         "--guest-memory", default="512MiB", metavar="SIZE", help="of a log or list; %(default)s"
     )
     bring.add_argument("--page-size", default="4KiB", metavar="SIZE", help="default: %(default)s")
+    bring.add_argument(
+        "--slot",
+        action="append",
+        default=[],
+        metavar="ADDRESS=FILE",
+        help="of a kvm-log: the logs of a memory slot, instead of files; also ADDRESS+SIZE=FILE; "
+        "FILE may be a pattern ('slot0-*.bin')",
+    )
     bring.add_argument(
         "--interval", type=whole, default=100, metavar="MS", help="between ticks; %(default)s"
     )
@@ -64,10 +104,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NAME",
-        help="of a stream: a RAM block of guest memory, each in the order of addresses; default: "
-        "all but those of devices",
+        help="of a stream or mapped-ram: a RAM block of guest memory, each in the order of "
+        "addresses; default: all but those of devices",
     )
-    bring.set_defaults(run=run_by("trace_run", "run_import"))
+    bring.set_defaults(run=run_by("trace_import"))
 
     info = actions.add_parser("info", help="say what a trace is, and check it")
     info.add_argument("trace", metavar="FILE")

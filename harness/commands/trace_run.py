@@ -1,13 +1,13 @@
 """Working on traces: what ``dirtyscan trace`` makes, writes and shows."""
 
 import argparse
+import dataclasses
 import json
 from pathlib import Path
 
 from rich import box
 from rich.table import Table
 
-from harness.base.errors import BadInput
 from harness.base.units import format_size, parse_size
 from harness.commands.options import (
     find_conditions,
@@ -18,10 +18,6 @@ from harness.presentation.console import console
 from harness.presentation.progress import ProgressDisplay
 from workloads.conditions import find_condition
 from workloads.guest import GuestMemory
-from workloads.importers.kvm_log import import_kvm_log
-from workloads.importers.page_list import import_page_list
-from workloads.importers.stream import import_stream
-from workloads.inputs import trace_name
 from workloads.parameters import describe
 from workloads.precopy import PreCopyParameters
 from workloads.profile import profile_trace
@@ -63,29 +59,41 @@ def run_capture(options: argparse.Namespace) -> int:
     )
     with ProgressDisplay(console(stderr=True)) as steps:
         trace = capture(request, Path(options.output) / f"{workload.name}.trace", steps)
-    _tell(trace)
+    tell(trace)
     return 0
 
 
-def run_import(options: argparse.Namespace) -> int:
-    """Import a trace."""
-    paths = [Path(name) for name in options.files]
-    name = trace_name(options.name, paths[0])
-    target = Path(options.output) / f"{name}.trace"
-    if options.kind != "kvm-log" and len(paths) > 1:
-        raise BadInput(f"a {options.kind} is one file and not {len(paths)}; give one.")
+def run_record(options: argparse.Namespace) -> int:
+    """Record a trace."""
+    from workloads.capture.equipment import find_equipment
+    from workloads.capture.workload import choose_workload
+    from workloads.record.recording import RecordRequest, record_guest
+
+    memory = GuestMemory(parse_size(options.guest_memory))
+    workload = choose_workload(options.workload, memory)
+    precopy = _precopy(options.bandwidth, options.max_downtime, options.seconds)
+    request = RecordRequest(
+        workload,
+        memory,
+        find_equipment(Path(options.kernel) if options.kernel else None, options.qemu),
+        options.accelerator,
+        precopy,
+    )
     with ProgressDisplay(console(stderr=True)) as steps:
-        if options.kind == "stream":
-            bandwidth = parse_size(options.bandwidth)
-            trace = import_stream(paths[0], target, name, bandwidth, steps, options.block)
-        else:
-            memory = GuestMemory(parse_size(options.guest_memory), parse_size(options.page_size))
-            if options.kind == "kvm-log":
-                trace = import_kvm_log(paths, target, name, memory, options.interval, steps)
-            else:
-                trace = import_page_list(paths[0], target, name, memory, options.interval, steps)
-    _tell(trace)
+        trace = record_guest(request, Path(options.output) / f"{workload.name}.trace", steps)
+    tell(trace)
     return 0
+
+
+def _precopy(bandwidth: str, max_downtime: int, seconds: int) -> PreCopyParameters:
+    """Return the loop of a recording."""
+    defaults = PreCopyParameters()
+    return dataclasses.replace(
+        defaults,
+        bandwidth=parse_size(bandwidth),
+        max_downtime=max_downtime,
+        max_ticks=max(1, seconds * 1000 // defaults.tick),
+    )
 
 
 def run_info(options: argparse.Namespace) -> int:
@@ -179,6 +187,8 @@ def run_parameters(options: argparse.Namespace) -> int:
 
 
 _TOLD = {
+    "slots": "memory slots: ",
+    "ranges": "memory of the process: ",
     "files": "in this order: ",
     "blocks": "guest memory: ",
     "blocks_left_out": "left out, which is no guest memory or was not sent: ",
@@ -187,7 +197,7 @@ _TOLD = {
 """What of a trace's parameters is said when it is made, as it decides what the trace is of."""
 
 
-def _tell(trace: Trace) -> None:
+def tell(trace: Trace) -> None:
     """Say what was made, of what, and what is not in it."""
     out = console()
     out.print(f"{trace.path}: {_summary(trace)}", soft_wrap=True)

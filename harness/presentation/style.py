@@ -45,7 +45,7 @@ _VARIANTS = {
 }
 _OTHERS = ("#5E3C99", "#B2182B", "#01665E", "#8C510A")
 CLAIM = ORANGE
-ORIGIN_MARKERS = {"synthetic": "o", "captured": "s", "imported": "D"}
+ORIGIN_MARKERS = {"synthetic": "o", "recorded": "^", "captured": "s", "imported": "D"}
 
 _SETTINGS: dict[Any, Any] = {
     "font.size": 10,

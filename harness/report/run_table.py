@@ -35,7 +35,7 @@ _MOST_AS_ROWS = 3
 """Variants that get a row a trace; more are set out as variants against traces."""
 _TRACES = 8
 """Columns of traces that fit beside the variants' names."""
-_ORIGINS = {"synthetic": "syn", "captured": "cap", "imported": "imp"}
+_ORIGINS = {"synthetic": "syn", "recorded": "rec", "captured": "cap", "imported": "imp"}
 _PASTED = (
     *("condition", "origin", "variant", "toolchain", "speedup", "speedup_low", "speedup_high"),
     *("claim_low", "claim_high", "verdict", "placement_low", "placement_high", "verdict_share"),

@@ -3,7 +3,6 @@
 import asyncio
 import bisect
 import dataclasses
-import platform
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,11 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.base.errors import BadInput
-from workloads.capture.disk import make_disk
 from workloads.capture.equipment import Equipment
-from workloads.capture.initramfs import make_initramfs
+from workloads.capture.machine import booted, guest_parameters, on_accelerators, prepare
 from workloads.capture.migration import Limits, Migration, migrate_away
-from workloads.capture.qemu import Machine, Qemu, can_use_kvm, private_folder, running
+from workloads.capture.qemu import Machine, private_folder
 from workloads.capture.ram_blocks import Layout, lay_out
 from workloads.capture.rounds import Poll, Round, check_counters, find_rounds, snapshots
 from workloads.capture.stream_parts import PAGE_SIZE
@@ -29,8 +27,6 @@ from workloads.trace_writer import write_trace
 TICK = 0.1  # seconds, as in the pre-copy loop of 2010
 # QEMU takes its bandwidth from the last 100 ms or a little more, which two bursts may fall into.
 _SLACK = 2.5
-_BOOT_SECONDS = {"kvm": 10.0, "tcg": 60.0}
-_DISK_RATE = 64 * 2**20  # bytes/s of all disks together, as one disk of 2010
 
 _Report = Callable[[str, int, int], None]
 
@@ -55,62 +51,14 @@ def capture(request: CaptureRequest, path: Path, report: _Report) -> Trace:
             with QEMU's own counters.
     """
     with private_folder() as folder:
-        machine = _prepare(request, folder)
-        accelerators = ["kvm", "tcg"] if request.accelerator == "auto" else [request.accelerator]
-        if request.accelerator == "auto" and not can_use_kvm():
-            accelerators = ["tcg"]
-        for accelerator in accelerators:
+        machine = prepare(request.workload, request.memory, request.equipment, folder)
+
+        def run(accelerator: str) -> tuple[Migration, dict[str, Any]]:
             trying = dataclasses.replace(machine, accelerator=accelerator)
-            try:
-                migration, facts = asyncio.run(_migrate(trying, folder, request, report))
-            except _NoBoot as error:
-                if accelerator == accelerators[-1]:
-                    raise BadInput(str(error)) from None
-            else:
-                return _write(request, accelerator, migration, facts, path)
-    raise AssertionError("there is at least one accelerator")
+            return asyncio.run(_migrate(trying, folder, request, report))
 
-
-class _NoBoot(Exception):
-    """The guest did not boot; another accelerator may do better."""
-
-
-def _prepare(request: CaptureRequest, folder: Path) -> Machine:
-    workload = request.workload
-    initramfs = folder / "initramfs"
-    devices: list[str] = []
-    try:
-        make_initramfs(initramfs, request.equipment, workload.command, folder)
-        if workload.disks:
-            size = request.memory.size * 6
-            make_disk(folder / "disk", size)
-            devices += ["-object", f"throttle-group,id=disks,x-bps-total={_DISK_RATE}"]
-            devices += _disk("vda", f"file={folder / 'disk'},format=qcow2,readonly=on")
-        if workload.disks > 1:
-            # What is written is thrown away; nobody reads it again.
-            devices += _disk("vdb", f"driver=null-co,size={size}")
-    except OSError as error:
-        raise BadInput(
-            f"the guest cannot be prepared in {folder.parent} ({error.strerror}); make room there, "
-            "or set TMPDIR to another folder."
-        ) from None
-    options = {f"dirtyscan.{name}": value for name, value in workload.options.items()}
-    return Machine(
-        program=request.equipment.qemu,
-        accelerator="tcg",
-        memory=request.memory.size,
-        kernel=request.equipment.kernel,
-        initramfs=initramfs,
-        kernel_options=" ".join(f"{name}={value}" for name, value in options.items()),
-        devices=devices,
-    )
-
-
-def _disk(name: str, drive: str) -> list[str]:
-    throttled = (
-        f"if=none,id={name},{drive},throttling.group=disks,throttling.bps-total={_DISK_RATE}"
-    )
-    return ["-drive", throttled, "-device", f"virtio-blk-pci,drive={name}"]
+        migration, facts = on_accelerators(request.accelerator, run)
+        return _write(request, migration, facts, path)
 
 
 async def _migrate(
@@ -122,26 +70,13 @@ async def _migrate(
         report(f"capturing {name} with {machine.accelerator}", int(seconds), int(limits.seconds))
 
     tell(0)
-    async with running(machine, folder) as qemu:
-        try:
-            await qemu.wait_until_ready(_BOOT_SECONDS[machine.accelerator])
-        except BadInput as error:
-            raise _NoBoot(str(error)) from None
-        facts = await _facts(qemu)
+    async with booted(machine, folder) as qemu:
+        facts = await guest_parameters(qemu, machine, request.workload)
         return await migrate_away(qemu, folder, limits, tell), facts
 
 
-async def _facts(qemu: Qemu) -> dict[str, Any]:
-    version = (await qemu.execute("query-version"))["qemu"]
-    return {"qemu": "{major}.{minor}.{micro}".format(**version)}
-
-
 def _write(
-    request: CaptureRequest,
-    accelerator: str,
-    migration: Migration,
-    facts: Mapping[str, Any],
-    path: Path,
+    request: CaptureRequest, migration: Migration, facts: Mapping[str, Any], path: Path
 ) -> Trace:
     """Check what was seen, and write the trace."""
     sent, zero = _sent(migration)
@@ -152,7 +87,10 @@ def _write(
     ticks = list(_ticks(migration, rounds))
     layout = _layout(migration, request.memory)
     parameters = {
-        **_plain_parameters(request, accelerator, facts),
+        **facts,
+        "bandwidth": _values(request.limits.bandwidth, "B/s"),
+        "max_downtime": _values(request.limits.max_downtime, "ms"),
+        "tick": _values(int(TICK * 1000), "ms"),
         "rounds": _values([dataclasses.asdict(r) for r in rounds], ""),
         "converged": _values(migration.converged, ""),
         "qmp_normal": _values(migration.final.plain, "pages"),
@@ -208,24 +146,6 @@ def _layout(migration: Migration, memory: GuestMemory) -> Layout:
             f"{memory.pages} are wanted; capture again."
         )
     return layout
-
-
-def _plain_parameters(
-    request: CaptureRequest, accelerator: str, facts: Mapping[str, Any]
-) -> dict[str, Any]:
-    values: dict[str, tuple[Any, str]] = {
-        "qemu": (facts["qemu"], ""),
-        "kernel": (request.equipment.kernel.name.removeprefix("vmlinuz-"), ""),
-        "accelerator": (accelerator, ""),
-        "host": (f"{platform.system()} {platform.machine()}", ""),
-        "bandwidth": (request.limits.bandwidth, "B/s"),
-        "max_downtime": (request.limits.max_downtime, "ms"),
-        "tick": (int(TICK * 1000), "ms"),
-        **{name: (value, "") for name, value in request.workload.options.items()},
-    }
-    if request.workload.disks:
-        values["disk_rate"] = (_DISK_RATE, "B/s")
-    return {name: _values(value, unit) for name, (value, unit) in values.items()}
 
 
 def _values(value: Any, unit: str) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import dataclasses
 import functools
 import os
 import tempfile
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from qemu.qmp import ConnectError, ExecuteError, QMPClient, QMPError
 from harness.base.errors import BadInput
 from harness.base.processes import describe_status, end_with_parent
 
+_MEMORY = "-object memory-backend-memfd,id=ram,size={},share=on"
 _MARK = b"dirtyscan: "
 _LONGEST_FOLDER = 90  # a socket's whole path has room for 107 bytes
 
@@ -34,6 +35,12 @@ class Machine:
     kernel_options: str
     devices: Sequence[str]
     """Further options of QEMU."""
+    shared: bool = False
+    """Whether its memory is that of a file, which another process can read."""
+    environment: Mapping[str, str] | None = None
+    """Instead of ours."""
+    descriptors: Sequence[int] = ()
+    """Open files that it inherits."""
 
 
 class Qemu:
@@ -46,6 +53,16 @@ class Qemu:
         self._ready = asyncio.Event()
         self._failure = ""
         self._console = asyncio.create_task(self._listen())
+
+    @property
+    def process(self) -> int:
+        """The number of its process."""
+        return self._process.pid
+
+    @property
+    def said(self) -> Sequence[str]:
+        """The last lines of its console."""
+        return tuple(self._said)
 
     async def wait_until_ready(self, seconds: float) -> None:
         """Wait until the guest says that its workload runs.
@@ -132,6 +149,8 @@ async def running(machine: Machine, folder: Path) -> AsyncIterator[Qemu]:
         stderr=asyncio.subprocess.STDOUT,
         start_new_session=True,  # Ctrl-C is for us; we end QEMU
         preexec_fn=functools.partial(end_with_parent, os.getpid()),
+        env=machine.environment,
+        pass_fds=machine.descriptors,
     )
     monitor = QMPClient("capture")
     qemu = Qemu(process, monitor)
@@ -156,7 +175,8 @@ def private_folder() -> Iterator[Path]:
 
 def _options(machine: Machine, socket: Path) -> list[str]:
     return [
-        *("-machine", f"pc,accel={machine.accelerator}"),
+        *("-machine", f"pc,accel={machine.accelerator}" + ",memory-backend=ram" * machine.shared),
+        *(_MEMORY.format(machine.memory) if machine.shared else "").split(),
         *("-cpu", "host" if machine.accelerator == "kvm" else "max"),
         *("-m", f"{machine.memory // 2**20}M"),
         *("-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"),

@@ -8,7 +8,7 @@ import numpy as np
 from harness.base.errors import BadInput
 from workloads.guest import GuestMemory
 from workloads.importers.source import followed, imported, interval_value
-from workloads.inputs import file_size, pieces
+from workloads.inputs import file_size, in_order, pieces
 from workloads.precopy import Snapshot
 from workloads.synthesis import Report
 from workloads.trace import Trace
@@ -29,9 +29,20 @@ def import_kvm_log(
     one or more of them. The snapshots are the bitmaps as they are: what was written since the one
     before, ``interval`` ms ago.
 
+    Args:
+        paths: in the order of time; see :func:`workloads.inputs.in_order`.
+
     Raises:
-        BadInput: a file cannot be read, or is not as long as whole bitmaps.
+        BadInput: a file cannot be read, or is not as long as whole bitmaps; or their lengths
+            differ, as those of memory slots do.
     """
+    paths = in_order(paths)
+    sizes = {path: file_size(path) for path in paths}
+    if len({size for size in sizes.values() if size}) > 1:
+        raise BadInput(
+            f"{paths[0]} and the others are of different lengths, as the logs of different memory "
+            "slots are; give each with the address of its slot, --slot ADDRESS=FILE."
+        )
     bitmap_bytes = -(-memory.pages // 64) * 8
     ticks = sum(_logs_in(path, bitmap_bytes, memory) for path in paths)
     source = imported(name, memory, "KVM dirty log", paths, interval_value(interval))
