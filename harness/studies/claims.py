@@ -132,8 +132,8 @@ def _summary(found: pd.DataFrame) -> Table:
     missing = (f"not measured: {sentence}" for sentence in sentences(found))
     table = make_table(_SUMMARY, found)
     # A table that was stored before placement was varied has no such column, and empty cells none.
-    told = found["by_placement"] if "by_placement" in found else pd.Series(index=found.index)
-    placed = (_placed(row) for row in found[told.fillna("") != ""].to_dict("records"))
+    told = found.get("by_placement", pd.Series("", index=found.index)).astype(object).fillna("")
+    placed = (_placed(row) for row in found[told != ""].to_dict("records"))
     return dataclasses.replace(table, notes=(*placed, *scaled, *missing), fold=True)
 
 
