@@ -13,6 +13,7 @@ import struct
 from typing import ClassVar
 
 from harness.base.errors import BadInput
+from harness.base.text import shortened
 
 _PAGE_BITS = 12
 PAGE_SIZE = (
@@ -146,10 +147,11 @@ class StreamDecoder:
         _instance, version = self._unpack(">II", buffer, position, start)
         if kind == _FULL:
             raise self._unsupported(
-                f"a section {name!r} before the end of ram, as a background snapshot has,"
+                f"a section {shortened(name)!r} before the end of ram, as a background snapshot "
+                "has,"
             )
         if name != "ram":
-            raise self._unsupported(f"a section {name!r} before the end of ram")
+            raise self._unsupported(f"a section {shortened(name)!r} before the end of ram")
         if version != 4:
             raise self._broken(f"version {version} of section ram where 4 is known")
         self._ram_section = section
@@ -174,7 +176,7 @@ class StreamDecoder:
             elif name == "configuration/uuid":
                 position += 16
             else:
-                raise self._unsupported(f"the subsection {name!r}")
+                raise self._unsupported(f"the subsection {shortened(name)!r}")
         return position
 
     def _skip_capabilities(self, buffer: bytes, position: int, start: int) -> int:
@@ -221,7 +223,7 @@ class StreamDecoder:
             position += length
             page = word // page_size
             if page >= block.pages:
-                raise self._broken(f"page {page} of block {block.name!r} does not exist")
+                raise self._broken(f"page {page} of block {shortened(block.name)!r} does not exist")
             sent.append((block.first_page + page) << 1 | (length == 1))
             self._block = block
 
@@ -233,7 +235,7 @@ class StreamDecoder:
             (length,) = self._unpack(">Q", buffer, position, start)
             position += 8
             if not 0 < length <= total or length % PAGE_SIZE:
-                raise self._broken(f"block {name!r} has {length} bytes")
+                raise self._broken(f"block {shortened(name)!r} has {length} bytes")
             blocks.append(RamBlock(name, first, length // PAGE_SIZE))
             first += length // PAGE_SIZE
             total -= length
@@ -277,7 +279,7 @@ class StreamDecoder:
         try:
             return self._by_name[name]
         except KeyError:
-            raise self._broken(f"RAM block {name!r} was not announced") from None
+            raise self._broken(f"RAM block {shortened(name)!r} was not announced") from None
 
     _known: ClassVar[int] = _ZERO | _MEM_SIZE | _PAGE | _EOS | _CONTINUE
 
