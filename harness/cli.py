@@ -126,7 +126,8 @@ class _Parser(argparse.ArgumentParser):
             module = importlib.import_module(f"harness.commands.{self._command}")
             self._command = ""
             module.add_options(self)
-        if not self._is_simple:
+        # To let names stand anywhere argparse takes away what help is made of.
+        if not self._is_simple or any(map(_asks_for_help, args or ())):
             return super().parse_known_args(args, namespace)
         self._is_simple = False  # it calls this method again
         try:
@@ -137,6 +138,10 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         _complain(f"{message}; see '{self.prog} --help'.")
         self.exit(BAD_INPUT)
+
+
+def _asks_for_help(word: str) -> bool:
+    return word == "-h" or (len(word) > 2 and "--help".startswith(word))
 
 
 def _parser() -> argparse.ArgumentParser:

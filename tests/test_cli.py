@@ -34,6 +34,15 @@ def test_what_measures_nothing_loads_nothing_heavy(arguments: list[str]) -> None
     assert done.stdout.splitlines()[-1] == "loaded []"
 
 
+@pytest.mark.parametrize("command", cli.COMMANDS)
+def test_help_is_for_readers(command: str, dirtyscan: Run) -> None:
+    """Of the texts of argparse some are formats and others are not."""
+    done = dirtyscan(command, "--help")
+    assert done.returncode == 0
+    assert "%%" not in done.stdout
+    assert "%(" not in done.stdout
+
+
 def unforeseen(_: argparse.Namespace) -> int:
     raise ZeroDivisionError("by nobody")
 

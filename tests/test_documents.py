@@ -174,6 +174,13 @@ def in_words(command: str) -> list[str]:
     return words
 
 
+def test_what_has_left_a_branch_is_compared_with_where_it_left_it() -> None:
+    """Compared with its tip, work that begins before a mend there is slower by what was mended."""
+    command = ["make", "--dry-run", "gate", "BASE=origin/main"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert '--against "origin/main" --merge-base' in done.stdout
+
+
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_targets_of_make_exist(document: Path) -> None:
     for line in lines_of_code(document):

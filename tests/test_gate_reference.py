@@ -148,6 +148,17 @@ def test_what_another_compiler_made_is_not_compared(
     assert "has nothing of cc-distro" in usable.reasons[0]
 
 
+@pytest.mark.parametrize(
+    "path", sorted(REFERENCE.parent.glob("*/gate.json")), ids=lambda p: p.parent.name
+)
+def test_a_committed_reference_says_who_compiled_all_that_it_has(path: Path) -> None:
+    """What it does not say of is never compared, so that its counts would guard nothing."""
+    stored = read_reference(path.parent)
+    recorded = {made["name"] for made in stored.environment["toolchains"] if made["version"]}
+    assert {key.toolchain for key in stored.instructions} <= recorded
+    assert {toolchain for _, _, toolchain in stored.logs} <= recorded
+
+
 def test_what_an_unknown_rustc_made_is_not_compared(reference: Make) -> None:
     cc = {"name": "cc-era", "version": default_toolchain().version, "flags": []}
     usable = usable_counts(read_reference(reference()))

@@ -19,6 +19,7 @@ from tests.test_stream import (
     page,
     part,
     start,
+    stream,
     word,
 )  # fmt: skip
 from workloads.guest import GuestMemory
@@ -89,6 +90,12 @@ def check(make: Callable[[Path, Path], Trace], data: bytes) -> None:
         assert "\n" not in said
         assert len(said) < 1000
         assert not target.exists()
+
+
+def test_a_long_name_is_quoted_in_part() -> None:
+    """Of 255 bytes, which may all be such as four characters stand for."""
+    name_of_none = part(page(0, "\x01" * 255))
+    check(lambda source, target: import_stream(source, target, "a", 2**20), stream(name_of_none))
 
 
 @fuzz

@@ -274,6 +274,16 @@ def test_a_trace_of_one_snapshot_can_be_read(
     check(draw_comparison({"one snapshot": [profile_trace(trace)]}), monkeypatch)
 
 
+@pytest.mark.parametrize("name", [r"$\bad{$", r"$\frac{x$", "a$b", "[/b]"])
+def test_names_are_not_formulas(name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """They are anybody's; of what is between two dollars a formula was made, or an error."""
+    rows = ONE.assign(variant=name, condition=name)
+    texts = [text for text, _ in drawn_texts(draw_speedups(rows), monkeypatch)]
+    assert any(name in text for text in texts)
+    trace = store(tmp_path / "t.trace", [np.ones(64, dtype=bool)], name=name)
+    assert any(name in text for text, _ in drawn_texts(draw_memory([trace]), monkeypatch))
+
+
 def test_what_overlaps_or_is_outside_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """The oracle itself."""
     with house_style():

@@ -1,5 +1,6 @@
 """Going on: a run can be ended anywhere, and nothing that was measured is lost or counted twice."""
 
+import dataclasses
 import shutil
 import sys
 import zipfile
@@ -178,6 +179,19 @@ def test_a_folder_that_is_gone_is_named(run: Run, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(RunFolder, "begin", begin_and_lose)
     with pytest.raises(BadInput, match="the folder of the run, o, is gone"):
         run()
+
+
+def test_what_is_narrow_by_luck_is_not_precise(run: Run) -> None:
+    """As long as it comes of fewer processes than were planned."""
+    found = run().run
+    assert found
+    (pair,) = found.judged
+    assert len(found.logs[pair]) == 2
+    assert found.stopped(pair) == "precise"
+    more = dataclasses.replace(found.plan, processes=3)
+    assert dataclasses.replace(found, plan=more).stopped(pair) == "budget"
+    finer = dataclasses.replace(found.plan, precision=1e-12)
+    assert dataclasses.replace(found, plan=finer).stopped(pair) == "budget"
 
 
 @pytest.fixture(scope="module")

@@ -91,8 +91,8 @@ def lay_out(
             )
         if name in shared:
             raise BadInput(
-                f"RAM block {name!r} is shared and was not sent (x-ignore-shared); migrate without "
-                "that capability."
+                f"RAM block {shortened(name)!r} is shared and was not sent (x-ignore-shared); "
+                "migrate without that capability."
             )
     chosen = [known[name] for name in dict.fromkeys(wanted)] or sorted(
         (block for block in blocks if not is_device(block.name) and block.name not in shared),

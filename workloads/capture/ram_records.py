@@ -7,6 +7,7 @@ block, followed by what the flags say (QEMU: migration/ram.c).
 import array
 from typing import ClassVar
 
+from harness.base.text import shortened
 from workloads.capture.ram_blocks import RamBlock
 from workloads.capture.stream_parts import (
     PAGE_SIZE,
@@ -78,7 +79,7 @@ class RamRecords:
             position += length
             page = word // page_size
             if page >= block.pages:
-                raise Broken(f"page {page} of block {block.name!r} does not exist")
+                raise Broken(f"page {page} of block {shortened(block.name)!r} does not exist")
             sent.append((block.first_page + page) << 1 | (length == 1))
             self._block = block
 
@@ -91,7 +92,7 @@ class RamRecords:
             length, *address = unpack(form, buffer, position, start)
             position += 8 + 8 * len(address)
             if not 0 < length <= total or length % PAGE_SIZE:
-                raise Broken(f"block {name!r} has {length} bytes")
+                raise Broken(f"block {shortened(name)!r} has {length} bytes")
             blocks.append(RamBlock(name, first, length // PAGE_SIZE))
             first += length // PAGE_SIZE
             total -= length
@@ -105,7 +106,7 @@ class RamRecords:
         try:
             return self._by_name[name]
         except KeyError:
-            raise Broken(f"RAM block {name!r} was not announced") from None
+            raise Broken(f"RAM block {shortened(name)!r} was not announced") from None
 
     _known: ClassVar[int] = _ZERO | MEM_SIZE | _PAGE | _EOS | _CONTINUE
 

@@ -11,6 +11,7 @@ import array
 import struct
 
 from harness.base.errors import BadInput
+from harness.base.text import shortened
 from workloads.capture.ram_blocks import RamBlock
 from workloads.capture.ram_records import RamRecords
 from workloads.capture.stream_configuration import (
@@ -117,7 +118,7 @@ class StreamDecoder:
             BadInput: it ended before all of RAM was sent, or had none.
         """
         if self._step == self._pass_over:
-            raise self._broken(f"its section {self._others[self._section]!r} has no end")
+            raise self._broken(f"its section {shortened(self._others[self._section])!r} has no end")
         if not self.done:
             raise self._broken("it ends before all of memory was sent")
         if not self.blocks:
@@ -168,7 +169,8 @@ class StreamDecoder:
             if kind == _FULL and self._ram_parts:
                 # In pre-copy the state of devices follows the last section of ram.
                 raise Unsupported(
-                    f"a section {name!r} before the end of ram, as a background snapshot has,"
+                    f"a section {shortened(name)!r} before the end of ram, as a background "
+                    "snapshot has,"
                 )
             self._others[section] = name
             if name not in self.passed_over:

@@ -1,5 +1,6 @@
 """The configuration of a migration stream: the machine, and what the other side must know."""
 
+from harness.base.text import shortened
 from workloads.capture.stream_parts import (
     PAGE_BITS,
     Broken,
@@ -44,7 +45,7 @@ def read_configuration(buffer: bytes, start: int) -> tuple[int, frozenset[str]]:
         elif name == "configuration/uuid":
             position += _UUID_BYTES
         else:
-            raise Unsupported(f"the subsection {name!r}")
+            raise Unsupported(f"the subsection {shortened(name)!r}")
     return position, capabilities
 
 
