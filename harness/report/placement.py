@@ -1,6 +1,6 @@
 """What placement does to the rows of a run, in words."""
 
-from math import isnan
+from math import isnan, nan
 
 import pandas as pd
 
@@ -14,7 +14,7 @@ MARK = "~"
 
 def depends(row: Row) -> bool:
     """Return whether a row's speedup depends on where its code lies."""
-    if isnan(row["placement_low"]):
+    if isnan(row.get("placement_low", nan)):
         return False
     interval = row["speedup_low"], row["speedup_high"]
     return depends_on_placement(row["placement_low"], row["placement_high"], interval)

@@ -27,7 +27,8 @@ from harness.presentation.table import (
     make_table,
     short_interval,
 )
-from harness.report.placement import placement_range, verdict_with_share
+from harness.report.placement import MARK, depends, placement_range, verdict_with_share
+from harness.report.placement import mark as placed
 from harness.report.run_table import with_toolchain
 from harness.report.section import Section
 from harness.report.stored import Stored
@@ -116,7 +117,7 @@ def _draw_rows(axes: Axes, rows: pd.DataFrame, conditions: list[str], variants: 
             )
             if step * 72 * _WIDTH >= _NUMBER:
                 axes.annotate(
-                    f"{row['speedup']:.{2 if row['speedup'] < 100 else 0}f}",
+                    f"{placed(row)}{row['speedup']:.{2 if row['speedup'] < 100 else 0}f}",
                     (x, row["speedup"]),
                     xytext=(8, 0),
                     textcoords="offset points",
@@ -143,6 +144,8 @@ def _legend(figure: Figure, rows: pd.DataFrame) -> None:
                 linestyle="none")
         )  # fmt: skip
     handles.append(key("from snapshot to snapshot", color=BLACK, alpha=0.3, linewidth=7))
+    if rows.apply(depends, axis=1).any():
+        handles.append(key(f"{MARK} depends on where its code lies", linestyle="none"))
     if rows["claim_low"].notna().any():
         handles.append(letters_range())
     add_legend(figure, handles, 3)
