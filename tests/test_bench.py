@@ -138,7 +138,7 @@ def test_a_trace_of_ones_own(dirtyscan: Run, tmp_path: Path) -> None:
 
 
 LONG = ("bench", "--condition", "cond1", "--guest-memory", "4MiB", "--set", "max_ticks=12",
-        "--precision", "0.0001%", "--budget", "60")  # fmt: skip
+        "--precision", "0.0001%", "--budget", "300")  # fmt: skip
 
 
 def start(folder: Path) -> subprocess.Popen[str]:

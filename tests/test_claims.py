@@ -274,7 +274,7 @@ def test_a_claim_of_ones_own_is_settled_without_code(dirtyscan: Run, tmp_path: P
     source = built_in_variants("drain")["skip_lines_vector"].sources[0]
     (tmp_path / "mine.c").write_text(source.read_text(encoding="utf-8"))
     (tmp_path / "mine.toml").write_text(entry)
-    options = ["--claims", "mine.toml", "--precision", "50%", "--budget", "60"]
+    options = ["--claims", "mine.toml", "--precision", "50%", "--budget", "600"]
     done = dirtyscan("claims", "run", "mine", *options)
     if "which this CPU lacks" in done.stderr:
         pytest.skip(done.stderr)
@@ -348,7 +348,7 @@ def test_every_claim_that_was_announced_is_reported(
             for name, (original, variant, trace) in (measured | missing).items()
         )
     )
-    options = ["--claims", "mine.toml", "--precision", "50%", "--budget", "60"]
+    options = ["--claims", "mine.toml", "--precision", "50%", "--budget", "600"]
     assert main(["claims", "run", *options]) == 1  # since one crashed
     out = capsys.readouterr().out
     rows = pd.read_csv("results/claims/claims.csv").set_index("claim")
@@ -413,7 +413,7 @@ def test_where_every_variant_goes_astray_that_is_said(
     original = ABOUT_TRACE.format(name="a", original="crash.c", variant="word_sum", **fields)
     variant = ABOUT_TRACE.format(name="b", original="page_by_page", variant="crash.c", **fields)
     Path("mine.toml").write_text(original + variant)
-    options = ["--claims", "mine.toml", "--budget", "60"]
+    options = ["--claims", "mine.toml", "--budget", "600"]
     assert main(["claims", "run", "a", *options]) == 2
     said = capsys.readouterr().err.splitlines()[-1]
     crashes = f"variant crash ({default_toolchain().name}) crashes"
