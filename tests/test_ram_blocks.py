@@ -9,6 +9,7 @@ import pytest
 
 from harness.base.errors import BadInput
 from harness.cli import main
+from tests.conftest import Run
 from tests.test_importers import maps
 from tests.test_stream import (
     CONFIGURATION,
@@ -182,3 +183,13 @@ def test_a_trace_without_a_dirty_page_is_called_out(
     assert main(["trace", "import", "page-list", str(tmp_path / "idle"), "--output",
                  str(tmp_path)]) == 0  # fmt: skip
     assert "not one page is dirty in" in capsys.readouterr().err
+
+
+def test_bench_calls_such_a_trace_out_too(dirtyscan: Run, tmp_path: Path) -> None:
+    (tmp_path / "idle").write_text("\n\n")
+    made = dirtyscan("trace", "import", "page-list", "idle", "--guest-memory", "1MiB")
+    assert made.returncode == 0, made.stderr
+    options = ("--trace", "traces/idle.trace", "--precision", "50%")
+    done = dirtyscan("bench", *options)
+    assert done.returncode == 0, done.stderr
+    assert "not one page is dirty in traces/idle.trace" in done.stderr

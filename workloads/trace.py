@@ -73,6 +73,11 @@ class Trace:
         return len(self.ticks_ms)
 
     @property
+    def idle(self) -> bool:
+        """Whether not one page is dirty in any snapshot."""
+        return not any(self.remaining)
+
+    @property
     def bitmap_bytes(self) -> int:
         """The length of one snapshot's bitmap in bytes."""
         return self.source.memory.bitmap_bytes

@@ -39,9 +39,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--origin",
         action="append",
         default=[],
-        choices=("synthetic", "captured"),
-        help="which traces of the conditions; default: both. The captured ones are those that come "
-        "with dirtyscan, of a guest of 512 MiB, and are left out for other guests",
+        choices=("synthetic", "recorded", "captured"),
+        help="which traces of the conditions; default: synthetic and captured. The recorded and "
+        "captured ones come with dirtyscan, are of a guest of 512 MiB, and are left out for others",
     )
     parser.add_argument(
         "--trace", action="append", default=[], metavar="FILE", help="time this trace"
@@ -84,6 +84,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Do what ``options`` ask for."""
+    from harness.commands.idle import call_out_idle
     from harness.measurement.run_folder import RunFolder
     from harness.presentation.console import console
     from harness.report.run_table import results_table
@@ -96,6 +97,8 @@ def run(options: argparse.Namespace) -> int:
     with RunFolder(results_folder(options.output)) as folder:
         measured = measure(request, folder, _budget(options), options.resume, log)
     out.print(results_table(read_table(folder.path, SPEEDUPS)))
+    for path in options.trace:
+        call_out_idle(Path(path), log)
     out.print(f"results: {folder.path}", soft_wrap=True)
     if options.plots:
         from harness.report.contents import write_plots

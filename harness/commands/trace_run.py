@@ -9,6 +9,7 @@ from rich import box
 from rich.table import Table
 
 from harness.base.units import format_size, parse_size
+from harness.commands.idle import call_out_idle
 from harness.commands.options import (
     find_conditions,
     workload_memory,
@@ -204,12 +205,7 @@ def tell(trace: Trace) -> None:
     for name, before in _TOLD.items():
         if name in trace.source.parameters:
             out.print(f"  {before}{trace.source.parameters[name]['value']}", soft_wrap=True)
-    if not any(trace.remaining):
-        console(stderr=True).print(
-            f"dirtyscan: not one page is dirty in {trace.path}, so that it says nothing of a "
-            "guest at work; see whether its input is of the right memory and time.",
-            soft_wrap=True,
-        )
+    call_out_idle(trace.path, console(stderr=True))
 
 
 def _summary(trace: Trace) -> str:

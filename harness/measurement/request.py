@@ -12,8 +12,9 @@ from workloads.draws import DEFAULT_SEED
 from workloads.guest import GuestMemory
 from workloads.parameters import Value
 from workloads.random_runs import RandomRuns, write_random_runs
+from workloads.recorded import recorded_trace
 from workloads.synthesis import Recipe, Report, make_recipe, synthesize
-from workloads.trace import ORIGINS, Trace
+from workloads.trace import Trace
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,7 +58,7 @@ class Request:
 
 def condition_traces(
     conditions: Sequence[Condition],
-    origins: Sequence[str] = ORIGINS,
+    origins: Sequence[str] = ("synthetic", "captured"),
     memory: GuestMemory | None = None,
     settings: Mapping[str, Mapping[str, Value]] | None = None,
     seed: int = DEFAULT_SEED,
@@ -65,8 +66,9 @@ def condition_traces(
     """Return the traces of ``conditions``, those of one condition next to each other.
 
     Args:
-        origins: which of them: ``synthetic``, and ``captured`` where they fit the guest.
-        memory: of the guest; that of the captured traces if None.
+        origins: which of them: ``synthetic``, and ``recorded`` and ``captured`` where they fit the
+            guest.
+        memory: of the guest; that of the recorded and captured traces if None.
         settings: see :func:`workloads.synthesis.make_recipe`.
 
     Raises:
@@ -76,9 +78,11 @@ def condition_traces(
     traces: list[Given] = []
     for condition in dict.fromkeys(conditions):
         made = synthetic_trace(make_recipe(condition, guest, settings, seed))
-        captured = captured_trace(condition.name) if guest == GuestMemory() else None
         traces += [made] if "synthetic" in origins else []
-        traces += [captured] if captured and "captured" in origins else []
+        if guest == GuestMemory():
+            stored = {"recorded": recorded_trace, "captured": captured_trace}
+            found = [find(condition.name) for name, find in stored.items() if name in origins]
+            traces += [path for path in found if path]
     return tuple(traces)
 
 

@@ -127,12 +127,25 @@ class Recorded:
     converged: bool
 
 
+class Clock:
+    """The time that ticks are kept by, in seconds."""
+
+    def now(self) -> float:
+        """Return the time, which never goes back."""
+        return time.monotonic()
+
+    async def wait_until(self, due: float) -> None:
+        """Wait until ``due``, or a little longer."""
+        await asyncio.sleep(max(0.0, due - self.now()))
+
+
 async def follow(
     log: WriteLog,
     memory: LiveMemory,
     precopy: PreCopyParameters,
     check: Callable[[], None],
     report: Callable[[int, int], None],
+    clock: Clock | None = None,
 ) -> Recorded:
     """Run the loop on a guest's memory until what is left fits into the downtime.
 
@@ -147,30 +160,32 @@ async def follow(
     snapshots: list[tuple[int, NDArray[np.uint8]]] = []
     tick_seconds = precopy.tick / 1000
     log.scan()  # all of memory is dirty at the start; from here on it is what was written
-    start = time.monotonic()
+    clock = clock or Clock()
+    start = clock.now()
     number = 0
     while number < precopy.max_ticks and not (snapshots and loop.done):
         number += 1
         due = start + number * tick_seconds
-        await asyncio.sleep(max(0.0, due - time.monotonic()))
+        await clock.wait_until(due)
         check()
-        began = time.monotonic()
+        began = clock.now()
         if began - due > tick_seconds:
             kept.lost += 1
             continue
         writes = log.scan()
-        kept.late += time.monotonic() - writes.seconds - due > _LATE * tick_seconds
+        kept.late += clock.now() - writes.seconds - due > _LATE * tick_seconds
         loop.dirty |= writes.pages
         touched = memory.touched()
         loop.send(functools.partial(memory.uniform, touched=touched))
         snapshots.append((number * precopy.tick, np.packbits(loop.dirty, bitorder="little")))
         kept.scans.append(writes.seconds)
-        kept.busy.append(time.monotonic() - began)
+        kept.busy.append(clock.now() - began)
         report(number, precopy.max_ticks)
     if kept.late + kept.lost > _MOST_LATE * number:
         raise BadInput(
             f"the recording is refused because {kept.late + kept.lost} of {number} ticks came more "
-            "than a tenth too late: this machine is too busy; record again when it is not."
+            f"than a tenth too late, {kept.lost} of them when they were over: this machine is too "
+            "busy, or was halted; record again when it is not."
         )
     return Recorded(snapshots, kept, loop.done)
 

@@ -14,6 +14,7 @@
 #include <limits.h>
 #include <linux/userfaultfd.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -271,6 +272,7 @@ __attribute__((constructor)) static void begin(void)
     const char *connection = getenv("DIRTYSCAN_RECORD");
     static int number;
     pthread_t thread;
+    sigset_t all, before;
 
     if (connection == NULL) {
         return;
@@ -280,7 +282,11 @@ __attribute__((constructor)) static void begin(void)
     unsetenv("LD_PRELOAD");
     unsetenv("DIRTYSCAN_RECORD");
     fcntl(number, F_SETFD, FD_CLOEXEC);
+    /* The hypervisor's signals are its own: one would break off what this thread reads. */
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
     if (pthread_create(&thread, NULL, serve, &number) == 0) {
         pthread_detach(thread);
     }
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
