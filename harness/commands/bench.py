@@ -115,14 +115,14 @@ def run(options: argparse.Namespace) -> int:
 def _request(options: argparse.Namespace) -> "Request":
     from harness.measurement.choice import choose
     from harness.measurement.lineup import line_up
-    from harness.measurement.request import Request, condition_traces
+    from harness.measurement.request import DEFAULT_ORIGINS, Request, condition_traces
     from harness.native.toolchain import find_toolchains
 
     by_default = find_operation(options.operation).shown
     only_traces = options.trace and not options.condition
     of_conditions = condition_traces(
         () if only_traces else find_conditions(options.condition),
-        options.origin or ("synthetic", "captured"),
+        options.origin or DEFAULT_ORIGINS,
         workload_memory(options),
         workload_settings(options),
         options.seed,

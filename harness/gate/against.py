@@ -17,11 +17,10 @@ from harness.gate.placing import is_slower_in_one, of_equal_instructions, settle
 from harness.gate.revision import pair_files, read_revision
 from harness.gate.row import Row, rows_of
 from harness.measurement.experiment import BudgetTooShort, Look, measure
-from harness.measurement.request import Request, condition_traces
+from harness.measurement.request import DEFAULT_ORIGINS, Request, condition_traces
 from harness.measurement.run import Run
 from harness.measurement.tell import Tell
 from harness.native.toolchain import default_toolchain, find_toolchain
-from workloads.trace import ORIGINS
 
 TOLERANCE = 0.01
 """The share of the speed that may be lost unless it is said otherwise."""
@@ -95,7 +94,7 @@ def time_changed(changed: Changed, scope: Scope, tell: Tell) -> Verdict:
         BadInput: the older side of a pair counts wrong or crashes.
     """
     tolerance = scope.allowed(TOLERANCE)
-    processes = processes_for(len(changed.compiled) * len(scope.conditions) * len(ORIGINS))
+    processes = processes_for(len(changed.compiled) * len(scope.conditions) * len(DEFAULT_ORIGINS))
     precision = max(PRECISION * tolerance, FINEST)
     rows: list[Row] = []
     broken: list[str] = []

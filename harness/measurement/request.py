@@ -27,6 +27,8 @@ class Draft:
     """Makes it in a file, and tells how far it is."""
 
 
+DEFAULT_ORIGINS = ("synthetic", "captured")
+"""The traces of a condition that are measured if nobody says which."""
 Given = Draft | Path
 """A trace that is to be made, or a file that is to be taken as it is."""
 
@@ -58,7 +60,7 @@ class Request:
 
 def condition_traces(
     conditions: Sequence[Condition],
-    origins: Sequence[str] = ("synthetic", "captured"),
+    origins: Sequence[str] = DEFAULT_ORIGINS,
     memory: GuestMemory | None = None,
     settings: Mapping[str, Mapping[str, Value]] | None = None,
     seed: int = DEFAULT_SEED,
