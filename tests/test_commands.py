@@ -66,7 +66,7 @@ def test_doctor_calibrates(dirtyscan: Run) -> None:
     assert done.returncode == 0, done.stderr
     found = re.search(r"from (\S+) to (\S+) over", done.stdout)
     assert found
-    assert 0.9 < float(found.group(1)) <= float(found.group(2)) < 1.1
+    assert 0.5 < float(found.group(1)) <= float(found.group(2)) < 2  # of two short processes
 
 
 def test_what_cannot_be_compiled_here_has_no_year(
