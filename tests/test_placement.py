@@ -217,6 +217,16 @@ def test_every_pair_of_classes_meets_once() -> None:
         assert len(met) == CLASSES**2
 
 
+def test_every_process_has_every_draw_and_four_have_every_place() -> None:
+    """What a draw does would be large and take few values otherwise, as what a class does."""
+    plan = plan_of([lane(0), lane(0)])
+    for number in (0, 1):
+        found = [plan.places(number, process) for process in range(1, CLASSES + 1)]
+        for places in found:
+            assert sorted(place // CLASSES for place in places) == list(range(DRAWS))
+        assert sorted(place for places in found for place in places) == list(range(CLASSES * DRAWS))
+
+
 def test_a_noise_floor_lies_elsewhere() -> None:
     """At the places of its original it could see nothing of what placement does."""
     plan = plan_of([lane(0), lane(0), lane(0, noise_floor=True)])

@@ -146,10 +146,11 @@ class Plan:
     def places(self, number: int, process: int) -> tuple[int, ...]:
         """Return where a lane lies in each part of the rounds of a process.
 
-        It goes through all classes of one draw. From process to process it is turned against the
-        lane that it is compared with, so that over as many processes as there are classes each
-        class of the one meets each class of the other once. A noise floor is at another draw than
-        its original.
+        It goes through all classes, each at another draw, so that what either does is summed up in
+        every process. From process to process it is turned against the lane that it is compared
+        with, and draws against classes, so that over as many processes as there are classes each
+        class of the one meets each class of the other, and each draw, once. A noise floor is at
+        other places than its original.
 
         Returns:
             (CLASSES,): from 0 up, in the order of :attr:`Lane.placed`; always 0 for a lane that has
@@ -158,9 +159,10 @@ class Plan:
         lane = self.lanes[number]
         if not lane.placed:
             return (0,) * CLASSES
-        draw = (process // CLASSES + lane.noise_floor) % DRAWS
         turned = 0 if lane.original == number else process + number
-        return tuple(draw * CLASSES + (part + turned) % CLASSES for part in range(CLASSES))
+        classes = [(part + turned) % CLASSES for part in range(CLASSES)]
+        draws = [(class_ + process + lane.noise_floor) % DRAWS for class_ in classes]
+        return tuple(draw * CLASSES + class_ for draw, class_ in zip(draws, classes, strict=True))
 
     def toolchains(self) -> list[str]:
         """Return the names of the toolchains that its variants were compiled with."""
