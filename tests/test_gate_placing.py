@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.doctor.gates import HARMLESS, MOVED
+from harness.doctor.harmless import HARMLESS, MOVED
 from harness.gate.finding import Basis, Change, Finding
 from harness.gate.lanes import compile_pairs
 from harness.gate.placing import is_slower_in_one, of_equal_instructions, settle_placement
