@@ -14,6 +14,7 @@ from harness.commands.options import (
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Say what the command takes."""
     actions = parser.add_subparsers(required=True, metavar="ACTION")
+    whole = positive(int, "a whole number above 0", 0)
 
     make = actions.add_parser("synthesize", help="make the synthetic traces of conditions")
     make.add_argument("conditions", nargs="*", metavar="CONDITION", help=condition_help())
@@ -22,50 +23,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     make.set_defaults(run=run_by("trace_run", "run_synthesize"))
 
     take = actions.add_parser("capture", help="capture a trace from a real guest in QEMU")
-    take.add_argument(
-        "workload", metavar="WORKLOAD", help="cond1 to cond4, or the path of a static program"
-    )
-    add_folder(take, "--output", "traces")
-    take.add_argument(
-        "--guest-memory", default="512MiB", metavar="SIZE", help="default: %(default)s"
-    )
-    take.add_argument("--kernel", metavar="FILE", help="default: the newest in /boot")
-    take.add_argument("--qemu", metavar="PROGRAM", help="default: qemu-system-x86_64")
-    take.add_argument(
-        "--accelerator", choices=("auto", "kvm", "tcg"), default="auto", help="default: %(default)s"
-    )
-    take.add_argument("--bandwidth", default="32MiB", metavar="SIZE", help="default: %(default)s/s")
-    whole = positive(int, "a whole number above 0", 0)
-    take.add_argument(
-        "--max-downtime", type=whole, default=30, metavar="MS", help="default: %(default)s"
-    )
-    take.add_argument(
-        "--seconds", type=whole, default=60, help="to migrate at most; default: %(default)s"
-    )
+    _add_guest(take, "migrate")
     take.set_defaults(run=run_by("trace_run", "run_capture"))
 
     keep = actions.add_parser(
         "record", help="record what a real guest writes in every tick, as QEMU of 2010 saw it"
     )
-    keep.add_argument(
-        "workload", metavar="WORKLOAD", help="cond1 to cond4, or the path of a static program"
-    )
-    add_folder(keep, "--output", "traces")
-    keep.add_argument(
-        "--guest-memory", default="512MiB", metavar="SIZE", help="default: %(default)s"
-    )
-    keep.add_argument("--kernel", metavar="FILE", help="of the guest; the newest in /boot")
-    keep.add_argument("--qemu", metavar="PROGRAM", help="default: qemu-system-x86_64")
-    keep.add_argument(
-        "--accelerator", choices=("auto", "kvm", "tcg"), default="auto", help="default: %(default)s"
-    )
-    keep.add_argument("--bandwidth", default="32MiB", metavar="SIZE", help="default: %(default)s/s")
-    keep.add_argument(
-        "--max-downtime", type=whole, default=30, metavar="MS", help="default: %(default)s"
-    )
-    keep.add_argument(
-        "--seconds", type=whole, default=60, help="to record at most; default: %(default)s"
-    )
+    _add_guest(keep, "record")
     keep.set_defaults(run=run_by("trace_run", "run_record"))
 
     bring = actions.add_parser("import", help="import a trace that was recorded elsewhere")
@@ -129,3 +93,29 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parameters = actions.add_parser("parameters", help="list what --set can set, and why")
     parameters.add_argument("condition", nargs="?", default="cond1", help=condition_help())
     parameters.set_defaults(run=run_by("trace_run", "run_parameters"))
+
+
+def _add_guest(parser: argparse.ArgumentParser, verb: str) -> None:
+    """Add what may be said of a real guest and its link; ``verb`` is what is done to it."""
+    parser.add_argument(
+        "workload", metavar="WORKLOAD", help="cond1 to cond4, or the path of a static program"
+    )
+    add_folder(parser, "--output", "traces")
+    parser.add_argument(
+        "--guest-memory", default="512MiB", metavar="SIZE", help="default: %(default)s"
+    )
+    parser.add_argument("--kernel", metavar="FILE", help="default: the newest in /boot")
+    parser.add_argument("--qemu", metavar="PROGRAM", help="default: qemu-system-x86_64")
+    parser.add_argument(
+        "--accelerator", choices=("auto", "kvm", "tcg"), default="auto", help="default: %(default)s"
+    )
+    parser.add_argument(
+        "--bandwidth", default="32MiB", metavar="SIZE", help="default: %(default)s/s"
+    )
+    whole = positive(int, "a whole number above 0", 0)
+    parser.add_argument(
+        "--max-downtime", type=whole, default=30, metavar="MS", help="default: %(default)s"
+    )
+    parser.add_argument(
+        "--seconds", type=whole, default=60, help=f"to {verb} at most; default: %(default)s"
+    )
