@@ -13,7 +13,7 @@ from harness.gate.decision import compare_pairs, decide, processes_for
 from harness.gate.evidence import Scope
 from harness.gate.finding import Basis, Change, Compared, Finding, Verdict, join
 from harness.gate.lanes import Compiled, compile_pairs, line_up_pairs
-from harness.gate.placing import is_slower_in_one, of_equal_instructions, settle_placement
+from harness.gate.placing import is_slower_in_one, of_equal_instructions, settle_placement, subject
 from harness.gate.revision import pair_files, read_revision
 from harness.gate.row import Row, rows_of
 from harness.measurement.experiment import BudgetTooShort, Look, measure
@@ -116,8 +116,10 @@ def time_changed(changed: Changed, scope: Scope, tell: Tell) -> Verdict:
         rows += rows_of(run)
         broken += [failure.sentence() for failure in run.failures]
     findings = _judge(rows, tolerance)
-    if any(is_slower_in_one(finding, tolerance) for finding in findings):
-        equal = of_equal_instructions(changed.compiled, tell)
+    doubtful = {subject(one) for one in findings if is_slower_in_one(one, tolerance)}
+    if doubtful:
+        counted = [one for one in changed.compiled if one.subject in doubtful]
+        equal = of_equal_instructions(counted, tell)
         findings = [settle_placement(finding, tolerance, equal) for finding in findings]
     return Verdict(tuple(findings), tuple(broken), tuple(undecided))
 

@@ -16,10 +16,9 @@ from harness.native.operation import OPERATIONS
 from harness.native.stopwatch import make_snapshots
 from harness.native.toolchain import default_toolchain, find_toolchain
 from harness.native.variant import built_in_variants
-from workloads.captured import captured_trace
+from workloads.captured.snapshots import captured_snapshots
 from workloads.conditions import DEFAULT_CONDITIONS
 from workloads.synthesis import Report
-from workloads.trace import Trace, open_trace
 
 _SNAPSHOTS = 3
 
@@ -92,7 +91,7 @@ def count_variants(
     for one in compiled:
         new = counted[_job(one, after=True)]
         old = new if one.same_code else counted[_job(one, after=False)]
-        operation, name, toolchain = one.pair.after.operation, one.pair.name, one.toolchain.name
+        operation, name, toolchain = one.subject
         if isinstance(new, str) or isinstance(old, str):
             why = new if isinstance(new, str) else old
             left_out.append(f"{name} ({operation}) with {toolchain}, {why}")
@@ -116,10 +115,7 @@ def _count_all(
         return dict.fromkeys(jobs, f"there is no captured trace of {', '.join(conditions)}")
     # Always all of them: the log of a snapshot is the one that follows, so that what is counted on
     # one trace would depend on which others are there.
-    traces = [_captured(name) for name in DEFAULT_CONDITIONS]
-    memory = traces[0].source.memory
-    bitmaps = [bitmap for trace in traces for bitmap in trace.bitmaps(_places(trace))]
-    names = [f"{trace.source.condition} captured" for trace in traces]
+    memory, bitmaps = captured_snapshots(_SNAPSHOTS)
     toolchain = default_toolchain()
     driver = build_driver(toolchain).path
 
@@ -130,11 +126,14 @@ def _count_all(
         counts = count_instructions(program, memory, snapshots, branches=False)
         if isinstance(counts, str):
             return counts
+        of_trace = (
+            counts[place * _SNAPSHOTS : (place + 1) * _SNAPSHOTS]
+            for place in range(len(DEFAULT_CONDITIONS))
+        )
         return {
-            name: total(counts[place * _SNAPSHOTS : (place + 1) * _SNAPSHOTS]).instructions
-            / (memory.pages * _SNAPSHOTS)
-            for place, name in enumerate(names)
-            if DEFAULT_CONDITIONS[place] in asked
+            f"{name} captured": total(found).instructions / (memory.pages * _SNAPSHOTS)
+            for name, found in zip(DEFAULT_CONDITIONS, of_trace, strict=True)
+            if name in asked
         }
 
     counted: dict[Job, Mapping[str, float] | str] = {}
@@ -144,13 +143,3 @@ def _count_all(
             counted[job] = result
             report("counts", done + 1, len(jobs))
     return counted
-
-
-def _captured(name: str) -> Trace:
-    path = captured_trace(name)
-    assert path is not None
-    return open_trace(path)
-
-
-def _places(trace: Trace) -> list[int]:
-    return [len(trace) * (place + 1) // (_SNAPSHOTS + 1) for place in range(_SNAPSHOTS)]

@@ -29,6 +29,11 @@ class Compiled:
     """Why it cannot be timed here, with its name; empty if it can."""
 
     @property
+    def subject(self) -> tuple[str, str, str]:
+        """The operation, variant and toolchain that its findings are about."""
+        return self.pair.after.operation, self.pair.name, self.toolchain.name
+
+    @property
     def same_code(self) -> bool:
         """Whether both sides were compiled to the same functions, wherever these lie."""
         return self.after.has_code_of(self.before)

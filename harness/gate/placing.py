@@ -9,7 +9,7 @@ import dataclasses
 from collections.abc import Collection, Sequence
 
 from harness.base.errors import BadInput
-from harness.gate.counts import count_variants
+from harness.gate.counts import Counted, count_variants
 from harness.gate.finding import Change, Finding
 from harness.gate.lanes import Compiled
 from harness.measurement.tell import Tell
@@ -19,6 +19,11 @@ _ALIKE = 1.001
 """Instructions are as many as before if they are not more than so many times as many."""
 Subject = tuple[str, str, str]
 """Operation, variant and toolchain."""
+
+
+def subject(of: Counted | Finding) -> Subject:
+    """Return what a count or a finding is about, on whatever trace."""
+    return of.operation, of.variant, of.toolchain
 
 
 def is_slower_in_one(finding: Finding, tolerance: float) -> bool:
@@ -33,13 +38,8 @@ def of_equal_instructions(compiled: Sequence[Compiled], tell: Tell) -> frozenset
         before, after, _ = count_variants(compiled, DEFAULT_CONDITIONS, tell)
     except BadInput:  # valgrind is not here
         return None
-    counted = {(key.operation, key.variant, key.toolchain) for key in before}
-    more = {
-        (key.operation, key.variant, key.toolchain)
-        for key, count in before.items()
-        if after[key] > count * _ALIKE
-    }
-    return frozenset(counted - more)
+    more = {subject(key) for key, count in before.items() if after[key] > count * _ALIKE}
+    return frozenset({subject(key) for key in before} - more)
 
 
 def settle_placement(
@@ -52,8 +52,7 @@ def settle_placement(
     """
     if not is_slower_in_one(finding, tolerance):
         return finding
-    subject = finding.operation, finding.variant, finding.toolchain
-    if equal is not None and subject not in equal:
+    if equal is not None and subject(finding) not in equal:
         return finding
     count = "as many instructions as before" if equal else "its instructions were not counted"
     reason = f"it depends on placement ({finding.by_placement()}; {count})"

@@ -14,7 +14,8 @@ import numpy as np
 from harness.base.documents import decode_json
 from harness.base.errors import BadInput
 from harness.base.files import read_file, write_text
-from harness.machine.cpu import cpu_model
+from harness.machine.cpu import cpu_caches, cpu_flags, cpu_model
+from harness.measurement.rounds import draw_order
 from harness.native.build import build_stopwatch
 from harness.native.built_variant import BuiltVariant
 from harness.native.cache import cache_folder
@@ -22,9 +23,7 @@ from harness.native.loaded_variant import load_variant
 from harness.native.operation import Operation
 from harness.native.stopwatch import Stopwatch, make_snapshots
 from harness.native.toolchain import default_toolchain
-from workloads.captured import captured_trace
-from workloads.conditions import DEFAULT_CONDITIONS
-from workloads.trace import open_trace
+from workloads.captured.snapshots import captured_snapshots
 
 _SNAPSHOTS, _ROUNDS = 3, 15
 """Snapshots of each captured trace, and passes over them."""
@@ -49,7 +48,9 @@ def fastest(built: Sequence[BuiltVariant], operation: Operation) -> str:
     """
     if len(built) == 1:
         return built[0].variant.name
-    made_from = " ".join([cpu_model(), *(one.library.build_hash for one in built)])
+    # Hypervisors call several generations by one name.
+    cpu = [cpu_model(), *cpu_flags(), *cpu_caches().values()]
+    made_from = " ".join([*cpu, *(one.library.build_hash for one in built)])
     key = hashlib.sha256(made_from.encode()).hexdigest()[:16]
     entry = cache_folder() / f"fastest-{operation.name}-{key}.json"
     names = [one.variant.name for one in built]
@@ -67,18 +68,11 @@ def fastest(built: Sequence[BuiltVariant], operation: Operation) -> str:
 
 def _total_times(built: Sequence[BuiltVariant], operation: Operation) -> list[float]:
     """Return the typical time of each on all snapshots, timed in turns."""
-    paths = [path for name in DEFAULT_CONDITIONS if (path := captured_trace(name))]
-    traces = [open_trace(path) for path in paths]
-    chosen = [np.linspace(0, len(trace) - 1, _SNAPSHOTS + 2, dtype=int)[1:-1] for trace in traces]
-    bitmaps = [
-        bitmap
-        for trace, places in zip(traces, chosen, strict=True)
-        for bitmap in trace.bitmaps(places.tolist())
-    ]
+    memory, bitmaps = captured_snapshots(_SNAPSHOTS)
     snapshots = make_snapshots(bitmaps, range(len(bitmaps)), operation)
     stopwatch = Stopwatch(
         build_stopwatch(default_toolchain()).path,
-        traces[0].source.memory,
+        memory,
         [one.description.map for one in built],
         operation,
     )
@@ -88,7 +82,7 @@ def _total_times(built: Sequence[BuiltVariant], operation: Operation) -> list[fl
     for _ in range(_ROUNDS):
         stopwatch.move_arrays(random)
         visited = random.permutation(len(snapshots))
-        order = np.argsort(random.random((len(visited), len(built))), axis=1).astype(np.uint8)
+        order = draw_order([0] * len(built), len(visited), random)
         elapsed, _ = stopwatch.time_pass(snapshots, variants, [1] * len(built), visited, order)
         rounds.append(elapsed)
     return [float(total) for total in np.median(rounds, axis=0).sum(axis=1)]
