@@ -12,7 +12,9 @@ from harness.native.library import Library
 from harness.native.loaded_variant import Description
 from harness.native.toolchain import Toolchain
 
-PYTHON = f"python-{platform.python_version()}"
+PEER_TOOLCHAIN = "python-"
+"""What stands in the place of a toolchain for a Python package's function begins like this."""
+PYTHON = f"{PEER_TOOLCHAIN}{platform.python_version()}"
 """What stands for the toolchain of a peer."""
 
 

@@ -17,7 +17,7 @@ from workloads.trace import Trace
 FULL_PASS_PAGES = 300 * 2**17
 QUICK_PASS_PAGES = 30 * 2**17
 MIN_SNAPSHOTS = 8
-WARMUPS, ROUNDS = 0, 3
+ROUNDS = 3
 # Ranks give an interval from 6 processes on. But stopping as soon as an interval is narrow prefers
 # intervals that are narrow by luck, the more so the fewer processes it starts from.
 MIN_PROCESSES = 10
@@ -91,10 +91,8 @@ class Plan:
     unvaried: tuple[str, ...]
     """A sentence for each variant whose placement cannot be varied."""
     traces: tuple[PlannedTrace, ...]
-    warmups: int
-    """Rounds in each process before those that count."""
     rounds: int
-    """Rounds in each process that count."""
+    """Rounds in each process."""
     precision: float
     """The half-width of an interval, as a share of the speedup, that is good enough."""
     seed: int

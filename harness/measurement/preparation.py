@@ -73,7 +73,6 @@ def _make_plan(request: Request, base: Path, tell: Tell) -> Plan:
         left_out=lineup.left_out,
         unvaried=lineup.unvaried,
         traces=plan_traces(traces, base, pass_pages),
-        warmups=request.warmups,
         rounds=request.rounds,
         precision=request.precision,
         seed=request.seed,

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from harness.measurement.lineup import LineUp
-from harness.measurement.plan import MIN_PROCESSES, ROUNDS, WARMUPS
+from harness.measurement.plan import MIN_PROCESSES, ROUNDS
 from workloads.captured import captured_trace
 from workloads.conditions import Condition
 from workloads.draws import DEFAULT_SEED
@@ -46,8 +46,7 @@ class Request:
     quick: bool = True
     """Whether fewer snapshots of long traces are measured."""
     rounds: int = ROUNDS
-    """In each process, those that count."""
-    warmups: int = WARMUPS
+    """In each process."""
     processes: int = MIN_PROCESSES
     """At least so many measure each trace."""
     one_cpu: bool = False

@@ -133,13 +133,9 @@ class Rounds:
             self._measure()
         return float(self._measured[round_][place].sum(axis=1).mean()) * 1e-9
 
-    def calls_seconds(self, warmups: int) -> NDArray[np.float64]:
-        """Return the seconds of one call, (rounds, callees, classes, snapshots).
-
-        Args:
-            warmups: how many rounds to leave out at the beginning.
-        """
-        elapsed = np.array(self._measured[warmups:], dtype=np.float64)
+    def calls_seconds(self) -> NDArray[np.float64]:
+        """Return the seconds of one call, (rounds, callees, classes, snapshots)."""
+        elapsed = np.array(self._measured, dtype=np.float64)
         return elapsed * 1e-9 / np.array(self._calls, dtype=np.float64)[:, np.newaxis, np.newaxis]
 
     def _measure(self) -> None:

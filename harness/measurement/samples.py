@@ -23,8 +23,10 @@ class Samples:
     """The samples of one process."""
 
     elapsed: Mapping[str, NDArray[np.float64]]
-    """By trace key: seconds of one call, shape (rounds, lanes, classes, snapshots), without the
-    warm-ups. Each part of a round has every lane at another class of placement."""
+    """By trace key: seconds of one call, (rounds, lanes, classes, snapshots).
+
+    Each part of a round has every lane at another class of placement.
+    """
     suite: pyperf.BenchmarkSuite
     """The same as pyperf has it: one benchmark a trace and lane, one value a round."""
     places: tuple[tuple[int, ...], ...]

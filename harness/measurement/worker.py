@@ -13,7 +13,7 @@ a migration are nearly alike, and a branch predictor that has just seen the one 
 a migration there are 100 ms of other work between them, after which it does not.
 ``docs/statistics.md`` has what this changes.
 
-pyperf still drives. For each variant it calls a time function for every warm-up and value, as it
+pyperf still drives. For each variant it calls a time function for every value, as it
 does for any benchmark, calibrates the number of calls, and collects the metadata. The first
 function that is asked for a round measures it for all variants; the others hand out what that round
 had found for them. So every variant has pyperf's runs, in pyperf's file, and the k-th values of two
@@ -110,7 +110,7 @@ class Worker:
         if plan.one_cpu:
             os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
         callees = self._load_placed()
-        self._parse("--loops=1", f"--values={plan.rounds}", f"--warmups={plan.warmups}")
+        self._parse("--loops=1", f"--values={plan.rounds}", "--warmups=0")
         elapsed = {}
         for planned in plan.traces:
             if planned.key not in keys:
@@ -127,7 +127,7 @@ class Worker:
             for results in rounds.results:
                 self._check_results(planned, snapshots, self._numbers, results)
             found = np.full((plan.rounds, len(plan.lanes), CLASSES, len(snapshots)), np.nan)
-            found[:, self._numbers] = rounds.calls_seconds(plan.warmups)
+            found[:, self._numbers] = rounds.calls_seconds()
             elapsed[planned.key] = found
         places = tuple(plan.places(number, self._index) for number in range(len(plan.lanes)))
         return Samples(elapsed, pyperf.BenchmarkSuite(self._benchmarks), places)

@@ -56,7 +56,7 @@ class Link:
         def link(number: int) -> Path:
             name = f"placed-{number}"
             spacers = []
-            for unit, shift in enumerate(placements[number].shifts):
+            for unit, shift in enumerate(placements[number]):
                 path = folder / f"{name}-{unit}.s"
                 path.write_text(spacer(unit, shift), encoding="ascii")
                 spacers.append(path)

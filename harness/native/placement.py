@@ -8,8 +8,6 @@ each *class*, an offset of 0, 16, 32 or 48 bytes within a line, which explains n
 for each class at several places within a page, which are drawn. ``docs/statistics.md`` has figures.
 """
 
-import dataclasses
-
 import numpy as np
 
 LINE = 64
@@ -22,15 +20,8 @@ DRAWS = 4
 _PAGE_LINES = 4096 // LINE
 
 
-@dataclasses.dataclass(frozen=True)
-class Placement:
-    """Where the units of a variant come to lie."""
-
-    draw: int
-    class_: int
-    """From 0 up, below :data:`CLASSES`: each unit lies so many steps behind a line."""
-    shifts: tuple[int, ...]
-    """By unit, the bytes from the beginning of some line to its code."""
+Placement = tuple[int, ...]
+"""By unit of a variant, the bytes from the beginning of some line to its code."""
 
 
 def draw_placements(units: int) -> tuple[Placement, ...]:
@@ -42,18 +33,16 @@ def draw_placements(units: int) -> tuple[Placement, ...]:
     """
     random = np.random.default_rng(units)
     placements = []
-    for draw in range(DRAWS):
-        for class_ in range(CLASSES):
-            # From 1 on: what has no length has no place either.
-            lines = random.integers(1, _PAGE_LINES + 1, size=units).tolist()
-            shifts = tuple(line * LINE + class_ * STEP for line in lines)
-            placements.append(Placement(draw, class_, shifts))
+    for number in range(DRAWS * CLASSES):
+        # From 1 on: what has no length has no place either.
+        lines = random.integers(1, _PAGE_LINES + 1, size=units).tolist()
+        placements.append(tuple(line * LINE + number % CLASSES * STEP for line in lines))
     return tuple(placements)
 
 
 def every_offset(units: int) -> tuple[Placement, ...]:
     """Return the placements at each byte of a line, for ``units`` units that let it be so."""
-    return tuple(Placement(0, 0, (LINE + byte,) * units) for byte in range(LINE))
+    return tuple((LINE + byte,) * units for byte in range(LINE))
 
 
 def spacer_symbol(unit: int) -> str:

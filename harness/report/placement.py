@@ -4,8 +4,8 @@ from math import isnan, nan
 
 import pandas as pd
 
+from harness.measurement.lineup import PEER_TOOLCHAIN
 from harness.presentation.table import Row, claimed_range, format_range
-from harness.results.speedups import PEER_TOOLCHAIN
 from harness.statistics.placement import depends_on_placement
 
 MARK = "~"

@@ -61,7 +61,7 @@ def _layout(run: Run) -> dict[str, Any]:
     return {
         "processes": run.processes,
         "rounds": plan.rounds,
-        "warmups": plan.warmups,
+        "warmups": 0,
         "precision": plan.precision,
         "traces": {trace.key: trace.content_hash for trace in plan.traces},
         "left_out": list(plan.left_out),

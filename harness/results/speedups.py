@@ -5,9 +5,6 @@ from typing import Any
 
 import pandas as pd
 
-PEER_TOOLCHAIN = "python-"
-"""What stands in the place of a toolchain for a Python package's function begins like this."""
-
 
 def judged(rows: pd.DataFrame) -> pd.DataFrame:
     """Return the rows that say something of a variant's speed.

@@ -2,7 +2,6 @@
 
 import dataclasses
 from collections.abc import Sequence
-from pathlib import Path
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -74,11 +73,11 @@ def measure(options: Options, session: Session) -> pd.DataFrame:
             run = session.run(
                 request(variant, toolchain, options), f"{variant.name}-{toolchain.name}"
             )
-            parts.append(table(run.rows, run.folder))
+            parts.append(table(run.rows))
     return pd.concat(parts, ignore_index=True)
 
 
-def table(rows: pd.DataFrame, _: Path) -> pd.DataFrame:
+def table(rows: pd.DataFrame) -> pd.DataFrame:
     """Return a row for each offset of a variant on a trace.
 
     ``relative`` is its time over the mean of all offsets on that trace.

@@ -63,7 +63,6 @@ def request(options: Options) -> Request:
         options.seed,
         quick=False,
         rounds=2,
-        warmups=0,
     )
 
 
