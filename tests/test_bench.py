@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pyperf
 import pytest
@@ -45,12 +46,34 @@ def test_every_condition_has_its_rows(results: Path) -> None:
     assert measured["claim_low"].tolist() == [8, 0.25, 8, 2]
     assert (
         measured["verdict"]
-        .isin(["reproduced", "stronger", "weaker", "contradicted", "undecided"])
+        .isin(["reproduced", "in part", "stronger", "weaker", "contradicted", "undecided"])
         .all()
     )
     ratio = rows["original_seconds"] / rows["variant_seconds"]
     assert ratio.to_numpy() == pytest.approx(rows["speedup"].to_numpy())
     assert (rows["guest_memory_bytes"] == 4 * 2**20).all()
+
+
+def test_shares_of_calls_can_be_counted_in_the_table_of_snapshots(results: Path) -> None:
+    rows = pd.read_csv(results / "results/latest/speedups.csv")
+    calls = pd.read_csv(results / "results/latest/snapshots.csv")
+    assert (calls.loc[calls["variant"] == "page_by_page", "speedup"] == 1).all()
+    for row in rows.to_dict("records"):
+        own = calls[(calls["condition"] == row["condition"]) & (calls["variant"] == row["variant"])]
+        speedups = sorted(own["speedup"])
+        assert len(speedups) == row["snapshots"]
+        assert speedups[0] == pytest.approx(row["snapshot_speedup_min"])
+        assert row["calls_low"] == pytest.approx(np.quantile(speedups, 0.05))
+        assert row["calls_high"] == pytest.approx(np.quantile(speedups, 0.95))
+        if row["noise_floor"]:
+            assert np.isnan(row["calls_within"])
+            continue
+        inside = [row["claim_low"] <= speedup <= row["claim_high"] for speedup in speedups]
+        below = [speedup < row["claim_low"] for speedup in speedups]
+        assert row["calls_within"] == pytest.approx(np.mean(inside), abs=1e-8)
+        assert row["calls_below"] == pytest.approx(np.mean(below), abs=1e-8)
+        total = row["calls_below"] + row["calls_within"] + row["calls_above"]
+        assert total == pytest.approx(1)
 
 
 def test_every_snapshot_has_its_rows(results: Path) -> None:
@@ -105,7 +128,7 @@ def test_nothing_names_the_machine_or_its_folders(results: Path) -> None:
 
 def test_the_pictures_are_there(results: Path) -> None:
     names = {path.name for path in (results / "plots").iterdir()}
-    stems = {"speedups", "runtime", "traces"}
+    stems = {"speedups", "remaining", "runtime", "traces"}
     assert names == {f"{stem}.{kind}" for stem in stems for kind in ("png", "svg")}
     assert all(path.stat().st_size > 5000 for path in (results / "plots").iterdir())
 
@@ -123,7 +146,7 @@ def test_report_draws_what_is_there(results: Path, dirtyscan: Run, tmp_path: Pat
     assert "multi_page" in done.stdout
     assert "\x1b" not in done.stdout
     assert max(map(len, done.stdout.splitlines())) <= 80
-    assert len(list((tmp_path / "again").iterdir())) == 6
+    assert len(list((tmp_path / "again").iterdir())) == 8
 
 
 @pytest.mark.usefixtures("two_processes")

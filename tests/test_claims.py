@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from harness.claims.claim import Claim, find_claim, find_claims, read_claims
 from harness.claims.settlement import group_claims, obstacle, settle
-from harness.claims.verdict import verdict
+from harness.claims.verdict import Figures, judge, remark, shares, verdict
 from harness.cli import main
 from harness.measurement.choice import choose
 from harness.native.build import build_variant
@@ -28,6 +28,7 @@ from tests.conftest import Run, store
 from workloads.conditions import CONDITIONS
 
 FASTER = Claim("f", "", "", "count", "o", "v", 8.0, 16.0, "", ("c",))
+OVER_CALLS = dataclasses.replace(FASTER, over_calls=True)
 SLOWER = dataclasses.replace(FASTER, low=0.25, high=1 / 3)
 
 
@@ -68,6 +69,61 @@ def test_an_interval_that_tells_nothing_reproduces_nothing() -> None:
     assert verdict(1.5, 400, above) == "reproduced"
     assert verdict(1.96, 2.04, just) == "reproduced"
     assert verdict(1.9, 2.1, just) == "undecided"
+
+
+def figures_of(*calls: float, width: float = 1.0) -> Figures:
+    mean = float(np.mean(calls))
+    return Figures(mean, mean / width, mean * width, np.array(calls))
+
+
+@pytest.mark.parametrize(
+    ("calls", "expected", "said"),
+    [
+        ([8.5] * 10 + [7.0] * 10, "reproduced", "narrower than the letter"),
+        ([8.5] * 9 + [7.0] * 11, "in part", "narrower than the letter"),
+        ([8.5] * 1 + [7.0] * 19, "in part", "narrower than the letter"),
+        ([8.5] * 1 + [7.0] * 20, "weaker", ""),
+        ([8.5] * 1 + [17.0] * 20, "stronger", ""),
+        ([8.5] * 1 + [0.5] * 20, "contradicted", ""),
+        ([*np.geomspace(8, 16, 20)], "reproduced", ""),
+        ([*np.geomspace(4, 11, 20)], "in part", "narrower than the letter"),
+        ([*np.geomspace(1, 40, 30)], "in part", ""),
+        # The median call lies inside, but hardly another: most of the rest decides.
+        ([7.0] * 51 + [10.0] * 3 + [17.0] * 50, "weaker", ""),
+    ],
+)
+def test_a_range_over_calls_is_judged_by_the_shares_of_calls(
+    calls: list[float], expected: str, said: str
+) -> None:
+    found = figures_of(*calls)
+    assert (judge(found, OVER_CALLS), remark(found, OVER_CALLS)) == (expected, said)
+    # Seen from the other side of 1 it is the same.
+    mirrored = dataclasses.replace(OVER_CALLS, low=1 / 16, high=1 / 8)
+    turned = Figures(1 / found.speedup, 1 / found.high, 1 / found.low, 1 / found.calls)
+    assert judge(turned, mirrored) == expected
+
+
+def test_a_wide_interval_decides_no_shares_that_hang_on_it() -> None:
+    calls = [8.1] * 11 + [7.9] * 9
+    assert judge(figures_of(*calls, width=1.02), OVER_CALLS) == "reproduced"
+    assert judge(figures_of(*calls, width=1.06), OVER_CALLS) == "undecided"
+    assert judge(figures_of(*[9.0] * 20, width=1.06), OVER_CALLS) == "reproduced"
+    # A single process has an interval without ends.
+    assert judge(Figures(9.0, 0.0, math.inf, np.array([9.0, 9.0])), OVER_CALLS) == "undecided"
+
+
+@given(st.lists(st.floats(0.01, 100), min_size=1, max_size=40))
+def test_shares_are_those_of_counting(calls: list[float]) -> None:
+    found = shares(np.array(calls), OVER_CALLS)
+    counted = [sum(call < 8 for call in calls), sum(8 <= call <= 16 for call in calls)]
+    assert found.below * len(calls) == pytest.approx(counted[0])
+    assert found.within * len(calls) == pytest.approx(counted[1])
+    assert found.below + found.within + found.above == pytest.approx(1)
+
+
+def test_the_letters_ranges_are_over_calls_and_no_other_claim_is() -> None:
+    over = [claim.name for claim in read_claims() if claim.over_calls]
+    assert over == ["letter-cond1", "letter-cond2", "letter-cond3", "letter-cond4"]
 
 
 RATIOS = st.sampled_from((1.0, 1.01, 1.05, 1.1, 1.25, 1.5625, 2.0, 8.0, 1e3, math.inf))
@@ -126,13 +182,29 @@ def test_a_slowdown_is_judged_as_its_reciprocal(low: float, width: float) -> Non
     ],
 )  # fmt: skip
 def test_an_answer_does_not_decide_what_is_undecided(verdicts: list[str], said: str) -> None:
-    rows = pd.DataFrame({"condition": ["cond1", "cond2"], "verdict": verdicts})
-    rows = rows.assign(
-        variant="multi_page", original="page_by_page", toolchain="cc", claim_low=1.0, speedup=2.0
-    )
-    found = answer(rows)
+    found = answer(letters_rows(verdicts))
     assert found is not None
     assert found.sentence.startswith(said)
+
+
+def letters_rows(verdicts: list[str], origin: str = "synthetic") -> pd.DataFrame:
+    rows = pd.DataFrame({"condition": ["cond1", "cond2"], "verdict": verdicts, "origin": origin})
+    return rows.assign(
+        variant="multi_page", original="page_by_page", toolchain="cc", claim_low=1.0, speedup=2.0
+    )
+
+
+def test_recorded_traces_answer_and_the_others_are_named_where_they_differ() -> None:
+    recorded = letters_rows(["reproduced", "in part"], "recorded")
+    captured = letters_rows(["weaker", "in part"], "captured")
+    found = answer(pd.concat([captured, recorded]))
+    assert found is not None
+    assert found.word == "In part"
+    assert found.sentence == (
+        "In part: of the letter's two figures one holds (Cond1) on recorded traces; Cond2 does in "
+        "part. The patch is 2.00 times faster where it gains. Otherwise: Cond1 weaker on the "
+        "captured trace."
+    )
 
 
 def test_the_letters_claims_are_the_letters() -> None:
@@ -389,15 +461,16 @@ def test_a_variant_that_went_astray_settles_nothing() -> None:
             "toolchain": "cc", "placement_low": [6.0, 2.0], "placement_high": [10.0, 2.0],
         }
     )  # fmt: skip
-    (found,) = settle(group, rows, 2, [])
-    assert (found.verdict, found.speedup) == ("reproduced", 9.0)
+    calls = pd.concat([rows.assign(speedup=speedup) for speedup in (8.5, 8.9, 9.0, 6.0)])
+    (found,) = settle(group, rows, calls, 2, [])
+    assert (found.verdict, found.speedup, found.calls_within) == ("reproduced", 9.0, 0.75)
     assert found.by_placement == "weaker to reproduced"
     failure = Failure(1, "word_sum", "cc", "cond2-captured", 3, "crashes")
     for traces, failures, reason in (
         (2, [failure], "variant word_sum (cc) crashes, in snapshot 3 of cond2-captured"),
         (3, [], "its run has 2 rows of it, not 3"),
     ):
-        (found,) = settle(group, rows, traces, failures)
+        (found,) = settle(group, rows, calls, traces, failures)
         assert (found.verdict, found.speedup, found.reason) == ("not measured", None, reason)
 
 

@@ -10,6 +10,7 @@ import pytest
 from harness.presentation.style import save
 from harness.report.runtime import draw_runtime
 from harness.report.speedups import draw_speedups
+from harness.report.stored import Stored
 from harness.report.traces import dirty_shares, draw_memory
 from tests.conftest import store
 from workloads.profile import profile_trace
@@ -47,17 +48,20 @@ def test_a_profile_counts_runs_and_their_lengths(tmp_path: Path) -> None:
 
 
 def test_the_reference_can_be_drawn_again() -> None:
-    rows = pd.read_csv(REFERENCE / "speedups.csv")
-    snapshots = pd.read_csv(REFERENCE / "snapshots.csv")
-    speedups = draw_speedups(rows)
-    (axes,) = speedups.axes
-    assert [tick.get_text() for tick in axes.get_xticklabels()] == [f"Cond{n}" for n in range(1, 5)]
-    assert "speedup" in axes.get_ylabel()
-    both = pd.concat([rows, rows.assign(toolchain="clang-era")])
-    assert [axes.get_title(loc="left") for axes in draw_speedups(both).axes] == [
-        "cc-era",
-        "clang-era",
+    result = Stored(REFERENCE)
+    rows, snapshots = result.speedups, result.snapshots
+    assert snapshots is not None
+    (axes,) = draw_speedups(rows, result.calls).axes
+    lines = [tick.get_text() for tick in axes.get_yticklabels()]
+    assert lines == ["synthetic", "captured"] * 4
+    written = [text.get_text() for text in axes.texts]
+    assert [text for text in written if text.startswith("Cond")] == [
+        f"Cond{n}" for n in (1, 2, 3, 4)
     ]
+    assert "speedup" in axes.get_xlabel()
+    both = pd.concat([rows, rows.assign(toolchain="clang-era")], ignore_index=True)
+    titles = [axes.get_title(loc="left") for axes in draw_speedups(both).axes]
+    assert [title[title.index("(") :] for title in titles] == ["(cc-era)", "(clang-era)"]
     shown = {text.get_text() for text in axes.texts}
     measured = rows[~rows["noise_floor"]]["speedup"]
     assert {f"{value:.2f}" for value in measured} <= shown

@@ -110,6 +110,7 @@ OTHER_MACHINES = [
     # A hypervisor's name for many CPUs, of which this is one with other caches.
     ({"caches": {"L1d": "3K"}}, "another CPU than this, of the same name"),
     ({"flags": ["avx1024"]}, "another CPU than this, of the same name"),
+    ({"generation": "family 1, model 2"}, "it was family 1, model 2, and this is"),
 ]
 
 

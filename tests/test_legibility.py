@@ -18,8 +18,10 @@ from matplotlib.transforms import Bbox
 from harness.presentation.style import house_style
 from harness.report.history import draw_history
 from harness.report.origins import draw_comparison
+from harness.report.remaining import draw_remaining, patch_calls
 from harness.report.runtime import draw_runtime
-from harness.report.speedups import draw_speedups
+from harness.report.speedups import draw_main, draw_speedups
+from harness.report.stored import Stored
 from harness.report.traces import draw_memory
 from harness.report.variants import draw_ladder
 from harness.results.history import read_history
@@ -116,7 +118,7 @@ def speedups(conditions: int, variants: int, toolchains: int, precise: bool = Tr
     random = np.random.default_rng(conditions * variants * toolchains)
     rows = []
     for c, origin, v, t in itertools.product(
-        range(conditions), ["synthetic", "captured"], range(variants), range(toolchains)
+        range(conditions), ["recorded", "synthetic", "captured"], range(variants), range(toolchains)
     ):
         speedup = float(10 ** random.uniform(-0.9, 2.9))
         rows.append(
@@ -133,6 +135,8 @@ def speedups(conditions: int, variants: int, toolchains: int, precise: bool = Tr
                 "verdict": "weaker" if v == 0 else "", "operation": "count",
                 "original": "page_by_page", "noise_floor": False, "processes": 10,
                 "stopped": "precise" if precise else "budget", "map": "byte map", "bound": False,
+                "calls_low": speedup * 0.6, "calls_high": speedup * 1.9,
+                "calls_within": 0.4321 if v == 0 else np.nan,
                 "paid_in": "", "instructions_per_page": speedup / 50,
                 "mispredicted_per_page": speedup / 1e4, "share_of_tick": 1e-4 / speedup,
                 "share_of_limit": min(1.0, speedup / 100), "trace": "", "seconds": 7e-5 / speedup,
@@ -141,7 +145,27 @@ def speedups(conditions: int, variants: int, toolchains: int, precise: bool = Tr
     return pd.DataFrame(rows)
 
 
-ONE = speedups(1, 1, 1).head(1)
+def calls(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return calls of every row, at both ends of its reach and between."""
+    parts = [
+        rows.assign(snapshot=number, tick_ms=100 * number, dirty_runs=1,
+                    speedup=rows["speedup"] * times, remaining_pages=1000 * number)
+        for number, times in enumerate((0.5, 0.9, 1.0, 1.1, 1.1, 1.1, 2))
+    ]  # fmt: skip
+    return pd.concat(parts, ignore_index=True)
+
+
+REFERENCE = Stored(RESULTS / "amd-epyc")
+
+
+def calls_of_reference() -> pd.DataFrame:
+    found = patch_calls(REFERENCE)
+    assert found is not None
+    return found
+
+
+_FEW = speedups(1, 1, 1)
+ONE = _FEW[_FEW["origin"] == "synthetic"].reset_index(drop=True)
 SIXTY = speedups(6, 5, 1)
 
 
@@ -213,6 +237,10 @@ def of_reference(name: str) -> Figure:
 
 PICTURES: dict[str, Callable[[], Figure]] = {
     "speedups, one": lambda: draw_speedups(ONE),
+    "speedups, one with calls": lambda: draw_speedups(ONE, calls(ONE)),
+    "speedups, sixty with calls": lambda: draw_speedups(SIXTY, calls(SIXTY)),
+    "remaining, one": lambda: draw_remaining(calls(ONE)),
+    "remaining, sixty": lambda: draw_remaining(calls(speedups(5, 1, 1))),
     "speedups, one imprecise": lambda: draw_speedups(ONE.assign(stopped="budget")),
     "speedups, sixty": lambda: draw_speedups(SIXTY),
     "speedups, twenty": lambda: draw_speedups(speedups(5, 2, 1)),
@@ -248,9 +276,10 @@ PICTURES: dict[str, Callable[[], Figure]] = {
         for name in questions()
         if load_study(name).exhibit and stored_at(name).exists()
     },
-    "speedups of the reference": lambda: draw_speedups(
-        read_table(RESULTS / "amd-epyc", SPEEDUPS)
+    "speedups of the reference": lambda: draw_main(
+        REFERENCE.speedups, REFERENCE.calls
     ),
+    "remaining pages of the reference": lambda: draw_remaining(calls_of_reference()),
     "variants of the reference": lambda: draw_ladder(
         read_table(RESULTS / "amd-epyc-variants", SPEEDUPS)
     ),

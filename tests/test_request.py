@@ -18,6 +18,7 @@ from harness.statistics.spacing import evenly_spaced
 from workloads.captured import captured_trace
 from workloads.conditions import find_condition
 from workloads.guest import GuestMemory
+from workloads.recorded import recorded_trace
 
 CONDITIONS = [find_condition(name) for name in ("cond2", "cond1", "cond2")]
 
@@ -25,7 +26,10 @@ CONDITIONS = [find_condition(name) for name in ("cond2", "cond1", "cond2")]
 def test_the_traces_of_a_condition_lie_beside_each_other_once() -> None:
     traces = condition_traces(CONDITIONS)
     names = [one.name if isinstance(one, Draft) else one for one in traces]
-    assert names == ["cond2", captured_trace("cond2"), "cond1", captured_trace("cond1")]
+    assert names == [
+        *(recorded_trace("cond2"), "cond2", captured_trace("cond2")),
+        *(recorded_trace("cond1"), "cond1", captured_trace("cond1")),
+    ]
 
 
 def test_captured_traces_are_of_their_own_guest_alone() -> None:

@@ -10,7 +10,7 @@ from harness.base.text import shortened
 
 FORMAT = "dirtyscan-trace"
 VERSION = 1
-Origin = Literal["synthetic", "recorded", "captured", "imported"]
+Origin = Literal["recorded", "synthetic", "captured", "imported"]
 
 _Hash = Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{64}\Z")]
 _Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]

@@ -37,6 +37,8 @@ class Claim:
     high: float
     note: str
     conditions: tuple[str, ...] = ()
+    over_calls: bool = False
+    """Whether its range is over single calls; otherwise it is for the time of all of them."""
     trace: str = ""
     """The path of a trace file, if that is what it is about."""
     runs: RandomRuns | None = None
@@ -97,6 +99,7 @@ def _claim(entry: Entry, path: Path) -> Claim:
         low=entry.figure / NEAR if entry.figure else entry.low or 0.0,
         high=entry.figure * NEAR if entry.figure else entry.high or math.inf,
         conditions=entry.conditions or (),
+        over_calls=entry.over == "calls",
         trace=entry.trace or "",
         runs=runs,
         guest_memory=memory,

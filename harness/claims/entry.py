@@ -4,7 +4,7 @@ import collections
 import datetime
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -36,6 +36,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     low: _Speedup | None = None
     high: _Speedup | None = None
     figure: _Speedup | None = None
+    over: Literal["calls"] | None = None
     conditions: Annotated[tuple[_Name, ...], msgspec.Meta(min_length=1)] | None = None
     trace: _Place | None = None
     density: Annotated[float, msgspec.Meta(ge=0, le=1)] | None = None
@@ -57,6 +58,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
             raise ValueError("it needs either a figure, or a range from low on")
         if self.has("high") and (self.low is None or self.high < self.low):  # type: ignore[operator]
             raise ValueError("its high is below its low, or without one")
+        if self.has("over") and not self.has("high"):
+            raise ValueError("its over goes with a range from low to high, which it has not")
         of_maps = [f for f in ("mean_run", "run", "guest_memory", "scaled_to") if self.has(f)]
         if of_maps and not self.has("density"):
             raise ValueError(f"its {of_maps[0]} goes with a density, which it has not")

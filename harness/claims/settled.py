@@ -6,11 +6,13 @@ import typing
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from harness.base.units import format_size
 from harness.claims.claim import Claim
-from harness.claims.verdict import NOT_MEASURED, verdict
+from harness.claims.verdict import NOT_MEASURED, Figures, judge, remark, shares
 from workloads.random_runs import RandomRuns, random_pages
 
 _OF_ROW = (
@@ -41,6 +43,10 @@ class Settled:
     speedup_low: float | None = None
     speedup_high: float | None = None
     verdict: str = NOT_MEASURED
+    calls_within: float | None = None
+    """The share of single calls inside the claimed range, where that is over calls."""
+    remark: str = ""
+    """What is to be said beside the verdict."""
     captured_low: float | None = None
     """The lowest speedup of the same pair on the captured traces of the letter's conditions."""
     captured_high: float | None = None
@@ -60,13 +66,25 @@ class Settled:
     """Why it was not measured."""
 
 
-def measured(claim: Claim, row: Mapping[Hashable, Any], captured: pd.DataFrame) -> Settled:
-    """Judge ``claim`` by a row of ``speedups.csv``, beside those of captured traces."""
+def measured(
+    claim: Claim, row: Mapping[Hashable, Any], calls: NDArray[np.float64], captured: pd.DataFrame
+) -> Settled:
+    """Judge ``claim`` by a row of ``speedups.csv``, beside those of captured traces.
+
+    Args:
+        calls: the speedups of the single calls of that row.
+    """
     on = _workload(claim.runs) if claim.runs else f"{row['condition']} {row['origin']}"
-    least, most = (_verdict_at(row, name, claim) for name in ("placement_low", "placement_high"))
+    figures = Figures(row["speedup"], row["speedup_low"], row["speedup_high"], calls)
+    least, most = (
+        _verdict_at(row[name] / row["speedup"], figures, claim)
+        for name in ("placement_low", "placement_high")
+    )
     return dataclasses.replace(
         _published(claim, on, row["guest_memory_bytes"]),
-        verdict=verdict(row["speedup_low"], row["speedup_high"], claim),
+        verdict=judge(figures, claim),
+        calls_within=shares(calls, claim).within if claim.over_calls else None,
+        remark=remark(figures, claim),
         by_placement=f"{least} to {most}" if least != most else "",
         captured_low=float(captured["speedup"].min()) if len(captured) else None,
         captured_high=float(captured["speedup"].max()) if len(captured) else None,
@@ -74,12 +92,9 @@ def measured(claim: Claim, row: Mapping[Hashable, Any], captured: pd.DataFrame) 
     )
 
 
-def _verdict_at(row: Mapping[Hashable, Any], placement: str, claim: Claim) -> str:
-    """Return the verdict at the placement of a column; empty if it was not varied."""
-    factor = row[placement] / row["speedup"]
-    if math.isnan(factor):
-        return ""
-    return verdict(row["speedup_low"] * factor, row["speedup_high"] * factor, claim)
+def _verdict_at(factor: float, figures: Figures, claim: Claim) -> str:
+    """Return the verdict at a placement; empty if it was not varied."""
+    return "" if math.isnan(factor) else judge(figures.at(factor), claim)
 
 
 def not_measured(claim: Claim, reason: str) -> Settled:

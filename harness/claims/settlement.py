@@ -3,10 +3,13 @@
 import dataclasses
 import functools
 import itertools
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from harness.base.errors import BadInput
 from harness.claims.claim import Claim
@@ -117,12 +120,17 @@ def _random_trace(runs: RandomRuns, size: int) -> Draft:
 
 
 def settle(
-    group: Group, rows: pd.DataFrame, traces: int, failures: Sequence[Failure]
+    group: Group,
+    rows: pd.DataFrame,
+    calls: pd.DataFrame,
+    traces: int,
+    failures: Sequence[Failure],
 ) -> list[Settled]:
     """Judge every claim of ``group`` by its run.
 
     Args:
         rows: of ``speedups.csv``.
+        calls: its single calls.
         traces: how many there were, on each of which a sound variant has a row.
         failures: those of the run.
     """
@@ -136,11 +144,11 @@ def settle(
             reason = failed.get(lane, f"its run has {len(of_lane)} rows of it, not {traces}")
             settled.append(not_measured(claim, reason))
         else:
-            settled += _find(claim, group, of_lane)
+            settled += _find(claim, group, of_lane, calls)
     return settled
 
 
-def _find(claim: Claim, group: Group, rows: pd.DataFrame) -> list[Settled]:
+def _find(claim: Claim, group: Group, rows: pd.DataFrame, calls: pd.DataFrame) -> list[Settled]:
     """Judge ``claim`` by the rows of its variant: one for each trace, in the order of the run."""
     of_conditions = rows.head(len(rows) - len(group.given))
     captured = of_conditions[
@@ -152,4 +160,11 @@ def _find(claim: Claim, group: Group, rows: pd.DataFrame) -> list[Settled]:
     else:
         about = (claim.runs, claim.scaled_to) if claim.runs else Path(claim.trace)
         chosen = rows.iloc[[len(of_conditions) + group.given.index(about)]]
-    return [measured(claim, row, captured) for row in chosen.to_dict("records")]
+    return [
+        measured(claim, row, _calls_of(row, calls), captured) for row in chosen.to_dict("records")
+    ]
+
+
+def _calls_of(row: Mapping[Hashable, Any], calls: pd.DataFrame) -> NDArray[np.float64]:
+    same = [calls[name] == row[name] for name in ("condition", "origin", "variant", "toolchain")]
+    return calls.loc[np.logical_and.reduce(same), "speedup"].to_numpy()

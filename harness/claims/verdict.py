@@ -1,10 +1,105 @@
-"""The verdict on a claim, from the interval that was measured."""
+"""The verdict on a claim: one rule for published figures, one for ranges over single calls."""
+
+import dataclasses
+import math
+
+import numpy as np
+from numpy.typing import NDArray
 
 from harness.claims.claim import NEAR, Claim
 
 UNDECIDED, NOT_MEASURED = "undecided", "not measured"
+REPRODUCED, IN_PART = "reproduced", "in part"
+NARROWER = "narrower than the letter"
+MOST_CALLS, SOME_CALLS = 0.5, 0.05
+"""The shares of calls inside a range from which it is reproduced, and in part."""
 _SHARP = 1.05
 """An interval whose ends are no further apart (high / low) decides, however narrow the claim is."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Figures:
+    """What a claim is judged by: the speedup on a whole trace, and those of its single calls."""
+
+    speedup: float
+    low: float
+    """The ends of its 95 % interval."""
+    high: float
+    calls: NDArray[np.float64]
+    """The speedup of each call that was measured, (calls,)."""
+
+    def at(self, factor: float) -> "Figures":
+        """Return what they are where every speedup is so many times as high."""
+        return Figures(
+            self.speedup * factor, self.low * factor, self.high * factor, self.calls * factor
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class Shares:
+    """Where single calls lie, as shares of them; together 1."""
+
+    below: float
+    """Below the claimed range: slower than that."""
+    within: float
+    above: float
+
+
+def judge(figures: Figures, claim: Claim) -> str:
+    """Return the verdict on ``claim``.
+
+    A claim of a figure is judged by the speedup on the whole trace (:func:`verdict`). A range that
+    its source gives over single calls is judged by them:
+
+    - ``reproduced`` if at least half of the calls lie in it;
+    - ``in part`` if at least a twentieth do;
+    - otherwise ``stronger``, ``weaker`` or ``contradicted`` by the median of the calls outside;
+    - ``undecided`` if the ends of the interval on the whole trace say other words, all calls moved
+      with them, and are more than 5 % apart.
+    """
+    if not claim.over_calls:
+        return verdict(figures.low, figures.high, claim)
+    word = _word(figures.calls, claim)
+    if figures.high <= figures.low * _SHARP:
+        return word
+    ends = (figures.calls * (end / figures.speedup) for end in (figures.low, figures.high))
+    return word if all(_word(calls, claim) == word for calls in ends) else UNDECIDED
+
+
+def _word(calls: NDArray[np.float64], claim: Claim) -> str:
+    within = shares(calls, claim).within
+    if within >= MOST_CALLS:
+        return REPRODUCED
+    if within >= SOME_CALLS:
+        return IN_PART
+    outside = calls[(calls < claim.low) | (calls > claim.high)]
+    median = float(np.percentile(outside, 50, method="lower"))
+    return verdict(median, median, claim)
+
+
+def shares(calls: NDArray[np.float64], claim: Claim) -> Shares:
+    """Return where ``calls`` lie as seen from the range of ``claim``."""
+    below, above = float((calls < claim.low).mean()), float((calls > claim.high).mean())
+    return Shares(below, 1 - below - above, above)
+
+
+def usual_range(calls: NDArray[np.float64]) -> tuple[float, float]:
+    """Return the range from which a twentieth of ``calls`` is left out at either end."""
+    low, high = np.percentile(calls, (5, 95))
+    return float(low), float(high)
+
+
+def remark(figures: Figures, claim: Claim) -> str:
+    """Return what is to be said beside a verdict; empty if that is nothing.
+
+    Calls may lie inside a range and reach over a small part of it only: less than half, of their
+    usual range, on a scale of ratios.
+    """
+    if not claim.over_calls or judge(figures, claim) not in (REPRODUCED, IN_PART):
+        return ""
+    low, high = usual_range(figures.calls)
+    reached = math.log(min(high, claim.high) / max(low, claim.low))
+    return NARROWER if reached < math.log(claim.high / claim.low) / 2 else ""
 
 
 def verdict(low: float, high: float, claim: Claim) -> str:
@@ -26,10 +121,10 @@ def verdict(low: float, high: float, claim: Claim) -> str:
     to no width is decided by an interval of 5 %.
     """
     if low >= claim.low and high <= claim.high:
-        return "reproduced"
+        return REPRODUCED
     if low <= claim.high and high >= claim.low:
         narrow = min(max(claim.high / claim.low, _SHARP), NEAR**2)
-        return "reproduced" if high <= low * narrow else UNDECIDED
+        return REPRODUCED if high <= low * narrow else UNDECIDED
     # Seen from a claim of a slowdown, the axis is turned round.
     faster = claim.high > 1
     beyond = low > claim.high if faster else high < claim.low

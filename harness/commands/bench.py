@@ -40,7 +40,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         choices=("synthetic", "recorded", "captured"),
-        help="which traces of the conditions; default: synthetic and captured. The recorded and "
+        help="which traces of the conditions; default: all three. The recorded and "
         "captured ones come with dirtyscan, are of a guest of 512 MiB, and are left out for others",
     )
     parser.add_argument(

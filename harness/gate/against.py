@@ -17,13 +17,16 @@ from harness.gate.placing import is_slower_in_one, of_equal_instructions, settle
 from harness.gate.revision import pair_files, read_revision
 from harness.gate.row import Row, rows_of
 from harness.measurement.experiment import BudgetTooShort, Look, measure
-from harness.measurement.request import DEFAULT_ORIGINS, Request, condition_traces
+from harness.measurement.request import Request, condition_traces
 from harness.measurement.run import Run
 from harness.measurement.tell import Tell
 from harness.native.toolchain import default_toolchain, find_toolchain
 
 TOLERANCE = 0.01
 """The share of the speed that may be lost unless it is said otherwise."""
+ORIGINS = ("synthetic", "captured")
+"""Of the traces that both sides are timed on; recorded ones take half as long again, and show
+nothing of a change that these two do not."""
 PRECISION = 0.8
 """The half-width of an interval that is good enough, as a share of the tolerance."""
 FIRST_LOOK = 6
@@ -94,7 +97,7 @@ def time_changed(changed: Changed, scope: Scope, tell: Tell) -> Verdict:
         BadInput: the older side of a pair counts wrong or crashes.
     """
     tolerance = scope.allowed(TOLERANCE)
-    processes = processes_for(len(changed.compiled) * len(scope.conditions) * len(DEFAULT_ORIGINS))
+    processes = processes_for(len(changed.compiled) * len(scope.conditions) * len(ORIGINS))
     precision = max(PRECISION * tolerance, FINEST)
     rows: list[Row] = []
     broken: list[str] = []
@@ -103,7 +106,7 @@ def time_changed(changed: Changed, scope: Scope, tell: Tell) -> Verdict:
     for one in changed.compiled:
         by_operation.setdefault(one.pair.after.operation, []).append(one)
     for operation, chosen in by_operation.items():
-        traces = condition_traces(scope.conditions, seed=scope.seed)
+        traces = condition_traces(scope.conditions, ORIGINS, seed=scope.seed)
         lineup = line_up_pairs(chosen)
         request = Request(lineup, traces, precision, scope.seed, processes=processes)
         share = scope.budget * len(chosen) / len(changed.compiled)

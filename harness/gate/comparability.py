@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from harness.base.errors import BadInput
 from harness.gate.reference import Reference
-from harness.machine.cpu import cpu_caches, cpu_flags, cpu_model
+from harness.machine.cpu import cpu_caches, cpu_flags, cpu_generation, cpu_model
 from harness.native.toolchain import FORM, Toolchain, recorded_toolchain
 
 _FEW = 4  # that a list of CPU flags names
@@ -99,6 +99,9 @@ def _other_cpu(reference: Reference) -> str:
     if model != cpu_model():
         return f"it was measured on another CPU ({model}) than this ({cpu_model()})"
     namesake = f"it was measured on another CPU than this, of the same name ({model})"
+    generation = cpu.get("generation") or cpu_generation()
+    if generation != cpu_generation():
+        return f"{namesake}: it was {generation}, and this is {cpu_generation()}"
     caches, vectors = cpu_caches(), set(filter(_VECTORS.match, cpu_flags()))
     if cpu["caches"] and caches and cpu["caches"] != caches:
         return f"{namesake}: its caches were {_sizes(cpu['caches'])} and are {_sizes(caches)} here"

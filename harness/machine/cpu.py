@@ -10,27 +10,40 @@ _CPU = Path("/sys/devices/system/cpu")
 
 def cpu_model() -> str:
     """Return the name of the CPU as Linux gives it."""
-    for line in read_line(Path("/proc/cpuinfo")).splitlines():
-        name, _, value = line.partition(":")
-        if name.strip() in ("model name", "Hardware", "cpu model"):
-            return value.strip()
-    return platform.processor() or platform.machine()
+    return (
+        _told("model name", "Hardware", "cpu model") or platform.processor() or platform.machine()
+    )
+
+
+def cpu_generation() -> str:
+    """Return the numbers that its maker gives the CPU's design; empty if it has none.
+
+    A hypervisor's name for CPUs, such as "AMD EPYC", stands for several designs.
+    """
+    family, model = _told("cpu family"), _told("model")
+    return f"family {family}, model {model}" if family and model else ""
 
 
 def cpu_slug() -> str:
-    """Return the name of the CPU in small letters, digits and hyphens, for a folder."""
+    """Return the CPU in small letters, digits and hyphens, for a folder: its name and design."""
     plain = re.sub(r"\((R|TM|C)\)", " ", cpu_model(), flags=re.IGNORECASE)
-    return re.sub(r"[^a-z0-9]+", "-", plain.lower()).strip("-")
+    numbers = re.findall(r"\d+", cpu_generation())
+    return re.sub(r"[^a-z0-9]+", "-", " ".join([plain.lower(), *numbers])).strip("-")
+
+
+def _told(*names: str) -> str:
+    """Return what /proc/cpuinfo says of the first CPU under the first of these names it has."""
+    for line in read_line(Path("/proc/cpuinfo")).splitlines():
+        name, _, value = line.partition(":")
+        if name.strip() in names:
+            return value.strip()
+    return ""
 
 
 @functools.cache
 def cpu_flags() -> tuple[str, ...]:
     """Return what the CPU can do, in the words of /proc/cpuinfo."""
-    for line in read_line(Path("/proc/cpuinfo")).splitlines():
-        name, _, value = line.partition(":")
-        if name.strip() in ("flags", "Features"):
-            return tuple(value.split())
-    return ()
+    return tuple(_told("flags", "Features").split())
 
 
 def cpu_caches() -> dict[str, str]:

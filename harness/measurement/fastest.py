@@ -14,7 +14,7 @@ import numpy as np
 from harness.base.documents import decode_json
 from harness.base.errors import BadInput
 from harness.base.files import read_file, write_text
-from harness.machine.cpu import cpu_caches, cpu_flags, cpu_model
+from harness.machine.cpu import cpu_caches, cpu_flags, cpu_generation, cpu_model
 from harness.measurement.rounds import draw_order
 from harness.native.build import build_stopwatch
 from harness.native.built_variant import BuiltVariant
@@ -49,7 +49,7 @@ def fastest(built: Sequence[BuiltVariant], operation: Operation) -> str:
     if len(built) == 1:
         return built[0].variant.name
     # Hypervisors call several generations by one name.
-    cpu = [cpu_model(), *cpu_flags(), *cpu_caches().values()]
+    cpu = [cpu_model(), cpu_generation(), *cpu_flags(), *cpu_caches().values()]
     made_from = " ".join([*cpu, *(one.library.build_hash for one in built)])
     key = hashlib.sha256(made_from.encode()).hexdigest()[:16]
     entry = cache_folder() / f"fastest-{operation.name}-{key}.json"

@@ -27,8 +27,8 @@ class Draft:
     """Makes it in a file, and tells how far it is."""
 
 
-DEFAULT_ORIGINS = ("synthetic", "captured")
-"""The traces of a condition that are measured if nobody says which."""
+DEFAULT_ORIGINS = ("recorded", "synthetic", "captured")
+"""The traces of a condition that are measured if nobody says which, what the letter did first."""
 Given = Draft | Path
 """A trace that is to be made, or a file that is to be taken as it is."""
 
@@ -67,7 +67,7 @@ def condition_traces(
     """Return the traces of ``conditions``, those of one condition next to each other.
 
     Args:
-        origins: which of them: ``synthetic``, and ``recorded`` and ``captured`` where they fit the
+        origins: which of them, in this order; ``recorded`` and ``captured`` where they fit the
             guest.
         memory: of the guest; that of the recorded and captured traces if None.
         settings: see :func:`workloads.synthesis.make_recipe`.
@@ -79,11 +79,13 @@ def condition_traces(
     traces: list[Given] = []
     for condition in dict.fromkeys(conditions):
         made = synthetic_trace(make_recipe(condition, guest, settings, seed))
-        traces += [made] if "synthetic" in origins else []
-        if guest == GuestMemory():
-            stored = {"recorded": recorded_trace, "captured": captured_trace}
-            found = [find(condition.name) for name, find in stored.items() if name in origins]
-            traces += [path for path in found if path]
+        fits = guest == GuestMemory()
+        found: dict[str, Given | None] = {
+            "recorded": recorded_trace(condition.name) if fits else None,
+            "synthetic": made,
+            "captured": captured_trace(condition.name) if fits else None,
+        }
+        traces += [trace for name in dict.fromkeys(origins) if (trace := found[name])]
     return tuple(traces)
 
 

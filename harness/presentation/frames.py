@@ -72,6 +72,12 @@ def draw_claimed(axes: Axes, rows: pd.DataFrame) -> None:
         axes.axvspan(low, high, color=CLAIM, alpha=0.28, linewidth=0)
 
 
+def draw_claimed_across(axes: Axes, rows: pd.DataFrame) -> None:
+    """Draw the range that is claimed of ``rows`` as :func:`draw_claimed`, speedups upright."""
+    low, high = rows["claim_low"].iloc[0], rows["claim_high"].iloc[0]
+    axes.axhspan(low, high, color=CLAIM, alpha=0.28, linewidth=0)
+
+
 def move_apart(places: list[Place], apart: float) -> list[Place]:
     """Return ``places``, those pushed away from each other that are nearer than ``apart``."""
     moved = np.array(places, dtype=np.float64).reshape(-1, 2)

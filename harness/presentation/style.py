@@ -45,6 +45,12 @@ _VARIANTS = {
 }
 _OTHERS = ("#5E3C99", "#B2182B", "#01665E", "#8C510A")
 CLAIM = ORANGE
+ORIGIN_COLOURS = {
+    "recorded": BLUE,
+    "synthetic": GREEN,
+    "captured": VERMILLION,
+    "imported": PURPLE,
+}
 ORIGIN_MARKERS = {"synthetic": "o", "recorded": "^", "captured": "s", "imported": "D"}
 
 _SETTINGS: dict[Any, Any] = {

@@ -16,8 +16,9 @@ INTERVAL = ("speedup", "speedup_low", "speedup_high")
 """The columns that say how fast a variant is."""
 STYLES: Mapping[str, str] = {
     "reproduced": "green",
+    "in part": "yellow",
     "stronger": "cyan",
-    "weaker": "yellow",
+    "weaker": "bright_yellow",
     "contradicted": "red",
     "undecided": "magenta",
     "not measured": "dim",

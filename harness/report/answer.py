@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from harness.claims.verdict import IN_PART, REPRODUCED
 from harness.presentation.table import format_short
 
 ORIGINAL, PATCH = "page_by_page", "multi_page"
@@ -22,19 +23,22 @@ class Answer:
 def answer(rows: pd.DataFrame) -> Answer | None:
     """Say whether the letter's figures hold, from ``speedups.csv``; None if it has none of them.
 
-    Of several toolchains the first is meant.
+    Recorded traces answer if there are any, as they are what the letter measured; the others are
+    named where they say something else. Of several toolchains the first is meant.
     """
-    chosen = rows[(rows["variant"] == PATCH) & (rows["original"] == ORIGINAL)]
-    chosen = chosen[chosen["claim_low"].notna()]
-    if chosen.empty:
+    every = rows[(rows["variant"] == PATCH) & (rows["original"] == ORIGINAL)]
+    every = every[every["claim_low"].notna()]
+    if every.empty:
         return None
-    chosen = chosen[chosen["toolchain"] == chosen["toolchain"].iloc[0]]
+    every = every[every["toolchain"] == every["toolchain"].iloc[0]]
+    recorded = every[every["origin"] == "recorded"]
+    chosen = every if recorded.empty else recorded
     groups = {str(name): group for name, group in chosen.groupby("condition", sort=False)}
-    full = [name for name, group in groups.items() if (group["verdict"] == "reproduced").all()]
+    full = [name for name, group in groups.items() if (group["verdict"] == REPRODUCED).all()]
     partly = [
         name
         for name, group in groups.items()
-        if name not in full and (group["verdict"] == "reproduced").any()
+        if name not in full and group["verdict"].isin([REPRODUCED, IN_PART]).any()
     ]
     if full or partly:
         word = "Yes" if len(full) == len(groups) else "In part"
@@ -42,13 +46,28 @@ def answer(rows: pd.DataFrame) -> Answer | None:
         word = "Undecided" if (chosen["verdict"] == "undecided").any() else "No"
     parts = [f"of the letter's {_number(len(groups))} figures {_hold(full)}"]
     if partly:
-        parts.append(f"{_names(partly)} {_verb(partly, 'does', 'do')} on one trace of two")
+        parts.append(f"{_names(partly)} {_verb(partly, 'does', 'do')} in part")
     for verdict in ("stronger", "weaker", "contradicted", "undecided"):
         names = [n for n, group in groups.items() if n not in full + partly
                  and group["verdict"].iloc[-1] == verdict]  # fmt: skip
         if names:
             parts.append(f"{_names(names)} {_verb(names, 'is', 'are')} {verdict}")
-    return Answer(word, f"{word}: {'; '.join(parts)}. {_magnitudes(chosen)}")
+    if len(recorded):
+        parts[0] += " on recorded traces"
+    sentences = [f"{word}: {'; '.join(parts)}.", _magnitudes(chosen), _elsewhere(every, recorded)]
+    return Answer(word, " ".join(filter(None, sentences)))
+
+
+def _elsewhere(every: pd.DataFrame, recorded: pd.DataFrame) -> str:
+    """Name the other traces whose verdict is not that of the recorded one; empty if none is."""
+    by_condition = dict(zip(recorded["condition"], recorded["verdict"], strict=True))
+    others = every[every["origin"] != "recorded"]
+    differing = [
+        f"{row['condition'].capitalize()} {row['verdict']} on the {row['origin']} trace"
+        for row in others.to_dict("records")
+        if row["verdict"] != by_condition.get(row["condition"], row["verdict"])
+    ]
+    return f"Otherwise: {', '.join(differing)}." if differing else ""
 
 
 def _magnitudes(rows: pd.DataFrame) -> str:

@@ -3,12 +3,12 @@
 from pathlib import Path
 
 from harness.presentation.style import save
-from harness.report import origins, runtime, speedups, traces, variants
+from harness.report import origins, remaining, runtime, speedups, traces, variants
 from harness.report.section import Section, study_section
 from harness.report.stored import Stored
 from harness.studies import questions
 
-_FIRST = (speedups.SECTION, runtime.SECTION, traces.SECTION, variants.SECTION)
+_FIRST = (speedups.SECTION, remaining.SECTION, runtime.SECTION, traces.SECTION, variants.SECTION)
 
 
 def all_sections() -> list[Section]:

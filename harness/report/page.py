@@ -122,10 +122,14 @@ def machine(result: Stored) -> list[tuple[str, str]]:
     if not environment:
         return [("measured", result.date)]
     cpu, state = environment["cpu"], environment.get("machine", {})
+    generation = f" ({cpu['generation']})" if cpu.get("generation") else ""
     facts = [
         ("measured", result.date),
         ("dirtyscan", f"{environment['dirtyscan']}, commit {environment['git_commit']}"),
-        ("CPU", f"{cpu['model']}, {cpu['usable']} of {cpu['count']} CPUs, {cpu['architecture']}"),
+        (
+            "CPU",
+            f"{cpu['model']}{generation}, {cpu['usable']} of {cpu['count']} CPUs, {cpu['architecture']}",
+        ),
         ("caches", ", ".join(f"{name} {size}" for name, size in cpu["caches"].items())),
         ("kernel", environment["kernel"]),
         ("Python", environment["python"]),

@@ -39,6 +39,7 @@ _ORIGINS = {"synthetic": "syn", "recorded": "rec", "captured": "cap", "imported"
 _PASTED = (
     *("condition", "origin", "variant", "toolchain", "speedup", "speedup_low", "speedup_high"),
     *("claim_low", "claim_high", "verdict", "placement_low", "placement_high", "verdict_share"),
+    *("calls_low", "calls_high", "calls_below", "calls_within", "calls_above", "remark"),
 )
 
 
@@ -60,9 +61,35 @@ def _reach(row: Row) -> str:
     return _unless_paid(row, f"{flag}±{half_width(row):.2%}")
 
 
-def _snapshots(row: Row) -> str:
-    reach = format_range(row["snapshot_speedup_min"], row["snapshot_speedup_max"])
-    return _unless_paid(row, reach)
+def _calls(row: Row) -> str:
+    return _unless_paid(row, usual_calls(row))
+
+
+def usual_calls(row: Row) -> str:
+    """Write the range of single calls, a twentieth left out at either end; empty if unknown."""
+    known = row["calls_low"] == row["calls_low"]
+    return format_range(row["calls_low"], row["calls_high"]) if known else ""
+
+
+def calls_inside(row: Row) -> str:
+    """Write where single calls lie as seen from the claimed range; empty without one."""
+    if not claimed_range(row) or isnan(row["calls_within"]):
+        return ""
+    sides = ((row[f"calls_{side}"], side) for side in ("below", "above"))
+    others = ", ".join(f"{share:.0%} {side}" for share, side in sides if share >= 0.005)
+    inside = f"{row['calls_within']:.0%}"
+    return f"{inside} ({others})" if others else inside
+
+
+def _inside(row: Row) -> str:
+    known = claimed_range(row) and not isnan(row["calls_within"])
+    return f"{row['calls_within']:.0%}" if known else ""
+
+
+def verdict_with_remark(row: Row) -> str:
+    """Return the verdict with what is to be said beside it."""
+    said = verdict_with_share(row)
+    return f"{said}, {row['remark']}" if row["remark"] and said else said
 
 
 def _claimed(row: Row) -> str:
@@ -75,8 +102,9 @@ _COLUMNS = (
     Column("variant"),
     Column("speedup", _speedup, True, True),
     Column("95 %", _reach, True, True),
-    Column("snapshots", _snapshots, True, True),
+    Column("calls", _calls, True, True),
     Column("claimed", _claimed, True, True),
+    Column("inside", _inside, True, True),
     Column("verdict", verdict_on, whole=True),
 )
 _MARKDOWN = (
@@ -89,8 +117,10 @@ _MARKDOWN = (
         right=True,
     ),
     Column("placements", placement_range, right=True),
+    Column("nine tenths of calls", usual_calls, right=True),
     Column("claimed", claimed_range, right=True),
-    Column("verdict", verdict_with_share),
+    Column("calls inside", calls_inside, right=True),
+    Column("verdict", verdict_with_remark),
 )
 
 
@@ -104,7 +134,7 @@ def results_table(rows: pd.DataFrame) -> Group:
             parts.append(for_terminal(make_table(_COLUMNS, measured, title)))
         else:
             parts += _ladder(title, measured)
-        for note in (*placement_notes(group), unvaried_note(group)):
+        for note in (*calls_notes(measured), *placement_notes(group), unvaried_note(group)):
             parts += [Text(note)] if note else []
         floor = noise_floor(group)
         parts.append(Text(f"noise floor: {floor}\n" if floor else ""))
@@ -114,6 +144,18 @@ def results_table(rows: pd.DataFrame) -> Group:
         sentence = f"not as precise as asked for (worst ±{worst:.1%}): the time budget was spent"
         parts.append(Text(f"! {sentence}"))
     return Group(*parts)
+
+
+def calls_notes(rows: pd.DataFrame) -> list[str]:
+    """Say where calls outside their claimed range lie, and which ranges are narrower than it."""
+    records = rows.to_dict("records")
+    outside = [f"{row['condition']} {row['origin']} {inside[inside.index('(') + 1 : -1]}"
+               for row in records if "(" in (inside := calls_inside(row))]  # fmt: skip
+    notes = [f"calls outside the claimed range: {'; '.join(outside)}"] if outside else []
+    for said in dict.fromkeys(row["remark"] for row in records if row["remark"]):
+        named = [f"{row['condition']} {row['origin']}" for row in records if row["remark"] == said]
+        notes.append(f"{said}: {', '.join(named)}")
+    return notes
 
 
 def results_text(rows: pd.DataFrame, form: str) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from harness.base.errors import BadInput
+from harness.results.calls import single_calls
 from harness.results.environment import ENVIRONMENT, read_environment
 from harness.results.history import measured_at, read_history
 from harness.results.result import SNAPSHOTS, SPEEDUPS, read_table
@@ -48,6 +49,13 @@ class Stored:
     def snapshots(self) -> pd.DataFrame | None:
         """``snapshots.csv``, if there is one."""
         return read_table(self.folder, SNAPSHOTS) if (self.folder / SNAPSHOTS).exists() else None
+
+    @cached_property
+    def calls(self) -> pd.DataFrame | None:
+        """The speedups of single calls, as :func:`harness.results.calls.single_calls` has them."""
+        if self.snapshots is None:
+            return None
+        return single_calls(self.measured, self.snapshots)
 
     @cached_property
     def environment(self) -> Mapping[str, Any]:

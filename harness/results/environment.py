@@ -15,7 +15,7 @@ from harness import __version__
 from harness.base.documents import decode_json
 from harness.base.errors import BadInput
 from harness.base.files import read_file
-from harness.machine.cpu import cpu_caches, cpu_flags, cpu_model
+from harness.machine.cpu import cpu_caches, cpu_flags, cpu_generation, cpu_model
 from harness.machine.state import Disturbance, inspect_machine
 from harness.native.toolchain import FORM, Toolchain
 
@@ -43,6 +43,7 @@ def describe_environment(
         "git_commit": git_commit(),
         "cpu": {
             "model": cpu_model(),
+            "generation": cpu_generation(),
             "architecture": platform.machine(),
             "count": os.cpu_count(),
             "usable": len(os.sched_getaffinity(0)),
@@ -72,6 +73,7 @@ def describe_environment(
 
 class _Cpu(TypedDict):
     model: str
+    generation: NotRequired[str]
     architecture: str
     count: int | None
     usable: int

@@ -3,7 +3,7 @@
 import dataclasses
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -114,7 +114,7 @@ def read_table(folder: Path, name: str) -> pd.DataFrame:
     """
     path = folder / name
     try:
-        return read_rows(path, _KINDS[name], _completed if name == SPEEDUPS else None)
+        return read_rows(path, _KINDS[name], _COMPLETED.get(name))
     except OSError as error:
         raise BadInput(
             f"there are no results in {folder} ({path.name}: {error.strerror}); run "
@@ -130,7 +130,24 @@ def _completed(table: pd.DataFrame) -> pd.DataFrame:
         table["original_toolchain"] = table["toolchain"]
     if "paid_in" not in table:
         table["paid_in"] = ""
-    for name in ("placement_low", "placement_high", "verdict_share"):
+    return _with_empty(table, _ADDED, remark="")
+
+
+def _with_empty(table: pd.DataFrame, names: Sequence[str], **texts: str) -> pd.DataFrame:
+    for name in names:
         if name not in table:
             table[name] = float("nan")
+    for name, text in texts.items():
+        if name not in table:
+            table[name] = text
     return table
+
+
+_ADDED = (
+    *("placement_low", "placement_high", "verdict_share"),
+    *("calls_low", "calls_high", "calls_below", "calls_within", "calls_above"),
+)
+_COMPLETED: Mapping[str, Callable[[pd.DataFrame], pd.DataFrame]] = {
+    SPEEDUPS: _completed,
+    SNAPSHOTS: lambda table: _with_empty(table, ("speedup",)),
+}

@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.claims.claim import Claim, find_claim
-from harness.claims.verdict import verdict
+from harness.claims.verdict import Figures, judge, remark, shares, usual_range
 from harness.measurement.plan import PlannedTrace
 from harness.measurement.run import Run
 from harness.results.tables import Positive, Whole, check_interval
-from harness.statistics.interval import Interval, centre, snapshot_log_speedups
+from harness.statistics.interval import centre, snapshot_log_speedups
 from workloads.trace import Trace, open_trace
 from workloads.trace_header import Origin
 
@@ -58,6 +58,16 @@ class Row:
     placement_high: float | None
     verdict_share: float | None
     """The share of placements that have the verdict; empty without one, or if they do not vary."""
+    calls_low: float | None
+    """The range of the speedups of single calls, a twentieth left out at either end; empty in
+    results of earlier versions."""
+    calls_high: float | None
+    calls_below: float | None
+    """The shares of calls below, within and above the claimed range; empty without a claim."""
+    calls_within: float | None
+    calls_above: float | None
+    remark: str
+    """What is to be said beside the verdict."""
 
     def __post_init__(self) -> None:
         check_interval(self)
@@ -77,6 +87,8 @@ class SnapshotRow:
     dirty_runs: Whole
     variant: str
     seconds: Positive
+    speedup: float | None
+    """Of this call, 1 for an original; empty in results of earlier versions."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -123,12 +135,13 @@ def _row(planned: PlannedTrace, trace: Trace, run: Run, number: int) -> Row:
     lane = plan.lanes[number]
     original = plan.lanes[lane.original]
     interval = run.speedups[pair]
-    elapsed = run.elapsed(planned.key)
-    logs = [snapshot_log_speedups(e[:, lane.original], e[:, number]) for e in elapsed]
-    per_snapshot = np.exp(centre(np.array(logs)))
+    calls = _call_speedups(run, planned.key, number)
+    calls_low, calls_high = usual_range(calls)
     original_seconds = float(run.typical_seconds(planned.key, lane.original).mean())
     factors = run.placement_factors(pair)
     claim = find_claim(plan.operation, original.variant, lane.variant, trace.source.condition)
+    figures = Figures(interval.value, interval.low, interval.high, calls)
+    where = shares(calls, claim) if claim else None
     return Row(
         condition=trace.source.condition or trace.source.name,
         origin=trace.source.origin,
@@ -141,11 +154,11 @@ def _row(planned: PlannedTrace, trace: Trace, run: Run, number: int) -> Row:
         speedup=interval.value,
         speedup_low=interval.low,
         speedup_high=interval.high,
-        snapshot_speedup_min=float(per_snapshot.min()),
-        snapshot_speedup_max=float(per_snapshot.max()),
+        snapshot_speedup_min=float(calls.min()),
+        snapshot_speedup_max=float(calls.max()),
         claim_low=claim.low if claim else None,
         claim_high=claim.high if claim else None,
-        verdict=verdict(interval.low, interval.high, claim) if claim else "",
+        verdict=judge(figures, claim) if claim else "",
         operation=plan.operation,
         original=original.variant,
         claim=claim.name if claim else "",
@@ -158,7 +171,13 @@ def _row(planned: PlannedTrace, trace: Trace, run: Run, number: int) -> Row:
         original_toolchain=original.toolchain,
         placement_low=_times(interval.value, factors, min),
         placement_high=_times(interval.value, factors, max),
-        verdict_share=_verdict_share(interval, factors, claim) if claim else None,
+        verdict_share=_verdict_share(figures, factors, claim) if claim else None,
+        calls_low=calls_low,
+        calls_high=calls_high,
+        calls_below=where.below if where else None,
+        calls_within=where.within if where else None,
+        calls_above=where.above if where else None,
+        remark=remark(figures, claim) if claim else "",
     )
 
 
@@ -171,16 +190,20 @@ def _times(speedup: float, factors: Factors, choose: Callable[[NDArray[Any]], An
     return None if factors is None else speedup * float(choose(factors.ravel()))
 
 
-def _verdict_share(interval: Interval, factors: Factors, claim: Claim) -> float | None:
+def _verdict_share(figures: Figures, factors: Factors, claim: Claim) -> float | None:
     """Return in which share of placements the verdict is what it is over all."""
     if factors is None:
         return None
-    over_all = verdict(interval.low, interval.high, claim)
-    single = (
-        verdict(interval.low * factor, interval.high * factor, claim)
-        for factor in factors.ravel().tolist()
-    )
+    over_all = judge(figures, claim)
+    single = (judge(figures.at(factor), claim) for factor in factors.ravel().tolist())
     return sum(one == over_all for one in single) / factors.size
+
+
+def _call_speedups(run: Run, key: str, number: int) -> NDArray[np.float64]:
+    """Return the speedup of a lane on each snapshot of a trace, over all processes."""
+    original = run.plan.lanes[number].original
+    logs = [snapshot_log_speedups(e[:, original], e[:, number]) for e in run.elapsed(key)]
+    return np.exp(centre(np.array(logs)))
 
 
 def _snapshot_rows(
@@ -194,6 +217,11 @@ def _snapshot_rows(
     for number in lanes:
         lane = run.plan.lanes[number]
         typical = run.typical_seconds(planned.key, number).tolist()
+        speedups = (
+            _call_speedups(run, planned.key, number).tolist()
+            if lane.original != number
+            else [1.0] * len(typical)
+        )
         for place, snapshot in enumerate(planned.snapshots):
             rows.append(
                 SnapshotRow(
@@ -207,6 +235,7 @@ def _snapshot_rows(
                     runs[place],
                     lane.label,
                     typical[place],
+                    speedups[place],
                 )
             )
     return rows

@@ -11,8 +11,9 @@ from rich.console import Console
 from harness.base.files import write_text
 from harness.measurement.request import Request
 from harness.measurement.run_folder import RunFolder
+from harness.results.calls import single_calls
 from harness.results.environment import ENVIRONMENT
-from harness.results.result import SPEEDUPS, read_table
+from harness.results.result import SNAPSHOTS, SPEEDUPS, read_table
 from harness.session.measured import Measured, measure, print_end
 
 
@@ -27,6 +28,11 @@ class Ran:
     def rows(self) -> pd.DataFrame:
         """Its ``speedups.csv``."""
         return read_table(self.folder, SPEEDUPS)
+
+    @property
+    def calls(self) -> pd.DataFrame:
+        """Its single calls."""
+        return single_calls(self.rows, read_table(self.folder, SNAPSHOTS))
 
 
 @dataclasses.dataclass

@@ -81,8 +81,10 @@ def _settle_group(group: Group, precision: float, session: Session) -> list[Sett
         return [not_measured(claim, str(error).removesuffix(".")) for claim in group.claims]
     found = run.measured.run
     assert found  # it was not resumed
-    rows = run.rows if found.speedups else pd.DataFrame(columns=["variant"])
-    return settle(group, rows, len(found.processes), found.failures)
+    if not found.speedups:
+        none = pd.DataFrame(columns=["variant"])
+        return settle(group, none, none, len(found.processes), found.failures)
+    return settle(group, run.rows, run.calls, len(found.processes), found.failures)
 
 
 def _is_measured(row: Row) -> bool:

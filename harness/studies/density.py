@@ -52,7 +52,7 @@ def request(options: Options) -> Request:
     memory = GuestMemory(options.sizes[0]) if options.sizes else GuestMemory()
     conditions = [find_condition(name) for name in DEFAULT_CONDITIONS]
     traces = (
-        *condition_traces(conditions, memory=memory, seed=options.seed),
+        *condition_traces(conditions, ("synthetic", "captured"), memory, seed=options.seed),
         *(random_trace(memory, cell, SNAPSHOTS, options.seed) for cell in grid()),
     )
     names = options.variants or (*VARIANTS, recommended_variants(DEFAULT_OPERATION)[0])

@@ -16,10 +16,9 @@ from harness.presentation.frames import draw_claimed, draw_interval, make_panels
 from harness.presentation.scale import plain_log_axis
 from harness.presentation.style import (
     BLACK,
-    BLUE,
     GREY,
+    ORIGIN_COLOURS,
     ORIGIN_MARKERS,
-    VERMILLION,
     add_legend,
     house_style,
     key,
@@ -43,7 +42,6 @@ QUESTION = Question(
     budget=150.0,
 )
 VARIANTS = ("multi_page", "word_test", "word_sum")
-_COLOURS = {"synthetic": BLUE, "captured": VERMILLION}
 
 
 def available_toolchains() -> tuple[str, ...]:
@@ -63,7 +61,7 @@ def request(options: Options) -> Request:
     conditions = [find_condition(name) for name in DEFAULT_CONDITIONS]
     toolchains = find_toolchains(options.toolchains or available_toolchains())
     lineup = line_up(choose(options.variants or VARIANTS), toolchains)
-    traces = condition_traces(conditions, seed=options.seed)
+    traces = condition_traces(conditions, ("synthetic", "captured"), seed=options.seed)
     return Request(lineup, traces, options.precision, options.seed)
 
 
@@ -127,7 +125,8 @@ def draw_toolchains(found: pd.DataFrame) -> Figure:
         axes.set_xlabel(f"speedup of {found['variant'].iloc[0]}")
     handles = [
         key(f"{origin} trace", color=colour, marker=ORIGIN_MARKERS[origin], linestyle="none")
-        for origin, colour in _COLOURS.items()
+        for origin, colour in ORIGIN_COLOURS.items()
+        if (found["origin"] == origin).any()
     ]
     add_legend(figure, [*handles, letters_range()], 3)
     return figure
@@ -135,11 +134,12 @@ def draw_toolchains(found: pd.DataFrame) -> Figure:
 
 def _draw_panel(axes: Axes, rows: pd.DataFrame, toolchains: list[str]) -> None:
     draw_claimed(axes, rows)
+    origins = list(dict.fromkeys(rows["origin"]))
     for index, row in zip(rows.index, rows.to_dict("records"), strict=True):
         origin = row["origin"]
-        aside = 0.14 if origin == "synthetic" else -0.14
+        aside = 0.28 * ((len(origins) - 1) / 2 - origins.index(origin)) / max(1, len(origins) - 1)
         draw_interval(axes, row, index, toolchains.index(row["toolchain"]) + aside,
-                      color=_COLOURS[origin], marker=ORIGIN_MARKERS[origin], capsize=2,
+                      color=ORIGIN_COLOURS[origin], marker=ORIGIN_MARKERS[origin], capsize=2,
                       linewidth=1)  # fmt: skip
     plain_log_axis(axes.xaxis)
     axes.axvline(1, color=BLACK, linewidth=1)
