@@ -340,7 +340,7 @@ def test_a_reference_is_made_kept_and_guarded(gate: Gate, tmp_path: Path) -> Non
     answer = gate("--baseline", "kept", "--tolerance", "60%", *MEASURE)
     assert answer.status == 0, answer
     said = (
-        "2 rows of 1 variant (count) timed against reference kept; 1 requirement checked on 2 rows"
+        "3 rows of 1 variant (count) timed against reference kept; 1 requirement checked on 3 rows"
     )
     assert said in words(answer)
 
@@ -358,7 +358,7 @@ def test_a_reference_of_a_file_of_ones_own_serves_in_its_folder(gate: Gate, tmp_
     assert gate(*UPDATE).status == 0
     answer = gate("--baseline", "kept", "--tolerance", "60%", *MEASURE)
     assert answer.status == 0, answer
-    assert "2 rows of 1 variant (count) timed against reference kept" in words(answer)
+    assert "3 rows of 1 variant (count) timed against reference kept" in words(answer)
     # Where the file is not, there is nothing to compare it with, and that is said.
     (tmp_path / "pyproject.toml").unlink()
     (tmp_path / "src" / "mine.c").unlink()

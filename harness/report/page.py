@@ -128,7 +128,8 @@ def machine(result: Stored) -> list[tuple[str, str]]:
         ("dirtyscan", f"{environment['dirtyscan']}, commit {environment['git_commit']}"),
         (
             "CPU",
-            f"{cpu['model']}{generation}, {cpu['usable']} of {cpu['count']} CPUs, {cpu['architecture']}",
+            f"{cpu['model']}{generation}, {cpu['architecture']}, {cpu['usable']} of its "
+            f"{cpu['count']} processors",
         ),
         ("caches", ", ".join(f"{name} {size}" for name, size in cpu["caches"].items())),
         ("kernel", environment["kernel"]),
