@@ -16,11 +16,17 @@ from harness.claims.claim import Claim
 from harness.claims.settled import Settled, measured, not_measured
 from harness.measurement.choice import Choice, choose
 from harness.measurement.lineup import line_up
-from harness.measurement.request import Draft, Request, condition_traces, random_trace
+from harness.measurement.request import (
+    DEFAULT_ORIGINS,
+    Draft,
+    Request,
+    condition_traces,
+    random_trace,
+)
 from harness.native.built_variant import describe_here
+from harness.native.finding import find_variant
 from harness.native.operation import find_operation
 from harness.native.toolchain import find_toolchains
-from harness.native.variant import find_variant
 from harness.trial.failure import Failure
 from workloads.conditions import DEFAULT_CONDITIONS, find_condition
 from workloads.draws import DEFAULT_SEED
@@ -101,7 +107,7 @@ def request_group(group: Group, precision: float) -> Request:
     """
     named = [condition for claim in group.claims for condition in claim.conditions]
     conditions = [find_condition(name) for name in dict.fromkeys([*DEFAULT_CONDITIONS, *named])]
-    origins = ("synthetic", "captured") if named else ("captured",)
+    origins = DEFAULT_ORIGINS if named else ("captured",)
     given = (one if isinstance(one, Path) else _random_trace(*one) for one in group.given)
     # What chance alone does is in the intervals; the original's time is better spent on them.
     lineup = line_up(group.choice, find_toolchains(), noise_floor=False)

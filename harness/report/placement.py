@@ -1,5 +1,6 @@
 """What placement does to the rows of a run, in words."""
 
+from collections.abc import Sequence
 from math import isnan, nan
 
 import pandas as pd
@@ -8,6 +9,8 @@ from harness.measurement.lineup import PEER_TOOLCHAIN
 from harness.presentation.table import Row, claimed_range, format_range
 from harness.statistics.placement import depends_on_placement
 
+_FEW = 4
+"""Traces whose ranges are written one by one."""
 MARK = "~"
 """Stands before a speedup that depends on placement."""
 
@@ -49,15 +52,28 @@ def placement_notes(rows: pd.DataFrame) -> list[str]:
     notes = []
     for variant in dict.fromkeys(row["variant"] for row in records):
         own = [row for row in records if row["variant"] == variant]
-        moved = [f"{placement_range(row)} ({_trace(row)})" for row in own if depends(row)]
-        if moved:
-            notes.append(f"{MARK} {variant} depends on where its code lies: {', '.join(moved)}")
-        notes += [
-            f"{MARK} {variant} on {_trace(row)}: {verdict_with_share(row)}"
+        if moved := [row for row in own if depends(row)]:
+            notes.append(f"{MARK} {variant} depends on where its code lies: {_ranges(moved)}")
+        shares = [
+            f"{_trace(row)} {row['verdict_share']:.0%}"
             for row in own
             if verdict_with_share(row) != verdict_on(row)
         ]
+        if shares:
+            notes.append(
+                f"{MARK} verdicts on {variant} hold in a part of the placements: "
+                f"{', '.join(shares)}"
+            )
     return notes
+
+
+def _ranges(rows: Sequence[Row]) -> str:
+    """Write the ranges of a few traces, or what they come to over many."""
+    if len(rows) <= _FEW:
+        return ", ".join(f"{placement_range(row)} ({_trace(row)})" for row in rows)
+    least = min(row["placement_low"] / row["speedup"] for row in rows)
+    most = max(row["placement_high"] / row["speedup"] for row in rows)
+    return f"by factors from {least:.2f} to {most:.2f}, on {len(rows)} traces"
 
 
 def unvaried_note(rows: pd.DataFrame) -> str:
