@@ -1,6 +1,7 @@
 """``dirtyscan trace``: make traces, and look at them."""
 
 import argparse
+from typing import Any
 
 from harness.commands.options import (
     add_folder,
@@ -29,7 +30,21 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     keep = actions.add_parser(
         "record", help="record what a real guest writes in every tick, as QEMU of 2010 saw it"
     )
-    _add_guest(keep, "record")
+    _add_guest(keep, "record", nargs="?")
+    keep.add_argument(
+        "--command",
+        metavar="COMMAND",
+        help="record the guest of this instead: a hypervisor, linked dynamically, that maps "
+        "--guest-memory as shared memory",
+    )
+    keep.add_argument(
+        "--after",
+        type=positive(int, "a whole number", -1),
+        default=0,
+        metavar="SECONDS",
+        help="with --command: wait so long for the guest to boot; default: %(default)s",
+    )
+    keep.add_argument("--name", help="with --command: of the trace; default: the program's")
     keep.set_defaults(run=run_by("trace_run", "run_record"))
 
     bring = actions.add_parser("import", help="import a trace that was recorded elsewhere")
@@ -95,10 +110,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parameters.set_defaults(run=run_by("trace_run", "run_parameters"))
 
 
-def _add_guest(parser: argparse.ArgumentParser, verb: str) -> None:
+def _add_guest(parser: argparse.ArgumentParser, verb: str, **options: Any) -> None:
     """Add what may be said of a real guest and its link; ``verb`` is what is done to it."""
     parser.add_argument(
-        "workload", metavar="WORKLOAD", help="cond1 to cond4, or the path of a static program"
+        "workload",
+        metavar="WORKLOAD",
+        help="cond1 to cond4, or the path of a static program",
+        **options,
     )
     add_folder(parser, "--output", "traces")
     parser.add_argument(

@@ -3,11 +3,13 @@
 import argparse
 import dataclasses
 import json
+import shlex
 from pathlib import Path
 
 from rich import box
 from rich.table import Table
 
+from harness.base.errors import BadInput
 from harness.base.units import format_size, parse_size
 from harness.commands.idle import call_out_idle
 from harness.commands.options import (
@@ -66,6 +68,10 @@ def run_capture(options: argparse.Namespace) -> int:
 
 def run_record(options: argparse.Namespace) -> int:
     """Record a trace."""
+    if bool(options.workload) == bool(options.command):
+        raise BadInput("say what is to be recorded: a WORKLOAD, or a --command, and not both.")
+    if options.command:
+        return _run_command(options)
     from workloads.capture.equipment import find_equipment
     from workloads.capture.workload import choose_workload
     from workloads.record.recording import RecordRequest, record_guest
@@ -82,6 +88,25 @@ def run_record(options: argparse.Namespace) -> int:
     )
     with ProgressDisplay(console(stderr=True)) as steps:
         trace = record_guest(request, Path(options.output) / f"{workload.name}.trace", steps)
+    tell(trace)
+    return 0
+
+
+def _run_command(options: argparse.Namespace) -> int:
+    from workloads.record.command import CommandRequest, record_command
+
+    try:
+        words = tuple(shlex.split(options.command))
+    except ValueError as error:
+        raise BadInput(f"--command cannot be read ({error}); mend its quotes.") from None
+    if not words:
+        raise BadInput("--command is empty; give a program and its arguments.")
+    name = options.name or Path(words[0]).name
+    memory = GuestMemory(parse_size(options.guest_memory))
+    precopy = _precopy(options.bandwidth, options.max_downtime, options.seconds)
+    request = CommandRequest(words, name, memory, options.after, precopy)
+    with ProgressDisplay(console(stderr=True)) as steps:
+        trace = record_command(request, Path(options.output) / f"{name}.trace", steps)
     tell(trace)
     return 0
 

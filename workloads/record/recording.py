@@ -114,7 +114,10 @@ async def _record(
                 recorded = await follow(
                     log, memory, request.precopy, qemu.check, lambda *tick: report(doing, *tick)
                 )
-    return _write(request, facts, recorded, path)
+    workload = request.workload
+    return write_recording(
+        workload.name, workload.condition, request.memory, request.precopy, facts, recorded, path
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -190,9 +193,16 @@ async def follow(
     return Recorded(snapshots, kept, loop.done)
 
 
-def _write(
-    request: RecordRequest, facts: Mapping[str, Any], recorded: Recorded, path: Path
+def write_recording(
+    name: str,
+    condition: str | None,
+    memory: GuestMemory,
+    precopy: PreCopyParameters,
+    facts: Mapping[str, Any],
+    recorded: Recorded,
+    path: Path,
 ) -> Trace:
+    """Write what came of following a guest as a trace, with how it was recorded."""
     provenance = {
         "method": "userfaultfd in asynchronous write-protect mode and PAGEMAP_SCAN, every tick",
         "host_kernel": platform.release(),
@@ -201,12 +211,11 @@ def _write(
     parameters = {
         **facts,
         **{name: {"value": value, "unit": ""} for name, value in provenance.items()},
-        **record(request.precopy),
+        **record(precopy),
         **recorded.punctuality.parameters(),
     }
-    workload = request.workload
-    source = Source(workload.name, "recorded", request.memory, workload.condition, parameters)
-    pages = request.memory.pages
+    source = Source(name, "recorded", memory, condition, parameters)
+    pages = memory.pages
     snapshots = (
         Snapshot(time_ms, np.unpackbits(bits, count=pages, bitorder="little").astype(np.bool_))
         for time_ms, bits in recorded.snapshots

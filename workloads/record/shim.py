@@ -19,11 +19,13 @@ VARIABLE = "DIRTYSCAN_RECORD"
 _ATTACH, _READ_WRITES = 1, 2
 _QUESTION = struct.Struct("=QQ")
 _ANSWER = struct.Struct("=iiiiQQQ")
+NO_MEMORY = 1
+"""The step at which there is no mapping of the size that was asked for."""
 _PATIENCE = 30.0  # seconds until an answer; a scan takes milliseconds
 _NEWER = "boot Linux 6.7 or newer, or capture the guest instead ('dirtyscan trace capture')"
 # In the order of the shim's steps; {size} and {error} are put in.
 _WHY = {
-    1: "it has no mapping of {size}; give the size of its guest memory with --guest-memory",
+    NO_MEMORY: "it has no mapping of {size}; give the size of its guest memory with --guest-memory",
     2: "it has several mappings of {size}, and which is guest memory cannot be told; give the "
     "guest another --guest-memory",
     3: "its mapping of {size} is not shared memory of a file; give the guest shared memory (in "
@@ -78,6 +80,14 @@ class Writes:
     """How long the scan took."""
 
 
+class NotWatched(BadInput):
+    """Memory that cannot be watched, and at which of the shim's steps that was found."""
+
+    def __init__(self, sentence: str, step: int) -> None:
+        super().__init__(sentence)
+        self.step = step
+
+
 class WriteLog:
     """Our end of the connection to the shim in a hypervisor."""
 
@@ -130,7 +140,8 @@ class WriteLog:
         if answer.step:
             error = os.strerror(answer.error)
             why = _WHY[answer.step].format(size=format_size(self._size), error=error)
-            raise BadInput(f"the guest of process {self._process} cannot be recorded: {why}.")
+            what = f"the guest of process {self._process} cannot be recorded: {why}."
+            raise NotWatched(what, answer.step)
         return answer, bitmap
 
     def _receive(self, size: int) -> bytes:
