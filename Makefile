@@ -67,7 +67,9 @@ lint: $(READY)
 	$(BIN)/shellcheck .ci/*
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
-	$(BIN)/zizmor --offline --quiet .github
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-actions action.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.gitlab-ci docs/examples/gitlab-ci.yml
+	$(BIN)/zizmor --offline --quiet .github action.yml
 
 # Lays out Python, C and Rust as lint wants them.
 format: $(READY)

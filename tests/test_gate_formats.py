@@ -3,6 +3,7 @@
 import dataclasses
 import itertools
 import json
+from pathlib import Path
 from xml.etree import ElementTree
 
 import jsonschema
@@ -12,9 +13,11 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from harness.gate.finding import Basis, Change, Compared, Finding, Verdict
+from harness.native.manifest import MANIFEST
 from harness.presentation.gate_formats import (
     to_annotations,
     to_bencher,
+    to_code_quality,
     to_custom_bigger_is_better,
     to_junit,
     to_markdown,
@@ -93,6 +96,51 @@ def test_junit_has_a_case_a_row_and_their_outcomes() -> None:
     assert len(list(root.iter("skipped"))) == 2
     failure = next(root.iter("failure"))
     assert "0.900 (0.890 to 0.910)" in str(failure.get("message"))
+
+
+JENKINS = {
+    "testsuites": {"name", "time", "tests", "failures", "errors"},
+    "testsuite": {
+        *("name", "tests", "failures", "errors", "group", "time", "skipped", "timestamp"),
+        *("hostname", "id", "package", "file", "log", "url"),
+    },
+    "testcase": {"name", "time", "classname", "group"},
+    **{key: {"type", "message"} for key in ("failure", "error", "skipped")},
+    "system-out": set(),
+}
+"""The attributes that Jenkins' junit-10.xsd allows, by element."""
+
+
+def test_jenkins_takes_junit_and_no_two_cases_are_called_alike() -> None:
+    rows = [
+        dataclasses.replace(row, toolchain=toolchain, basis=basis)
+        for row in MIXED.findings
+        for toolchain in ("cc-era", "clang-era")
+        for basis in (Basis.REVISION, Basis.INSTRUCTIONS)
+    ]
+    text = to_junit(Verdict(tuple(dict.fromkeys(rows))))
+    assert text.startswith("<?xml")
+    root = ElementTree.fromstring(text)
+    for element in root.iter():
+        assert set(element.attrib) <= JENKINS[element.tag], element.tag
+    for suite in root.iter("testsuite"):
+        assert {"name", "tests", "failures", "errors"} <= set(suite.attrib)
+    names = [(case.get("classname"), case.get("name")) for case in root.iter("testcase")]
+    assert len(names) > 4
+    assert len(names) == len(set(names))
+
+
+def test_gitlab_has_an_issue_for_each_variant_that_got_slower() -> None:
+    issues = json.loads(to_code_quality(MIXED))
+    slower = {row.variant for row in MIXED.findings if row.change is Change.SLOWER}
+    assert {issue["description"].split(" ")[0] for issue in issues} == slower
+    assert len({issue["fingerprint"] for issue in issues}) == len(issues)
+    for issue in issues:
+        assert set(issue) == {"description", "check_name", "fingerprint", "severity", "location"}
+        assert issue["location"]["lines"]["begin"] == 1
+        path = issue["location"]["path"]
+        assert path == MANIFEST or Path(path).is_file()
+    assert json.loads(to_code_quality(NOTHING)) == []
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ To add a format, write a function from the verdict to text, and enter it in :dat
 takes long to load is loaded where it is used, since the command's help lists the formats.
 """
 
+import hashlib
 import itertools
 import json
 import re
@@ -13,7 +14,8 @@ from typing import NamedTuple
 
 from harness.base.errors import BadInput
 from harness.gate.finding import Basis, Change, Finding, Verdict
-from harness.native.variant import find_variant
+from harness.native.finding import find_variant
+from harness.native.manifest import MANIFEST
 from harness.presentation import gate_words as words
 
 
@@ -75,14 +77,19 @@ def _file_of(finding: Finding) -> tuple[str, str]:
     return finding.operation, finding.variant
 
 
-def _command(kind: str, title: str, text: str, operation: str = "", variant: str = "") -> str:
-    place = ""
+def _source(operation: str, variant: str) -> Path | None:
+    """Return the file of a variant from the current folder; None if it is not below that."""
     try:
-        source = find_variant(variant, operation).sources[0] if variant else None
-        if source and source.resolve().is_relative_to(Path.cwd()):
-            place = f"file={source.resolve().relative_to(Path.cwd())},"
-    except BadInput:
-        pass  # one of a user's own, known by its path alone
+        source = find_variant(variant, operation).sources[0].resolve()
+    except BadInput:  # one of a user's own, known by its path alone
+        return None
+    here = Path.cwd()
+    return source.relative_to(here) if source.is_relative_to(here) else None
+
+
+def _command(kind: str, title: str, text: str, operation: str = "", variant: str = "") -> str:
+    source = _source(operation, variant) if variant else None
+    place = f"file={source}," if source else ""
     title = re.sub(r"[,:%\s]+", " ", title)
     escaped = text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
     return f"::{kind} {place}title={title}::{escaped}"
@@ -91,8 +98,12 @@ def _command(kind: str, title: str, text: str, operation: str = "", variant: str
 def to_junit(verdict: Verdict) -> str:
     """Return JUnit XML: a test case a row; slower ones are failures, undecided ones are skipped.
 
-    The first case says what was compared, and is skipped if that is nothing.
+    The first case says what was compared, and is skipped if that is nothing. A class is named after
+    the evidence, the operation, the variant and the toolchain, so that no two cases are the same to
+    who keeps their history. It is what Jenkins' junit-10.xsd takes.
     """
+    from xml.etree import ElementTree
+
     from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
 
     document = JUnitXml("dirtyscan gate")
@@ -108,14 +119,15 @@ def to_junit(verdict: Verdict) -> str:
         return case
 
     def of_row(row: Finding) -> TestCase:
-        case = TestCase(_xml(row.trace), classname=_xml(f"{row.operation}.{row.variant}"))
+        names = f"{row.basis}.{row.operation}.{row.variant} ({row.toolchain})"
+        case = TestCase(_xml(row.trace), classname=_xml(names))
         speed = f"speed {row.ratio:.3f} ({words.interval(row) or 'exact'})"
         said = f"{words.values(row)}: {speed}"
         if row.change is Change.SLOWER:
             case.result = [Failure(f"slower: {said}", "slower")]
         elif row.change is Change.UNDECIDED:
             case.result = [Skipped(row.reason)]
-        case.system_out = f"{said}; {row.toolchain}"
+        case.system_out = said
         return case
 
     compared = _xml(words.comparisons(verdict))
@@ -130,7 +142,9 @@ def to_junit(verdict: Verdict) -> str:
         if rows := verdict.of(basis):
             add_suite(basis.value, [of_row(row) for row in rows])
     document.update_statistics()
-    return str(document.tostring().decode()) + "\n"
+    root = ElementTree.fromstring(document.tostring())
+    root.attrib.pop("skipped", None)  # which Jenkins' schema has for a suite alone
+    return ElementTree.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
 
 
 def to_custom_bigger_is_better(verdict: Verdict) -> str:
@@ -150,6 +164,27 @@ def to_custom_bigger_is_better(verdict: Verdict) -> str:
         for row in verdict.findings
     ]
     return json.dumps(entries, indent=1, ensure_ascii=False) + "\n"
+
+
+def to_code_quality(verdict: Verdict) -> str:
+    """Return GitLab's code quality report: an issue for each variant that got slower."""
+    issues = []
+    for (operation, variant), group in itertools.groupby(
+        sorted(verdict.having(Change.SLOWER), key=_file_of), _file_of
+    ):
+        source = _source(operation, variant)
+        for sentence in words.summaries(list(group), Change.SLOWER):
+            names = f"{operation} {variant} {sentence.partition(' is ')[0]}"
+            issues.append(
+                {
+                    "description": f"{variant} got slower: {sentence}",
+                    "check_name": "dirtyscan",
+                    "fingerprint": hashlib.sha256(names.encode(errors="replace")).hexdigest(),
+                    "severity": "major",
+                    "location": {"path": str(source or MANIFEST), "lines": {"begin": 1}},
+                }
+            )
+    return json.dumps(issues, indent=1) + "\n"
 
 
 _BENCHER_MEASURES = {"ns": "latency", "times": "speedup", "instructions": "instructions-per-page"}
@@ -182,5 +217,6 @@ FORMATS: Mapping[str, Format] = {
         "JSON for github-action-benchmark (customBiggerIsBetter)", to_custom_bigger_is_better
     ),
     "bmf": Format("JSON for Bencher (BMF)", to_bencher),
+    "code-quality": Format("a code quality report for GitLab", to_code_quality),
 }
 """By the option that asks for it."""
