@@ -19,6 +19,7 @@ from harness.base.text import printable
 COMMANDS: Mapping[str, str] = {
     "bench": "time variants on traces",
     "claims": "list published figures, and measure whether they hold here",
+    "init": "write a dirtyscan.toml and a first variant of your own",
     "gate": "did a variant get slower?",
     "study": "measure over a range of maps, sizes, compilers or guests",
     "report": "show the results of a run, or of several beside each other",
@@ -35,7 +36,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run ``dirtyscan`` and return its exit status; Ctrl-C is left to the caller."""
     _write_whatever_the_encoding()
     try:
-        options = _parser().parse_args(arguments)
+        given, behind = _split(sys.argv[1:] if arguments is None else arguments)
+        options = _parser().parse_args(given)
+        if behind and not getattr(options, "takes_arguments", False):
+            raise BadInput(
+                f"this command takes nothing behind --, such as {behind[0]!r}; leave it out."
+            )
+        options.arguments = behind
         status: int = options.run(options)
         if sys.stdout:
             sys.stdout.flush()
@@ -54,6 +61,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     finally:
         _let_go_of_output()
     return status
+
+
+def _split(arguments: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
+    """Return what stands before the first --, and what stands behind it."""
+    given = list(arguments)
+    place = given.index("--") if "--" in given else len(given)
+    return given[:place], tuple(given[place + 1 :])
 
 
 def _write_whatever_the_encoding() -> None:

@@ -8,16 +8,18 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from harness.base.errors import BadInput
-from harness.native import build, compiler
+from harness.native import compiler, compiling
 from harness.native.build import build_stopwatch, build_variant
 from harness.native.compiler import listed_dependencies
+from harness.native.finding import find_variant
 from harness.native.loaded_variant import describe_variant
 from harness.native.toolchain import Toolchain, default_toolchain, rust_toolchain
-from harness.native.variant import Variant, built_in_variants, find_variant
+from harness.native.variant import Variant, built_in_variants
 from tests.conftest import Run, wait_until
 
 COUNT = """
@@ -124,11 +126,11 @@ def compilations(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     seen: list[str] = []
     run = compiler.run_compiler
 
-    def count(command: list[str], made: Path, source: Path, *rest: str, **more: str) -> None:
+    def count(command: list[str], made: Path, source: Path, *rest: Any, **more: Any) -> None:
         seen.append(source.name)
         run(command, made, source, *rest, **more)
 
-    monkeypatch.setattr(build, "run_compiler", count)
+    monkeypatch.setattr(compiling, "run_compiler", count)
     return seen
 
 

@@ -19,8 +19,9 @@ from harness.claims.verdict import Figures, judge, remark, shares, verdict
 from harness.cli import main
 from harness.measurement.choice import choose
 from harness.native.build import build_variant
+from harness.native.finding import find_variant
 from harness.native.toolchain import default_toolchain
-from harness.native.variant import built_in_variants, find_variant
+from harness.native.variant import built_in_variants
 from harness.report.answer import answer
 from harness.studies.claims import figures
 from harness.trial.failure import Failure

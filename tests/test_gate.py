@@ -16,9 +16,10 @@ from harness.gate.counts import count_variants
 from harness.gate.lanes import Compiled, compile_pairs
 from harness.gate.revision import Pair
 from harness.native.built_variant import describe_here
+from harness.native.finding import find_variant
 from harness.native.library import Library
 from harness.native.toolchain import default_toolchain
-from harness.native.variant import VARIANTS, find_variant
+from harness.native.variant import VARIANTS
 from harness.presentation.gate_formats import FORMATS, Format
 from harness.presentation.gate_words import headline
 from tests.conftest import Run, ask, sentences

@@ -17,8 +17,8 @@ from harness.measurement.lineup import line_up
 from harness.measurement.request import Request
 from harness.measurement.run import Run
 from harness.measurement.tell import quiet
+from harness.native.finding import find_variant
 from harness.native.toolchain import default_toolchain, find_toolchains
-from harness.native.variant import find_variant
 from tests.conftest import store
 from tests.needs import needs
 

@@ -142,15 +142,19 @@ def test_a_revision_is_never_one_of_another_repository(clone: Path, tmp_path: Pa
     commit(theirs)
     (theirs / "mine.c").write_text(SOURCE % WORK)
     there = ("--against", "HEAD")
-    refused(ask(clone, *there, folder=theirs), "--against old.c FILE")
+    refused(ask(clone, *there, folder=theirs), "nothing here to compare with HEAD")
     # As a hook of git's would run it.
     hook = {"GIT_DIR": str(theirs / ".git"), "GIT_INDEX_FILE": str(theirs / ".git" / "index")}
-    refused(ask(clone, *there, folder=theirs, environment=hook), "--against old.c FILE")
+    refused(ask(clone, *there, folder=theirs, environment=hook), "nothing here to compare")
     assert ask(clone, *there, environment=hook).returncode == 0
     # Installed into an environment that lies in it, dirtyscan is no part of it either.
     installed = theirs / ".venv"
     shutil.copytree(clone, installed, ignore=shutil.ignore_patterns(".git"))
-    refused(ask(installed, *there, folder=theirs), "does not run from a git clone")
+    refused(ask(installed, *there, folder=theirs), "nothing here to compare with HEAD")
+    # What is theirs is compared with what was theirs.
+    done = ask(clone, *there, "--condition", "cond1", "--", "mine.c", folder=theirs)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "mine cond1" in words(done)
 
 
 def test_a_revision_with_another_contract_is_undecided(clone: Path) -> None:
@@ -173,4 +177,4 @@ def test_what_cannot_be_taken_of_a_revision_is_one_sentence(clone: Path) -> None
     commit(clone)
     refused(ask(clone, "--against", "HEAD"), "word_sum.c does not compile with cc-era")
     shutil.rmtree(clone / ".git")
-    refused(ask(clone, "--against", "HEAD"), "does not run from a git clone")
+    refused(ask(clone, "--against", "HEAD"), "nothing here to compare with HEAD")

@@ -18,11 +18,12 @@ from harness.measurement.choice import recommended_variants
 from harness.native import operation as operation_module
 from harness.native.build import build_stopwatch, build_trial, build_variant
 from harness.native.built_variant import rust_obstacle
+from harness.native.finding import find_variant
 from harness.native.loaded_variant import Description, load_variant
 from harness.native.operation import OPERATIONS, TICK_SENT, Operation
 from harness.native.stopwatch import make_snapshots
 from harness.native.toolchain import Toolchain, default_toolchain, find_toolchain
-from harness.native.variant import VARIANTS, Variant, built_in_variants, find_variant
+from harness.native.variant import VARIANTS, Variant, built_in_variants
 from harness.native.work import Work
 from harness.trial.trial import Finding, Trial
 from tests.conftest import Run, sentences, store

@@ -16,10 +16,11 @@ from harness.native.build import build_variant
 from harness.native.built_variant import rust_obstacle
 from harness.native.dirty_map import MapStruct
 from harness.native.elf import code_hash, function_address
+from harness.native.finding import find_variant
 from harness.native.loaded_variant import load_variant
 from harness.native.placement import CLASSES, DRAWS, LINE, STEP, draw_placements
 from harness.native.toolchain import Toolchain, default_toolchain
-from harness.native.variant import VARIANTS, find_variant
+from harness.native.variant import VARIANTS
 from harness.statistics.interval import confidence_interval, process_log_speedup
 from harness.statistics.placement import (
     Part,

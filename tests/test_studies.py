@@ -18,10 +18,11 @@ from harness.cli import main
 from harness.commands import study_run
 from harness.counting.callgrind import Program, count_instructions, require_valgrind
 from harness.native.build import build_driver, build_variant
+from harness.native.finding import find_variant
 from harness.native.loaded_variant import Description
 from harness.native.stopwatch import make_snapshots
 from harness.native.toolchain import default_toolchain
-from harness.native.variant import Variant, find_variant
+from harness.native.variant import Variant
 from harness.report.contents import all_sections
 from harness.studies import _read_question, load_study, operations, questions, size
 from harness.studies.density import grid

@@ -15,12 +15,13 @@ from harness.measurement.rounds import Callee, time_pass
 from harness.native.build import build_variant
 from harness.native.built_variant import rust_obstacle
 from harness.native.dirty_map import ARRAYS, BYTE_MAP, COUNTED, MapStruct
+from harness.native.finding import find_variant
 from harness.native.loaded_variant import LoadedVariant, load_variant
 from harness.native.operation import OPERATIONS
 from harness.native.peers import PEERS
 from harness.native.stopwatch import Stopwatch, make_snapshots
 from harness.native.toolchain import default_toolchain
-from harness.native.variant import built_in_variants, find_variant
+from harness.native.variant import built_in_variants
 from workloads.guest import GuestMemory
 
 VARIANTS = built_in_variants("count")

@@ -9,8 +9,8 @@ from pathlib import Path
 from harness.base.errors import BadInput
 from harness.base.units import parse_size
 from harness.claims.entry import Entry, read_entries
+from harness.native.finding import find_variant
 from harness.native.operation import find_operation
-from harness.native.variant import find_variant
 from workloads.conditions import find_condition
 from workloads.guest import GuestMemory
 from workloads.random_runs import RandomRuns, random_pages

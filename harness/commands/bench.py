@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.base.errors import BadInput
 from harness.commands.options import (
     add_budget,
     add_conditions,
@@ -33,6 +34,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "turn, and write speedups with their 95 % intervals. The exit status is 1 if a variant "
         "counts wrong, crashes, hangs, leaves its map or changes it; the others are measured."
     )
+    parser.add_argument(
+        "files", nargs="*", metavar="FILE", help="a variant of your own, as with --variant"
+    )
     parser.add_argument("--quick", action="store_true", help="fewer snapshots, done within 20 s")
     add_conditions(parser)
     parser.add_argument(
@@ -48,9 +52,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--operation",
-        default=DEFAULT_OPERATION,
         metavar="NAME",
-        help="what is done to the map: " + ", ".join(OPERATIONS) + "; default: %(default)s",
+        help="what is done to the map: "
+        + ", ".join(OPERATIONS)
+        + f"; default: that of your own variant, or {DEFAULT_OPERATION}",
     )
     parser.add_argument(
         "--original",
@@ -79,7 +84,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     add_resume(parser, "a run that was cut short")
     add_workload_options(parser)
-    parser.set_defaults(run=run)
+    parser.epilog = (
+        "What stands behind -- goes to the compiler of your own file: options, and files to "
+        "compile and link to it. Variants in dirtyscan.toml are taken by their names."
+    )
+    parser.set_defaults(run=run, takes_arguments=True)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -116,9 +125,21 @@ def _request(options: argparse.Namespace) -> "Request":
     from harness.measurement.choice import choose
     from harness.measurement.lineup import line_up
     from harness.measurement.request import DEFAULT_ORIGINS, Request, condition_traces
+    from harness.native.built_variant import operation_of
+    from harness.native.finding import is_own
     from harness.native.toolchain import find_toolchains
 
-    by_default = find_operation(options.operation).shown
+    given = tuple(dict.fromkeys((*options.files, *options.variant)))
+    own = [name for name in given if is_own(name)]
+    if options.arguments and not own:
+        raise BadInput(
+            f"what stands behind -- ({options.arguments[0]}) is for the compiler of a file of your "
+            "own; give one, or leave it out."
+        )
+    operation = options.operation
+    if not operation:
+        operation = operation_of(own[0], options.arguments) if own else DEFAULT_OPERATION
+    variants = given or find_operation(operation).shown
     only_traces = options.trace and not options.condition
     of_conditions = condition_traces(
         () if only_traces else find_conditions(options.condition),
@@ -128,9 +149,9 @@ def _request(options: argparse.Namespace) -> "Request":
         options.seed,
     )
     toolchains = find_toolchains(tuple(dict.fromkeys(options.toolchain)))
-    variants = dict.fromkeys(options.variant or by_default)
+    choice = choose(variants, operation, options.original, options.arguments)
     return Request(
-        line_up(choose(tuple(variants), options.operation, options.original), toolchains),
+        line_up(choice, toolchains),
         (*of_conditions, *map(Path, options.trace)),
         options.precision,
         options.seed,

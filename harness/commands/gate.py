@@ -20,6 +20,7 @@ _EVIDENCE = {
     "--merge-base": "take the commit at which the working tree's history has left the revision of "
     "--against, so that what was done there since does not count",
     "--instructions": "count instructions under valgrind: against --against, or else the reference",
+    "--untimed": "do not time against --against, but count --instructions alone",
     "--requirements": "check the requirements in [tool.dirtyscan.gate] of pyproject.toml",
 }
 _REFERENCE = {
@@ -44,8 +45,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     evidence.add_argument(
         "--against", nargs="+", default=[], metavar="REV",
-        help="in dirtyscan's own clone, time against the variants of this git revision, in the "
-        "same processes; or, given two, one file against another (old.c new.c)",
+        help="time the variants that dirtyscan.toml names, or the files behind --, against those "
+        "of this git revision, in the same processes (in dirtyscan's own clone, its own "
+        "variants); or, given two, one file against another (old.c new.c)",
     )  # fmt: skip
     for name, what in _EVIDENCE.items():
         evidence.add_argument(name, action="store_true", help=what)
@@ -79,4 +81,5 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     reference = parser.add_argument_group("reference")
     for name, what in _REFERENCE.items():
         reference.add_argument(name, action="store_true", help=what)
-    parser.set_defaults(run=run_by("gate_run"))
+    parser.epilog = "What stands behind -- are files of variants, for --against with a revision."
+    parser.set_defaults(run=run_by("gate_run"), takes_arguments=True)

@@ -52,6 +52,10 @@ def _evidence(options: argparse.Namespace, settings: Settings) -> list[Evidence]
         raise BadInput(f"--against takes a revision or two files, not {len(options.against)}.")
     if options.merge_base and len(options.against) != 1:
         raise BadInput("--merge-base needs --against with a revision; give one, or leave it out.")
+    if options.arguments and len(options.against) != 1:
+        raise BadInput("files behind -- go with --against and a revision; give one.")
+    if options.untimed and not (options.instructions and options.against):
+        raise BadInput("--untimed leaves --against with --instructions alone; give both.")
     if options.requirements and not settings.requirements:
         raise BadInput(
             f"there is no requirement in [tool.dirtyscan.gate] of {settings.path}; write one "
@@ -76,9 +80,14 @@ def _evidence(options: argparse.Namespace, settings: Settings) -> list[Evidence]
     )
     evidence: list[Evidence] = []
     if options.against:
-        ways = (count_changed, time_changed) if options.instructions else (time_changed,)
+        counting = (count_changed,) if options.instructions else ()
+        ways = counting if options.untimed else (*counting, time_changed)
         names = tuple(options.against)
-        evidence.append(Against(names, scope, ways, options.merge_base, options.even_unchanged))
+        evidence.append(
+            Against(
+                names, scope, ways, options.arguments, options.merge_base, options.even_unchanged
+            )
+        )
     if reference and counted:
         evidence.append(Instructions(reference, scope))
     if timed or requirements:
@@ -93,7 +102,7 @@ def _reference(given: str | None) -> Reference:
 def _write(options: argparse.Namespace, verdict: Verdict, out: Console) -> None:
     """Write the files that were asked for, and what GitHub reads if this runs there."""
     for name, form in FORMATS.items():
-        if path := getattr(options, name):
+        if path := getattr(options, name.replace("-", "_")):
             write_text(Path(path), form.write(verdict))
     if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
         _add_to_summary(Path(summary), to_markdown(verdict))

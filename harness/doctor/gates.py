@@ -34,7 +34,7 @@ from harness.gate.instructions import count_changed
 from harness.gate.reference import find_reference, read_reference
 from harness.gate.speedups import Speedups
 from harness.measurement.tell import quiet
-from harness.native.variant import find_variant
+from harness.native.finding import find_variant
 from workloads.conditions import DEFAULT_CONDITIONS, find_condition
 from workloads.synthesis import Report
 

@@ -3,6 +3,7 @@
 Both sides are timed in turn, in the same processes.
 """
 
+import contextlib
 import dataclasses
 import functools
 import tempfile
@@ -14,7 +15,8 @@ from harness.gate.evidence import Scope
 from harness.gate.finding import Basis, Change, Compared, Finding, Verdict, join
 from harness.gate.lanes import Compiled, compile_pairs, line_up_pairs
 from harness.gate.placing import is_slower_in_one, of_equal_instructions, settle_placement, subject
-from harness.gate.revision import pair_files, read_revision
+from harness.gate.repository import read_repository
+from harness.gate.revision import Older, is_own_clone, pair_files, read_revision
 from harness.gate.row import Row, rows_of
 from harness.measurement.experiment import BudgetTooShort, Look, measure
 from harness.measurement.request import Request, condition_traces
@@ -56,6 +58,8 @@ class Against:
     scope: Scope
     ways: tuple[Way, ...]
     """How what has changed is compared."""
+    files: tuple[str, ...] = ()
+    """Of variants, in the current folder's repository; those of its manifest if there are none."""
     merge_base: bool = False
     """Whether the revision stands for the commit at which the working tree has left it."""
     even_unchanged: bool = False
@@ -67,11 +71,11 @@ class Against:
         Raises:
             BadInput: there is no such revision or file, or one does not compile.
         """
-        with tempfile.TemporaryDirectory(prefix="dirtyscan-") as scratch:
-            if len(self.names) == 2:
-                older = pair_files(*self.names)
-            else:
-                older = read_revision(self.names[0], Path(scratch), self.merge_base)
+        with (
+            tempfile.TemporaryDirectory(prefix="dirtyscan-") as scratch,
+            contextlib.ExitStack() as stack,
+        ):
+            older = stack.enter_context(self._older(Path(scratch)))
             toolchains = [find_toolchain(name) for name in self.scope.toolchains]
             compiled, left_out = compile_pairs(older.pairs, toolchains or [default_toolchain()])
             changed = [one for one in compiled if self.even_unchanged or not one.same_code]
@@ -88,6 +92,13 @@ class Against:
             ways = self.ways if able else ()
             what = Changed(older.name, able)
             return join([found, *(way(what, self.scope, tell) for way in ways)])
+
+    def _older(self, scratch: Path) -> contextlib.AbstractContextManager[Older]:
+        if len(self.names) == 2:
+            return contextlib.nullcontext(pair_files(*self.names))
+        if not self.files and is_own_clone():
+            return contextlib.nullcontext(read_revision(self.names[0], scratch, self.merge_base))
+        return read_repository(self.names[0], scratch, self.merge_base, self.files)
 
 
 def time_changed(changed: Changed, scope: Scope, tell: Tell) -> Verdict:

@@ -13,8 +13,8 @@ from harness.gate.finding import Basis, Change, Compared, Verdict
 from harness.gate.row import Row
 from harness.measurement.choice import BEST, recommended_variants
 from harness.measurement.plan import Lane, Plan
+from harness.native.finding import find_variant
 from harness.native.toolchain import toolchain_names
-from harness.native.variant import find_variant
 from workloads.conditions import DEFAULT_CONDITIONS, Condition, find_condition
 from workloads.trace import ORIGINS
 

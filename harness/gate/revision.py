@@ -4,30 +4,16 @@ import dataclasses
 import io
 import os
 import re
-import subprocess
 import tarfile
 from pathlib import Path
 
 from harness.base.errors import BadInput
 from harness.base.files import read_file
-from harness.native.build import build_variant
-from harness.native.loaded_variant import describe_variant
+from harness.gate.git import SHORT, GitFailed, commit_of, git, merge_base, say
+from harness.native.built_variant import operation_of
+from harness.native.finding import find_variant
 from harness.native.operation import OPERATIONS
-from harness.native.toolchain import default_toolchain
-from harness.native.variant import (
-    CONTRACT,
-    FILES,
-    VARIANTS,
-    Variant,
-    built_in_variants,
-    find_variant,
-)
-
-_SHORT = 12  # digits of a commit
-_REPOSITORY = (
-    *("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_PREFIX"),
-    *("GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES"),
-)
+from harness.native.variant import CONTRACT, FILES, VARIANTS, Variant, built_in_variants
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,23 +44,21 @@ class Older:
     """Why the two cannot run in one process, if they cannot; there are no pairs then."""
 
 
-def read_revision(name: str, scratch: Path, merge_base: bool = False) -> Older:
+def read_revision(name: str, scratch: Path, at_merge_base: bool = False) -> Older:
     """Extract the variants of revision ``name`` into ``scratch`` and pair them with today's.
 
     Args:
-        merge_base: take the commit at which the working tree's history has left ``name`` instead,
-            so that what was done there since is not taken for undone here.
+        at_merge_base: take the commit at which the working tree's history has left ``name``
+            instead, so that what was done there since is not taken for undone here.
 
     Raises:
-        BadInput: the current folder is not in the git clone that dirtyscan runs from, or there is
-            no such revision.
+        BadInput: there is no such revision.
     """
-    _check_own_clone(name)
-    commit = _commit(name)
-    called = f"{name} ({commit[:_SHORT]})"
-    if merge_base:
-        commit = _merge_base(name, commit)
-        called = f"the merge base with {name} ({commit[:_SHORT]})"
+    commit = commit_of(VARIANTS, name)
+    called = f"{name} ({commit[:SHORT]})"
+    if at_merge_base:
+        commit = merge_base(VARIANTS, name, commit)
+        called = f"the merge base with {name} ({commit[:SHORT]})"
     _extract(name, commit, scratch)
     remarks = tuple(_not_committed())
     mine, theirs = _abi(VARIANTS), _abi(scratch)
@@ -95,72 +79,36 @@ def read_revision(name: str, scratch: Path, merge_base: bool = False) -> Older:
     return Older(called, tuple(pairs), tuple(one_side), remarks)
 
 
-def _check_own_clone(name: str) -> None:
-    """Make sure that a revision, which is one of the current folder's, is one of dirtyscan's.
+def is_own_clone() -> bool:
+    """Return whether the current folder lies in the git clone that dirtyscan runs from.
 
-    Elsewhere it would be looked up in the wrong repository, where nothing has changed.
+    What is installed in somebody's repository is not a part of it; and elsewhere a revision would
+    be looked up in the wrong repository, where nothing has changed.
 
     Raises:
-        BadInput: it is not, since dirtyscan is installed, or runs from another clone.
+        BadInput: there is no git.
     """
-    remedy = (
-        f"get the older version of your file ('git show {name}:./FILE > old.c') and compare the "
-        "two ('dirtyscan gate --against old.c FILE')"
-    )
     try:
-        # What is installed in somebody's repository is not a part of it.
-        _git("ls-files", "--error-unmatch", CONTRACT)
-        clone = _say("rev-parse", "--show-toplevel")
-    except _GitFailed as error:
-        raise BadInput(
-            f"dirtyscan does not run from a git clone ({error}), so {name} is no revision of its "
-            f"variants; {remedy}, or run dirtyscan from a clone of its own."
-        ) from None
-    try:
-        here = _say("rev-parse", "--show-toplevel", folder=Path.cwd())
-    except _GitFailed:
-        here = ""
-    if here != clone:
-        raise BadInput(
-            f"the current folder is not in the clone that dirtyscan runs from ({clone}), and "
-            f"{name} could only be a revision of that; {remedy}, or go there to compare "
-            "dirtyscan's own variants."
-        )
-
-
-def _commit(name: str) -> str:
-    try:
-        return _say("rev-parse", "--verify", "--quiet", f"{name}^{{commit}}")
-    except _GitFailed as error:
-        raise BadInput(
-            f"revision {name!r} cannot be found ({error}); name a commit, branch or tag of the "
-            "repository that dirtyscan runs from, and fetch it if the clone is shallow."
-        ) from None
-
-
-def _merge_base(name: str, commit: str) -> str:
-    try:
-        return _say("merge-base", commit, "HEAD")
-    except _GitFailed:
-        raise BadInput(
-            f"{name} and the working tree have no commit in common here; if the clone is shallow, "
-            "fetch the rest of its history ('git fetch --unshallow')."
-        ) from None
+        git(VARIANTS, "ls-files", "--error-unmatch", CONTRACT)
+        clone = say(VARIANTS, "rev-parse", "--show-toplevel")
+        return say(Path.cwd(), "rev-parse", "--show-toplevel") == clone
+    except GitFailed:
+        return False
 
 
 def _extract(name: str, commit: str, scratch: Path) -> None:
     try:
-        archive = _git("archive", "--format=tar", commit, ".")
+        archive = git(VARIANTS, "archive", "--format=tar", commit, ".")
         with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
             tar.extractall(scratch, filter="data")
-    except (_GitFailed, tarfile.TarError, OSError) as error:
+    except (GitFailed, tarfile.TarError, OSError) as error:
         raise BadInput(
             f"the variants of {name} cannot be extracted ({error}); choose another revision."
         ) from None
 
 
 def _not_committed() -> list[str]:
-    status = _git("status", "--porcelain", "--untracked-files=all", ".")
+    status = git(VARIANTS, "status", "--porcelain", "--untracked-files=all", ".")
     changed = os.fsdecode(status).splitlines()
     if not changed:
         return []
@@ -181,7 +129,7 @@ def pair_files(before: str, after: str) -> Older:
                 f"variant ({', '.join(FILES)}); to compare a file with its older version, get "
                 f"that first ('git show {name}:./FILE > old.c')."
             )
-    operations = [_operation(name) for name in (before, after)]
+    operations = [operation_of(name) for name in (before, after)]
     if operations[0] != operations[1]:
         raise BadInput(
             f"{before} is a variant of {operations[0]} and {after} one of {operations[1]}; compare "
@@ -194,46 +142,8 @@ def pair_files(before: str, after: str) -> Older:
     return Older(before, (Pair(old, new),))
 
 
-def _operation(name: str) -> str:
-    """Return the operation of the variant in a file, which it says of itself."""
-    variant = find_variant(name, "count")
-    return describe_variant(build_variant(variant, default_toolchain()).path).operation
-
-
 def _abi(root: Path) -> str:
     path = root / CONTRACT
     text = read_file(path).decode(errors="replace") if path.exists() else ""
     found = re.search(r"#define\s+DIRTYSCAN_ABI\s+(\w+)", text)
     return found[1] if found else "0"
-
-
-class _GitFailed(BadInput):
-    """What git said when it failed."""
-
-
-def _say(*arguments: str, folder: Path = VARIANTS) -> str:
-    """Run git as :func:`_git` does, and return the line that it prints."""
-    return os.fsdecode(_git(*arguments, folder=folder)).strip()
-
-
-def _git(*arguments: str, folder: Path = VARIANTS) -> bytes:
-    """Run git in ``folder``, and return what it prints.
-
-    Raises:
-        BadInput: there is no git.
-        _GitFailed: git fails.
-    """
-    # A hook of git's names its own repository in the environment, which would go before the folder.
-    environment = {name: value for name, value in os.environ.items() if name not in _REPOSITORY}
-    try:
-        done = subprocess.run(
-            ("git", *arguments), cwd=folder, capture_output=True, timeout=60, env=environment
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise BadInput(
-            f"git cannot be run ({error}); install it ('apt-get install git')."
-        ) from None
-    if done.returncode:
-        said = done.stderr.decode(errors="replace").strip().splitlines()
-        raise _GitFailed(said[0] if said else "git knows none")
-    return done.stdout

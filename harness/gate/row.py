@@ -9,7 +9,8 @@ from harness.gate.decision import Comparison
 from harness.gate.finding import Basis, Change, Finding
 from harness.measurement.plan import Lane
 from harness.measurement.run import Run
-from harness.native.variant import FILES, find_variant
+from harness.native.finding import find_variant
+from harness.native.variant import FILES
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,38 +1,26 @@
-"""Settings: what a project asks of the gate, in ``[tool.dirtyscan.gate]`` of its pyproject."""
+"""Settings: what a project asks of the gate, in ``[gate]`` of its manifest."""
 
 import dataclasses
-import tomllib
 from pathlib import Path
 
 import msgspec
 
 from harness.base.documents import convert
 from harness.base.errors import BadInput
-from harness.base.files import read_file
 from harness.gate.requirement import Requirement, parse_requirement
+from harness.native.manifest import MANIFEST, Manifest, find_manifest, parse_manifest
 
-DEFAULT = Path("pyproject.toml")
+_VARIANTS = ("multi_page", "recommended")
+"""What a reference is made of where nothing else is said and there is no variant of one's own."""
 _TABLE = "[tool.dirtyscan.gate]"
 
 
 class _Gate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The table, as it is written."""
 
-    variants: tuple[str, ...] = ("multi_page", "recommended")
+    variants: tuple[str, ...] = ()
     toolchains: tuple[str, ...] = ()
     requirements: tuple[str, ...] = ()
-
-
-class _Dirtyscan(msgspec.Struct, frozen=True):
-    gate: _Gate | None = None
-
-
-class _Tool(msgspec.Struct, frozen=True):
-    dirtyscan: _Dirtyscan = _Dirtyscan()
-
-
-class _Document(msgspec.Struct, frozen=True):
-    tool: _Tool = _Tool()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,34 +36,33 @@ class Settings:
 
 
 def read_settings(path: Path | None = None) -> Settings:
-    """Read the settings in ``path``; without one, those of the current folder's pyproject, if any.
+    """Read the settings in ``path``; without one, those of the current folder's repository, if any.
 
     Raises:
         BadInput: the file was named and is not there, or has no settings; it is no TOML; or a
             setting cannot be read.
     """
-    file = path or DEFAULT
-    if path is None and not file.exists():
-        gate = None
-    else:
-        gate = _read(file)
-        if gate is None and path:
-            raise BadInput(f"{path} has no table {_TABLE}; add it, or name another file.")
-    gate = gate or _Gate()
-    requirements = tuple(parse_requirement(text) for text in gate.requirements)
-    return Settings(file, gate.variants, gate.toolchains, requirements)
-
-
-def _read(path: Path) -> _Gate | None:
+    manifest = _manifest(path)
+    if path and (manifest is None or manifest.gate is None):
+        table = "[gate]" if path.name == MANIFEST else _TABLE
+        raise BadInput(f"{path} has no table {table}; add it, or name another file.")
+    own = tuple(manifest.entries) if manifest else ()
+    if manifest is None or manifest.gate is None:
+        return Settings(Path(MANIFEST), own or _VARIANTS, (), ())
     try:
-        document = tomllib.loads(read_file(path).decode("utf-8"))
-    # A ValueError, whether of TOML, UTF-8, or a number of more digits than Python reads.
-    except (ValueError, RecursionError) as error:
-        raise BadInput(f"{path} is no TOML: {error}; mend that place.") from None
-    try:
-        return convert(document, _Document).tool.dirtyscan.gate
+        gate = convert(manifest.gate, _Gate)
     except ValueError as error:
         settings = ", ".join(_Gate.__struct_fields__)
         raise BadInput(
-            f"{path} cannot be read: {error}; {_TABLE} may have lists of strings called {settings}."
+            f"{manifest.path} cannot be read: {error}; {_TABLE} may have lists of strings called "
+            f"{settings}."
         ) from None
+    requirements = tuple(parse_requirement(text) for text in gate.requirements)
+    variants = gate.variants or own or _VARIANTS
+    return Settings(manifest.path, variants, gate.toolchains, requirements)
+
+
+def _manifest(path: Path | None) -> Manifest | None:
+    if path is None:
+        return find_manifest()
+    return parse_manifest(path)

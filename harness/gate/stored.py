@@ -9,8 +9,9 @@ from harness.gate.finding import Basis, Change, Compared, Finding, Verdict, join
 from harness.gate.lanes import compile_here
 from harness.gate.reference import Logs, Reference
 from harness.gate.row import Row
+from harness.native.finding import find_variant
 from harness.native.toolchain import find_toolchain, toolchain_names
-from harness.native.variant import Variant, find_variant
+from harness.native.variant import Variant
 
 DOUBTFUL = (Change.SLOWER, Change.UNDECIDED)
 """What is measured a second time."""

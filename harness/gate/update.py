@@ -14,7 +14,8 @@ from harness.gate.reference import FORMAT, GATE, Reference, read_reference
 from harness.gate.requirement import Requirement, check_requirements, parse_requirement
 from harness.gate.row import rows_of
 from harness.measurement.run import Run
-from harness.native.variant import FILES, find_variant
+from harness.native.finding import find_variant
+from harness.native.variant import FILES
 from harness.statistics.interval import confidence_interval
 
 

@@ -6,10 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from harness.base.errors import BadInput
 from harness.measurement.fastest import fastest
 from harness.native.built_variant import BuiltVariant, build_here
+from harness.native.finding import find_variant, with_arguments
 from harness.native.operation import DEFAULT_OPERATION, find_operation
 from harness.native.peers import Peer
 from harness.native.toolchain import default_toolchain
-from harness.native.variant import Variant, built_in_variants, find_variant
+from harness.native.variant import Variant, built_in_variants
 
 ALL, EVERY_PEER, BEST = "all", "peers", "recommended"
 
@@ -28,19 +29,26 @@ class Choice:
     """Those that may be left out, since they were not asked for by name."""
 
 
-def choose(names: Sequence[str], operation: str = DEFAULT_OPERATION, original: str = "") -> Choice:
+def choose(
+    names: Sequence[str],
+    operation: str = DEFAULT_OPERATION,
+    original: str = "",
+    arguments: Sequence[str] = (),
+) -> Choice:
     """Find the variants and peers called ``names``.
 
     Args:
         names: of variants and peers, paths of files, and ``all``, ``recommended`` and ``peers``,
             which stand for several.
         original: the variant that they are compared with; the operation's own if empty.
+        arguments: what the compiler of files of one's own is to be given.
 
     Raises:
         BadInput: one does not exist.
     """
     known = find_operation(operation)
     compared_with = find_variant(original or known.original, operation)
+    compared_with = with_arguments(compared_with, arguments)
     named = {compared_with.name: compared_with}
     called: dict[str, str] = {}
     peers: dict[str, Peer] = {}
@@ -50,7 +58,8 @@ def choose(names: Sequence[str], operation: str = DEFAULT_OPERATION, original: s
             peers[name] = known.peers[name]
             called[name] = name
             continue
-        variant = _told_apart(find_variant(name, operation), name, named)
+        found = with_arguments(find_variant(name, operation), arguments)
+        variant = _told_apart(found, name, named)
         called[name] = variant.name
         named[variant.name] = variant
     del named[compared_with.name]

@@ -13,18 +13,20 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from harness.base.errors import BadInput
 from harness.native.cache import cache_folder, cannot_be_kept, find_kept, keep, move_into
-from harness.native.compiler import HEEDED, listed_dependencies, run_compiler
+from harness.native.compiler import HEEDED
+from harness.native.compiling import SHARED, Job, compile_job
 from harness.native.elf import code_hash
 from harness.native.library import Library, content_hash
-from harness.native.linking import Link, RustLinker
+from harness.native.linking import Link
+from harness.native.making import make_library
 from harness.native.placement import Placement, draw_placements, every_offset
-from harness.native.toolchain import FORM, Toolchain, rust_companion
-from harness.native.variant import ARCHIVE, CONTRACT, OBJECT, RUST, RUST_CONTRACT, VARIANTS, Variant
+from harness.native.toolchain import FORM, Toolchain, cargo_toolchain, rust_companion
+from harness.native.variant import CONTRACT, VARIANTS, Variant
 
 _FOLDER = Path(__file__).parent
 STOPWATCH = (_FOLDER / "stopwatch.c", _FOLDER / "operations.c", _FOLDER / "neutral.c")
@@ -35,25 +37,7 @@ TRIAL = (_TRIAL_FOLDER / "trial.c", _TRIAL_FOLDER / "writers.c")
 
 # What lets code begin at any byte; a compiler's own choice is 16 for functions and many loops.
 _ANYWHERE = ("-falign-functions=1", "-falign-loops=1", "-falign-jumps=1")
-_SHARED, _PROGRAM = ("-shared", "-pthread"), ("-ldl",)
-_WHOLE, _NOT_WHOLE = "-Wl,--whole-archive", "-Wl,--no-whole-archive"
-
-
-Placements = Callable[[int], Sequence[Placement]]
-
-
-@dataclasses.dataclass(frozen=True)
-class _Job:
-    """What is to be compiled."""
-
-    name: str
-    sources: tuple[Path, ...]
-    toolchain: Toolchain
-    form: tuple[str, ...] = _SHARED
-    root: Path = VARIANTS
-    """The folder of the contract."""
-    placements: Placements | None = None
-    """At which placements it is linked too, by the number of units."""
+_PROGRAM = ("-ldl",)
 
 
 def build_variant(variant: Variant, toolchain: Toolchain, placed: bool = False) -> Library:
@@ -65,12 +49,13 @@ def build_variant(variant: Variant, toolchain: Toolchain, placed: bool = False) 
     Raises:
         BadInput: the compiler refuses; the sentence has what it said.
     """
+    make_library(variant)
     if variant.is_binary:
         path = variant.sources[0]
         return Library(path, content_hash(path), unplaced="is linked already" if placed else "")
     chosen = compiling_toolchain(variant, toolchain)
     name = f"{variant.operation}-{variant.sources[0].stem}"
-    job = _Job(name, variant.sources, chosen, root=variant.root)
+    job = Job(name, variant, chosen)
     if placed:
         job = dataclasses.replace(job, placements=draw_placements)
     if not variant.built_in:
@@ -86,7 +71,7 @@ def build_at_every_offset(variant: Variant, toolchain: Toolchain) -> Library:
     """
     anywhere = dataclasses.replace(toolchain, flags=(*toolchain.flags, *_ANYWHERE))
     name = f"{variant.operation}-{variant.sources[0].stem}"
-    job = _Job(name, variant.sources, anywhere, root=variant.root, placements=every_offset)
+    job = Job(name, variant, anywhere, placements=every_offset)
     library, _ = _compile_into(cache_folder(), job)
     if library.unplaced:
         raise BadInput(f"variant {variant.name} {library.unplaced}; leave it out.")
@@ -97,27 +82,40 @@ def compiling_toolchain(variant: Variant, toolchain: Toolchain) -> Toolchain:
     """Return what compiles ``variant`` where C is compiled with ``toolchain``.
 
     Raises:
-        BadInput: it is in Rust, and rustc is not on this machine.
+        BadInput: it is in Rust, and rustc or cargo is not on this machine.
     """
+    if variant.package:
+        return cargo_toolchain(variant.package.profile)
     return rust_companion(toolchain) if variant.is_rust else toolchain
 
 
 def build_stopwatch(toolchain: Toolchain) -> Library:
     """Compile the timed loop; see :func:`build_variant`."""
-    return _kept_or_built(_Job("stopwatch", STOPWATCH, toolchain), (*STOPWATCH, *_HEADERS))
+    return _build_own("stopwatch", STOPWATCH, toolchain, _HEADERS)
 
 
 def build_trial(toolchain: Toolchain) -> Library:
     """Compile the trial's part in C; see :func:`build_variant`."""
-    return _kept_or_built(_Job("trial", TRIAL, toolchain), (*TRIAL, VARIANTS / CONTRACT))
+    return _build_own("trial", TRIAL, toolchain, _HEADERS[1:])
 
 
 def build_driver(toolchain: Toolchain) -> Library:
     """Compile the driver, a program; see :func:`build_variant`."""
-    return _kept_or_built(_Job("driver", DRIVER, toolchain, _PROGRAM), (*DRIVER, *_HEADERS))
+    return _build_own("driver", DRIVER, toolchain, _HEADERS, _PROGRAM)
 
 
-def _kept_or_built(job: _Job, files: Sequence[Path]) -> Library:
+def _build_own(
+    name: str,
+    sources: tuple[Path, ...],
+    toolchain: Toolchain,
+    headers: tuple[Path, ...],
+    form: tuple[str, ...] = SHARED,
+) -> Library:
+    job = Job(name, Variant(name, "", sources), toolchain, form)
+    return _kept_or_built(job, (*sources, *headers))
+
+
+def _kept_or_built(job: Job, files: Sequence[Path]) -> Library:
     """Return what was made of the same ``files`` in the same way before, or make it.
 
     Where the environment sends the compiler to other folders, what lies there may have changed.
@@ -150,7 +148,7 @@ def _hash(toolchain: Toolchain, files: Iterable[Path]) -> str:
     return digest.hexdigest()
 
 
-def _compile_into(folder: Path, job: _Job) -> tuple[Library, list[Path]]:
+def _compile_into(folder: Path, job: Job) -> tuple[Library, list[Path]]:
     """Compile into ``folder``, under names that stand for the content.
 
     Returns:
@@ -159,7 +157,7 @@ def _compile_into(folder: Path, job: _Job) -> tuple[Library, list[Path]]:
     try:
         with tempfile.TemporaryDirectory(prefix=f".{job.name[:40]}-", dir=folder) as scratch:
             made = Path(scratch) / "linked"
-            link, read = _compile(job, Path(scratch), made)
+            link, read = compile_job(job, Path(scratch), made)
             content = content_hash(made)
             # An assembler reads files (.incbin) that no compiler lists.
             build_hash = hashlib.sha256(
@@ -189,48 +187,3 @@ def _place(library: Library, link: Link, scratch: Path, placements: Sequence[Pla
     for path, target in zip(made, kept, strict=True):
         move_into(path, target)
     return dataclasses.replace(library, placed=kept)
-
-
-def _compile(job: _Job, scratch: Path, library: Path) -> tuple[Link, list[Path]]:
-    """Compile every unit by itself, so that nothing is inlined across units, and link them.
-
-    Returns:
-        How it was linked, and every file that the compiler says it read.
-    """
-    source, toolchain = job.sources[0], job.toolchain
-    if source.suffix == RUST:
-        return _compile_rust(job, scratch, library)
-    read: list[Path] = []
-    units: list[Path] = []
-    compiler = [*toolchain.command, *FORM, *toolchain.flags]
-    for number, unit in enumerate(job.sources):
-        if unit.suffix in (OBJECT, ARCHIVE):
-            units.append(unit.absolute())
-            read.append(unit)
-            continue
-        made = scratch / f"{number}.o"
-        rule = made.with_suffix(".d")
-        # An absolute path is never taken for an option.
-        options = ["-MD", "-MF", str(rule), f"-I{job.root}", "-c", str(unit.absolute())]
-        run_compiler([*compiler, *options, "-o", str(made)], made, unit, toolchain.name)
-        read += listed_dependencies(rule.read_text(errors="surrogateescape"))
-        units.append(made)
-    given = [str(unit) for unit in units]
-    if units[0].suffix == ARCHIVE:
-        given = [_WHOLE, *given, _NOT_WHOLE]
-    link = Link((*compiler, *given, *job.form), tuple(units), source, toolchain.name)
-    link.make(library)
-    return link, read
-
-
-def _compile_rust(job: _Job, scratch: Path, library: Path) -> tuple[Link, list[Path]]:
-    source, rule = job.sources[0], library.with_suffix(".d")
-    linker = RustLinker(scratch)
-    # Its objects are gone afterwards unless it saves all that it makes on its way.
-    saved = ["-Csave-temps", "--out-dir", str(scratch), f"-Clinker={linker.path}"]
-    emitted = f"--emit=link={library},dep-info={rule}"
-    command = [*job.toolchain.command, *job.toolchain.flags, *saved, str(source.absolute())]
-    contract = str(job.root / RUST_CONTRACT)
-    run_compiler([*command, emitted], library, source, job.toolchain.name, DIRTYSCAN_RS=contract)
-    read = listed_dependencies(rule.read_text(errors="surrogateescape"))
-    return linker.link(source, job.toolchain.name), read

@@ -1,11 +1,14 @@
 """A variant compiled with a toolchain, and what it says of itself."""
 
 import dataclasses
+from collections.abc import Sequence
 
 from harness.base.errors import BadInput
 from harness.native.build import build_variant, compiling_toolchain
+from harness.native.finding import find_variant, with_arguments
 from harness.native.library import Library
 from harness.native.loaded_variant import Description, describe_variant, load_variant
+from harness.native.operation import DEFAULT_OPERATION
 from harness.native.toolchain import Toolchain, default_toolchain, rust_toolchain
 from harness.native.variant import Variant
 
@@ -39,6 +42,28 @@ def build_here(variant: Variant, toolchain: Toolchain, placed: bool = False) -> 
     return description.obstacle() or BuiltVariant(variant, used, built, description)
 
 
+def operation_of(name: str, arguments: Sequence[str] = ()) -> str:
+    """Return the operation of a file or of a variant in the manifest, which it says of itself.
+
+    Args:
+        arguments: what its compiler is to be given.
+
+    Raises:
+        BadInput: it is not there, or does not compile.
+    """
+    return operation_of_variant(with_arguments(find_variant(name, DEFAULT_OPERATION), arguments))
+
+
+def operation_of_variant(variant: Variant) -> str:
+    """Return the operation that ``variant`` says it is of, whichever it was taken for.
+
+    Raises:
+        BadInput: it does not compile.
+    """
+    built = build_variant(variant, default_toolchain())
+    return describe_variant(built.path, str(variant.sources[0])).operation
+
+
 def describe_here(variant: Variant) -> Description:
     """Compile ``variant`` with the default toolchain and return what it says of itself.
 
@@ -63,7 +88,7 @@ def describe(variant: Variant, built: Library) -> Description:
     if description.operation != variant.operation:
         raise BadInput(
             f"variant {variant.sources[0].name} is one of operation {description.operation!r} and "
-            f"not of {variant.operation}; leave it out."
+            f"not of {variant.operation}; leave it out, or measure it by itself."
         )
     return description
 

@@ -4,7 +4,7 @@ import os
 import re
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from harness.base.errors import BadInput
@@ -22,21 +22,26 @@ HEEDED = (
 
 
 def run_compiler(
-    command: Sequence[str], made: Path, source: Path, toolchain: str, **environment: str
+    command: Sequence[str],
+    made: Path,
+    source: Path,
+    toolchain: str,
+    folder: Path | None = None,
+    **environment: str,
 ) -> None:
-    """Run ``command``, which makes the file ``made`` of ``source``.
+    """Run ``command``, which makes the file ``made`` of ``source``, in ``folder`` if that is given.
 
     Raises:
         BadInput: it refuses, takes too long, or makes nothing; the sentence has what it said.
     """
-    status, said = _run(command, {**os.environ, **environment, "LC_ALL": "C"})
+    status, _, said = run_within(LIMIT, command, folder, **environment)
     if status is None:
         raise BadInput(
             f"{source} does not compile with {toolchain}: {command[0]} did not end within "
             f"{LIMIT:.0f} s; mend the compiler, or leave the variant out."
         )
     if status:
-        raise BadInput(f"{source} does not compile with {toolchain}:{_shorten(said, status)}")
+        raise BadInput(f"{source} does not compile with {toolchain}:{shorten(said, status)}")
     if not made.is_file():
         raise BadInput(
             f"{source} does not compile with {toolchain}: {command[0]} ended well and made "
@@ -44,30 +49,38 @@ def run_compiler(
         )
 
 
-def _run(command: Sequence[str], environment: Mapping[str, str]) -> tuple[int | None, str]:
-    """Return the exit status, None if it took too long, and what was said."""
+def run_within(
+    limit: float, command: Sequence[str], folder: Path | None = None, **environment: str
+) -> tuple[int | None, str, str]:
+    """Run ``command`` for at most so many seconds, in plain English and without a terminal.
+
+    Returns:
+        The exit status, None if it took too long, and what was written to standard output and to
+        standard error.
+    """
     with subprocess.Popen(
         command,
+        cwd=folder,
         stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         errors="replace",
-        env=environment,
+        env={**os.environ, **environment, "LC_ALL": "C"},
         start_new_session=True,  # a compiler is several processes, which end together
     ) as process:
         try:
-            _, said = process.communicate(timeout=LIMIT)
+            out, said = process.communicate(timeout=limit)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
-            return None, ""
+            return None, "", ""
         except BaseException:
             os.killpg(process.pid, signal.SIGKILL)
             raise
-    return process.returncode, said
+    return process.returncode, out, said
 
 
-def _shorten(said: str, status: int) -> str:
+def shorten(said: str, status: int) -> str:
     """Return the compiler's own lines, indented behind the sentence where there are several."""
     lines = [line.rstrip() for line in said.splitlines() if line.strip()]
     if len(lines) < 2:

@@ -31,6 +31,8 @@ class Link:
     """What messages are about."""
     toolchain: str
     """The name of what has compiled them."""
+    folder: Path | None = None
+    """Where the linker is started; None for anywhere."""
 
     def make(self, output: Path, spacers: Sequence[Path] = ()) -> None:
         """Link to ``output``, with one of ``spacers`` before each unit.
@@ -44,7 +46,8 @@ class Link:
             command.append(f"-Wl,--undefined={spacer_symbol(unit)}")
         if spacers:
             command.append("-Wl,-s")  # there are many, and nobody looks at the names in them
-        run_compiler([*command, "-o", str(output)], output, self.source, self.toolchain)
+        command += ["-o", str(output)]
+        run_compiler(command, output, self.source, self.toolchain, self.folder)
 
     def make_placed(self, folder: Path, placements: Sequence[Placement]) -> tuple[Path, ...]:
         """Link at each of ``placements``, to files in ``folder``, in their order.
@@ -80,9 +83,9 @@ class Link:
 class RustLinker:
     """A linker for rustc that notes down what it is given; see :class:`Link`."""
 
-    def __init__(self, scratch: Path) -> None:
-        """Put it into ``scratch``, where rustc is to save its objects too."""
-        self._scratch = scratch
+    def __init__(self, scratch: Path, objects: Path | None = None) -> None:
+        """Put it into ``scratch``, where rustc is to save its objects too, or in ``objects``."""
+        self._objects = objects or scratch
         self._arguments = scratch / "arguments"
         self.path = scratch / "recording-cc"
         """The program, which rustc takes for what its name ends with."""
@@ -97,5 +100,5 @@ class RustLinker:
         output = given.index("-o")
         command = [*given[:output], *given[output + 2 :]]
         objects = (Path(one) for one in command if one.endswith(".o"))
-        units = tuple(one for one in objects if one.parent == self._scratch)
+        units = tuple(one for one in objects if one.parent == self._objects)
         return Link(("cc", *command), units, source, toolchain)

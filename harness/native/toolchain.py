@@ -15,6 +15,8 @@ from harness.base.errors import BadInput
 # Every binary gets these; they decide its form and not its speed.
 FORM = ("-std=gnu11", "-fPIC")
 
+CXX_FORM = ("-std=gnu++17", "-fPIC")
+
 PROFILES: Mapping[str, tuple[str, ...]] = {
     # Near to what built QEMU in 2010: optimized, but loops were not yet vectorized at -O2.
     "era": ("-O2", "-fno-tree-vectorize"),
@@ -50,7 +52,7 @@ class Toolchain:
     @property
     def is_rust(self) -> bool:
         """Whether it compiles Rust and not C."""
-        return self.name.startswith("rustc-")
+        return self.name.startswith(("rustc-", "cargo-"))
 
 
 def toolchain_names() -> list[str]:
@@ -96,7 +98,7 @@ def rust_toolchain(profile: str) -> Toolchain:
     Raises:
         BadInput: rustc is not on this machine.
     """
-    path = _rustc()
+    path = _of_rust("rustc")
     if path is None:
         raise BadInput("needs rustc, which is not here (install it from rustup.rs)")
     flags = (*_RUST_FORM, *RUST_PROFILES[profile])
@@ -110,9 +112,23 @@ def rust_toolchain(profile: str) -> Toolchain:
     return Toolchain(f"rustc-{profile}", (path,), flags, version)
 
 
+def cargo_toolchain(profile: str) -> Toolchain:
+    """Return cargo, which takes the flags of a profile from the package.
+
+    Raises:
+        BadInput: cargo is not on this machine.
+    """
+    path = _of_rust("cargo")
+    if path is None:
+        raise BadInput("needs cargo, which is not here (install it from rustup.rs)")
+    return Toolchain(f"cargo-{profile}", (path,), (), rust_toolchain("release").version)
+
+
 def recorded_toolchain(name: str) -> Toolchain:
     """Return the toolchain called ``name``, of C or of Rust, that something was compiled with."""
     compiler, _, profile = name.partition("-")
+    if compiler == "cargo":
+        return cargo_toolchain(profile)
     return rust_toolchain(profile) if compiler == "rustc" else find_toolchain(name)
 
 
@@ -125,10 +141,10 @@ def rust_companion(toolchain: Toolchain) -> Toolchain:
     return rust_toolchain("native" if toolchain.name.endswith("-native") else "release")
 
 
-def _rustc() -> str | None:
+def _of_rust(program: str) -> str | None:
     # Where rustup puts it, which is not on everybody's path.
     home = os.path.expanduser("~/.cargo/bin")  # noqa: PTH111 (Path fails where there is no home)
-    return shutil.which("rustc") or shutil.which("rustc", path=home)
+    return shutil.which(program) or shutil.which(program, path=home)
 
 
 def default_toolchain() -> Toolchain:

@@ -4,15 +4,38 @@ import dataclasses
 import glob
 from pathlib import Path
 
-from harness.base.errors import BadInput
-from harness.base.text import LONGEST_NAME, can_be_shown, shortened
-
 VARIANTS = Path(__file__).parent.parent / "variants"
 CONTRACT, RUST_CONTRACT = "dirtyscan.h", "dirtyscan.rs"
 SOURCE, RUST, BINARY = ".c", ".rs", ".so"
 OBJECT, ARCHIVE = ".o", ".a"
+CXX = (".cc", ".cpp", ".cxx")
 FILES = (SOURCE, RUST, OBJECT, ARCHIVE, BINARY)
 """The endings of files that can be given as variants."""
+UNITS = (SOURCE, *CXX, OBJECT, ARCHIVE)
+"""The endings of what can be linked to them."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Package:
+    """A Cargo package that has a variant as an example, a library for C (``cdylib``)."""
+
+    manifest: Path
+    """Its Cargo.toml."""
+    example: str
+    profile: str
+    features: tuple[str, ...]
+    kept: str
+    """What tells its compiled parts from those of another; that of another revision has the same,
+    so that dependencies are compiled once."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Command:
+    """What somebody's build system is started with, and where."""
+
+    text: str
+    """For a shell."""
+    folder: Path
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,11 +50,19 @@ class Variant:
     """Whether it comes with dirtyscan."""
     root: Path = VARIANTS
     """The folder of the contract that it is compiled with."""
+    options: tuple[str, ...] = ()
+    """What its compiler is given behind the toolchain's flags."""
+    folder: Path | None = None
+    """Where its compiler is started, so that paths in options are found; None for anywhere."""
+    package: Package | None = None
+    """What Cargo makes it of; then its source is the package's manifest."""
+    made_by: Command | None = None
+    """What makes the file that is its source, if somebody's own build system does."""
 
     @property
     def is_rust(self) -> bool:
         """Whether rustc compiles it."""
-        return self.sources[0].suffix == RUST
+        return self.sources[0].suffix == RUST or self.package is not None
 
     @property
     def is_binary(self) -> bool:
@@ -53,47 +84,16 @@ def built_in_variants(operation: str, root: Path = VARIANTS) -> dict[str, Varian
     folder = root / operation
     for source in sorted(folder.iterdir()) if folder.is_dir() else ():
         if source.suffix in (SOURCE, RUST) and "." not in source.stem:
-            found[source.stem] = Variant(source.stem, operation, _units(source), root=root)
+            found[source.stem] = Variant(source.stem, operation, units_of(source), root=root)
     return found
 
 
-def find_variant(name: str, operation: str) -> Variant:
-    """Return the variant called ``name``, or the one in the file of that path.
-
-    One in a file is called as the file without its ending, or with it where a variant that comes
-    with dirtyscan has that name already.
-
-    Raises:
-        BadInput: there is none.
-    """
-    known = built_in_variants(operation)
-    if name in known:
-        return known[name]
-    path = Path(name)
-    if not (can_be_shown(name) and len(path.name) <= LONGEST_NAME):
-        raise BadInput(
-            f"a variant cannot be called {shortened(path.name)!r}; give its file a name of at most "
-            f"{LONGEST_NAME} characters that can all be shown."
-        )
-    if path.suffix not in FILES:
-        raise BadInput(
-            f"variant {name!r} of operation {operation} is not known; choose from "
-            f"{', '.join(known)}, or give the path of a {SOURCE} or {RUST} file, of an object file "
-            f"or archive ({OBJECT}, {ARCHIVE}), or of a shared object ({BINARY})."
-        )
-    try:
-        missing = "" if path.is_file() else "no such file"
-    except OSError as error:
-        missing = error.strerror or str(error)
-    if missing:
-        raise BadInput(f"variant {name} cannot be read ({missing}); check its path.")
-    compiled = path.suffix in (OBJECT, ARCHIVE, BINARY)
-    called = path.name if compiled or path.stem in known else path.stem
-    units = (path,) if compiled else _units(path)
-    return Variant(called, operation, units, built_in=False)
+def is_built_in(name: str) -> bool:
+    """Return whether a variant of any operation that comes with dirtyscan has this name."""
+    return any(name in built_in_variants(folder.name) for folder in VARIANTS.iterdir())
 
 
-def _units(source: Path) -> tuple[Path, ...]:
+def units_of(source: Path) -> tuple[Path, ...]:
     """Return a file and, if it is C, the further translation units of its name beside it."""
     if source.suffix == RUST:
         return (source,)

@@ -11,11 +11,12 @@ from harness.counting.callgrind import Program, count_instructions, require_valg
 from harness.counting.perf_counters import counters_obstacle, read_counters
 from harness.machine.state import Watch
 from harness.native.build import build_driver, build_variant
+from harness.native.finding import find_variant
 from harness.native.loaded_variant import load_variant
 from harness.native.operation import DEFAULT_OPERATION
 from harness.native.stopwatch import Snapshots, make_snapshots
 from harness.native.toolchain import Toolchain, find_toolchains
-from harness.native.variant import Variant, built_in_variants, find_variant
+from harness.native.variant import Variant, built_in_variants
 from harness.presentation.dots import Dots
 from harness.presentation.frames import make_panels, of_first_toolchain
 from harness.presentation.progress import ProgressDisplay

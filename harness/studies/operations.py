@@ -7,9 +7,10 @@ from harness.measurement.choice import ALL, choose
 from harness.measurement.lineup import PYTHON, line_up
 from harness.measurement.request import Request, condition_traces, random_trace
 from harness.native.built_variant import describe_here
+from harness.native.finding import find_variant
 from harness.native.operation import OPERATIONS, find_operation
 from harness.native.toolchain import find_toolchains
-from harness.native.variant import built_in_variants, find_variant
+from harness.native.variant import built_in_variants
 from harness.presentation.table import Table, format_short, table_by_name
 from harness.results.speedups import judged
 from harness.session.session import Session

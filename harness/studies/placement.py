@@ -12,10 +12,11 @@ from harness.measurement.lineup import LineUp, line_up, make_lane
 from harness.measurement.request import Request, condition_traces
 from harness.native.build import build_at_every_offset
 from harness.native.built_variant import describe
+from harness.native.finding import find_variant
 from harness.native.operation import DEFAULT_OPERATION, find_operation
 from harness.native.placement import LINE, STEP
 from harness.native.toolchain import Toolchain, find_toolchains
-from harness.native.variant import Variant, find_variant
+from harness.native.variant import Variant
 from harness.presentation.frames import make_panels, of_first_toolchain
 from harness.presentation.style import GREY, add_legend, house_style, mark, variant_colour
 from harness.presentation.table import Table, format_short, table_by_name

@@ -1,0 +1,98 @@
+"""Git: which commit a revision is, and its files."""
+
+import contextlib
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+from harness.base.errors import BadInput
+
+SHORT = 12
+"""Digits of a commit that name it for people."""
+_REPOSITORY = (
+    *("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_PREFIX"),
+    *("GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES"),
+)
+
+
+class GitFailed(BadInput):
+    """What git said when it failed."""
+
+
+def say(folder: Path, *arguments: str) -> str:
+    """Run git as :func:`git` does, and return the line that it prints."""
+    return os.fsdecode(git(folder, *arguments)).strip()
+
+
+def git(folder: Path, *arguments: str) -> bytes:
+    """Run git in ``folder``, and return what it prints.
+
+    Raises:
+        BadInput: there is no git.
+        GitFailed: git fails.
+    """
+    # A hook of git's names its own repository in the environment, which would go before the folder.
+    environment = {name: value for name, value in os.environ.items() if name not in _REPOSITORY}
+    try:
+        done = subprocess.run(
+            ("git", *arguments), cwd=folder, capture_output=True, timeout=60, env=environment
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise BadInput(
+            f"git cannot be run ({error}); install it ('apt-get install git')."
+        ) from None
+    if done.returncode:
+        said = done.stderr.decode(errors="replace").strip().splitlines()
+        raise GitFailed(said[0] if said else "git knows none")
+    return done.stdout
+
+
+def commit_of(folder: Path, name: str) -> str:
+    """Return the commit of revision ``name`` in the repository of ``folder``.
+
+    Raises:
+        BadInput: there is none.
+    """
+    try:
+        return say(folder, "rev-parse", "--verify", "--quiet", f"{name}^{{commit}}")
+    except GitFailed as error:
+        raise BadInput(
+            f"revision {name!r} cannot be found ({error}); name a commit, branch or tag of the "
+            "repository, and fetch it if the clone is shallow."
+        ) from None
+
+
+def merge_base(folder: Path, name: str, commit: str) -> str:
+    """Return the commit at which the history of the working tree has left ``commit``.
+
+    Raises:
+        BadInput: there is none.
+    """
+    try:
+        return say(folder, "merge-base", commit, "HEAD")
+    except GitFailed:
+        raise BadInput(
+            f"{name} and the working tree have no commit in common here; if the clone is shallow, "
+            "fetch the rest of its history ('git fetch --unshallow')."
+        ) from None
+
+
+@contextlib.contextmanager
+def work_tree(folder: Path, commit: str, scratch: Path) -> Iterator[Path]:
+    """Have the files of ``commit`` in a work tree of their own, below ``scratch``, for a while.
+
+    Raises:
+        BadInput: git cannot make one.
+    """
+    tree = scratch / "tree"
+    try:
+        git(folder, "worktree", "add", "--detach", "--quiet", str(tree), commit)
+    except GitFailed as error:
+        raise BadInput(
+            f"a work tree of {commit[:SHORT]} cannot be made ({error}); try 'git worktree prune'."
+        ) from None
+    try:
+        yield tree
+    finally:
+        git(folder, "worktree", "remove", "--force", str(tree))

@@ -1,0 +1,122 @@
+"""A repository of somebody's own: its variants at another revision beside those here."""
+
+import contextlib
+import dataclasses
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from harness.base.errors import BadInput
+from harness.gate.git import SHORT, GitFailed, commit_of, git, merge_base, say, work_tree
+from harness.gate.revision import Older, Pair
+from harness.native.built_variant import operation_of_variant
+from harness.native.finding import find_variant
+from harness.native.manifest import MANIFEST, Manifest, find_manifest, read_manifest
+from harness.native.operation import DEFAULT_OPERATION
+from harness.native.variant import Variant
+
+_MOST = 10
+"""Files that are named."""
+
+
+@contextlib.contextmanager
+def read_repository(
+    name: str, scratch: Path, at_merge_base: bool, files: Sequence[str]
+) -> Iterator[Older]:
+    """Pair the variants of the current folder's repository with those of revision ``name``.
+
+    They are there as long as the block goes on.
+
+    Args:
+        scratch: a folder for the work tree of the revision.
+        at_merge_base: take the commit at which the working tree's history has left ``name``.
+        files: of variants; all that the manifest names if there are none.
+
+    Raises:
+        BadInput: there is no repository, no such revision, or nothing to compare; or a variant
+            here does not compile.
+    """
+    here = Path.cwd()
+    manifest = None if files else find_manifest(here)
+    if not files and not (manifest and manifest.entries):
+        raise BadInput(
+            f"there is nothing here to compare with {name}: no {MANIFEST} names variants, and no "
+            f"file is given; write one ('dirtyscan init'), or say which files are variants "
+            f"(dirtyscan gate --against {name} -- FILE...)."
+        )
+    try:
+        top = Path(say(here, "rev-parse", "--show-toplevel"))
+    except GitFailed as error:
+        raise BadInput(
+            f"{here} is in no git repository ({error}), so {name} is no revision; go to one, or "
+            "compare two files (dirtyscan gate --against old.c new.c)."
+        ) from None
+    commit = commit_of(top, name)
+    called = f"{name} ({commit[:SHORT]})"
+    if at_merge_base:
+        commit = merge_base(top, name, commit)
+        called = f"the merge base with {name} ({commit[:SHORT]})"
+    with work_tree(top, commit, scratch) as tree:
+        if manifest:
+            older = _pair_manifests(called, manifest, tree, top)
+        else:
+            older = _pair_files(called, files, tree, top)
+        yield dataclasses.replace(older, remarks=tuple(_not_committed(top)))
+
+
+def _pair_manifests(called: str, after: Manifest, tree: Path, top: Path) -> Older:
+    folder = tree / after.folder.relative_to(top)
+    before = read_manifest(folder, after.kept) if folder.is_dir() else None
+    if before is None or not before.entries:
+        missing = f"{called} has no {after.path.name} that names variants"
+        return Older(called, (), undecided=(missing,))
+    pairs: list[Pair] = []
+    undecided: list[str] = []
+    one_side = [f"{name} is gone" for name in sorted(set(before.entries) - set(after.entries))]
+    for name in after.entries:
+        if name not in before.entries:
+            one_side.append(f"{name} is new")
+            continue
+        newer = after.variant(name, DEFAULT_OPERATION)
+        try:
+            pairs.append(_pair(before.variant(name, DEFAULT_OPERATION), newer))
+        except BadInput as error:
+            undecided.append(f"{name}: {str(error).replace(str(tree), called)}")
+    return Older(called, tuple(pairs), tuple(one_side), undecided=tuple(undecided))
+
+
+def _pair_files(called: str, files: Sequence[str], tree: Path, top: Path) -> Older:
+    pairs: list[Pair] = []
+    one_side: list[str] = []
+    for name in files:
+        newer = find_variant(name, DEFAULT_OPERATION)
+        path = newer.sources[0].resolve()
+        if newer.built_in or not path.is_relative_to(top):
+            raise BadInput(f"{name} is no file of the repository in {top}; give one that is.")
+        older = tree / path.relative_to(top)
+        if not older.is_file():
+            one_side.append(f"{name} is new")
+            continue
+        pairs.append(_pair(find_variant(str(older), DEFAULT_OPERATION), newer))
+    return Older(called, tuple(pairs), tuple(one_side))
+
+
+def _pair(before: Variant, after: Variant) -> Pair:
+    """Return both sides, with the operation that each says it is of.
+
+    Raises:
+        BadInput: one does not compile, or they are of two operations.
+    """
+    operations = [operation_of_variant(after), operation_of_variant(before)]
+    if operations[0] != operations[1]:
+        raise BadInput(f"it was a variant of {operations[1]} and is one of {operations[0]} now.")
+    sides = (dataclasses.replace(one, operation=operations[0]) for one in (before, after))
+    return Pair(*sides)
+
+
+def _not_committed(top: Path) -> list[str]:
+    changed = git(top, "status", "--porcelain", "--untracked-files=no").decode().splitlines()
+    files = ", ".join(line[3:] for line in changed[:_MOST])
+    more = f" and {len(changed) - _MOST} more" if len(changed) > _MOST else ""
+    return (
+        [f"the working tree has changes that are not committed: {files}{more}"] if changed else []
+    )

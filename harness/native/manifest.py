@@ -1,0 +1,200 @@
+"""The manifest: what a repository says of its variants, in ``dirtyscan.toml`` or its pyproject."""
+
+import dataclasses
+import hashlib
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+
+from harness.base.documents import convert, decode_toml
+from harness.base.errors import BadInput
+from harness.base.files import read_file
+from harness.base.text import LONGEST_NAME, can_be_shown, shortened
+from harness.native.variant import (
+    ARCHIVE,
+    BINARY,
+    OBJECT,
+    RUST,
+    UNITS,
+    Command,
+    Package,
+    Variant,
+    is_built_in,
+)
+
+MANIFEST, PYPROJECT = "dirtyscan.toml", "pyproject.toml"
+_Text = Annotated[str, msgspec.Meta(min_length=1, max_length=4096)]
+_Texts = tuple[_Text, ...]
+_WAYS = ("sources", "cargo", "build")
+
+
+class _Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A ``[variant.NAME]`` table, as it is written."""
+
+    sources: _Texts = ()
+    include: _Texts = ()
+    defines: _Texts = ()
+    flags: _Texts = ()
+    cargo: _Text = ""
+    example: _Text = ""
+    profile: _Text = "release"
+    features: _Texts = ()
+    build: _Text = ""
+    library: _Text = ""
+
+
+class _Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """All of it; what the gate asks for is read by the gate."""
+
+    variant: dict[str, _Entry] = {}
+    gate: dict[str, Any] = {}
+
+
+@dataclasses.dataclass(frozen=True)
+class Manifest:
+    """What is known of a repository's variants."""
+
+    path: Path
+    entries: Mapping[str, _Entry]
+    gate: Mapping[str, Any] | None
+    """What it asks of the gate, as it is written; None if it has no such table."""
+    kept: str
+    """What tells what Cargo makes of it from what it makes of others."""
+
+    @property
+    def folder(self) -> Path:
+        """Where its paths begin."""
+        return self.path.parent
+
+    def variant(self, name: str, operation: str) -> Variant:
+        """Return the variant called ``name``, which is there.
+
+        Raises:
+            BadInput: one of its files is not there.
+        """
+        entry = self.entries[name]
+        made = Variant(name, operation, (), built_in=False, folder=self.folder)
+        if entry.cargo:
+            manifest = self._file(name, f"{entry.cargo}/Cargo.toml")
+            example, features = entry.example or "dirtyscan", entry.features
+            package = Package(manifest, example, entry.profile, features, self.kept)
+            return dataclasses.replace(made, sources=(manifest,), package=package)
+        if entry.build:
+            command = Command(entry.build, self.folder)
+            library = self.folder / entry.library
+            return dataclasses.replace(made, sources=(library,), made_by=command)
+        sources = tuple(self._file(name, source) for source in entry.sources)
+        options = (
+            *(f"-I{self.folder / folder}" for folder in entry.include),
+            *(f"-D{define}" for define in entry.defines),
+            *entry.flags,
+        )
+        return dataclasses.replace(made, sources=sources, options=options)
+
+    def _file(self, name: str, given: str) -> Path:
+        path = self.folder / given
+        if not path.is_file():
+            raise BadInput(f"variant {name} in {self.path}: there is no {path}; check its path.")
+        return path
+
+
+def find_manifest(start: Path | None = None) -> Manifest | None:
+    """Return the manifest of the folder ``start``, or of the nearest above that has one.
+
+    Args:
+        start: the current folder if None.
+
+    Raises:
+        BadInput: it cannot be read, or says what is not known.
+    """
+    folder = (start or Path.cwd()).resolve()
+    for one in (folder, *folder.parents):
+        if found := read_manifest(one):
+            return found
+        if (one / ".git").exists():
+            return None
+    return None
+
+
+def read_manifest(folder: Path, kept: str = "") -> Manifest | None:
+    """Return the manifest in ``folder``; None if there is none.
+
+    Args:
+        kept: where Cargo keeps what it makes of it; a place of its own if empty.
+
+    Raises:
+        BadInput: see :func:`find_manifest`.
+    """
+    for name in (MANIFEST, PYPROJECT):
+        if (folder / name).is_file() and (found := parse_manifest(folder / name, kept)):
+            return found
+    return None
+
+
+def parse_manifest(path: Path, kept: str = "") -> Manifest | None:
+    """Return what the file ``path`` says; None if it is of something else, as a pyproject may be.
+
+    Raises:
+        BadInput: see :func:`find_manifest`.
+    """
+    text = read_file(path)
+    try:
+        document = decode_toml(text)
+        if path.name != MANIFEST:
+            document = document.get("tool", {}).get("dirtyscan", {})
+        if path.name == MANIFEST or document:
+            return _checked(path.absolute(), text.decode(), document, kept)
+    except (ValueError, AttributeError) as error:
+        raise BadInput(f"{path} cannot be read: {error}; mend that place.") from None
+    return None
+
+
+def _checked(path: Path, text: str, document: Mapping[str, Any], kept: str) -> Manifest:
+    try:
+        read = convert(document, _Document)
+        for name, entry in read.variant.items():
+            _check(name, entry)
+    except ValueError as error:
+        raise ValueError(f"{error}{_line(text, str(error))}") from None
+    own = hashlib.sha256(str(path.parent).encode(errors="surrogateescape")).hexdigest()[:16]
+    gate = read.gate if "gate" in document else None
+    return Manifest(path, read.variant, gate, kept or own)
+
+
+def _check(name: str, entry: _Entry) -> None:
+    """Check what a table must have to be a variant.
+
+    Raises:
+        ValueError: it has it not.
+    """
+    where = f"[variant.{shortened(name)}]"
+    if not can_be_shown(name) or len(name) > LONGEST_NAME or not re.fullmatch(r"[\w.+-]+", name):
+        raise ValueError(f"{where} needs a name of letters, digits and . _ + -")
+    if is_built_in(name):
+        raise ValueError(f"{where} is called as a variant of dirtyscan's own is; call it otherwise")
+    ways = [way for way in _WAYS if getattr(entry, way)]
+    if len(ways) != 1:
+        raise ValueError(
+            f"{where} has {' and '.join(ways) or 'nothing to compile'}; give sources, or cargo "
+            "(a folder), or build (a command)"
+        )
+    if entry.build and Path(entry.library).suffix not in (BINARY, OBJECT, ARCHIVE):
+        raise ValueError(f"{where} has a build and no library, a .so, .o or .a that it makes")
+    known = (*UNITS, RUST) if len(entry.sources) == 1 else UNITS
+    for source in entry.sources:
+        if Path(source).suffix not in known:
+            raise ValueError(f"{where} has {source!r} in sources, and takes {', '.join(known)}")
+
+
+def _line(text: str, error: str) -> str:
+    """Return the number of the line that an error is about, in brackets; empty if unknown."""
+    for word in re.findall(r"[\w.+-]+", error)[::-1]:
+        for number, line in enumerate(text.splitlines(), start=1):
+            key = rf"\s*([\w.-]+\.)?[\"']?{re.escape(word)}[\"']?\s*="
+            table = rf"\s*\[[^\]]*\b{re.escape(word)}\s*\]"
+            if re.match(key, line) or re.match(table, line):
+                return f" (line {number})"
+    return ""

@@ -1,0 +1,228 @@
+"""The gate in repositories of one's own: the examples of the documentation."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+from ruamel.yaml import YAML
+
+from harness.gate import against, decision
+from harness.native.manifest import MANIFEST
+from tests.conftest import LONGEST, Run, sentences
+from tests.needs import needs
+from tests.test_gate import ROOT
+from tests.test_gate_revision import commit, git
+from tests.test_manifest import EXAMPLES, cargo
+
+pytestmark = needs("git")
+
+
+@pytest.fixture(autouse=True)
+def decides_early(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Decide after few processes, as how sure the gate is was tested elsewhere."""
+    monkeypatch.setattr(decision, "ALPHA", 0.2)
+    monkeypatch.setattr(decision, "_SPARE", 1)
+    monkeypatch.setattr(against, "PRECISION", 1e6)
+
+
+def copied(name: str, folder: Path) -> str:
+    """Copy an example to ``folder`` as a repository of its own, and return its commit."""
+    ignored = shutil.ignore_patterns("target", "build")
+    shutil.copytree(EXAMPLES / name, folder, ignore=ignored, dirs_exist_ok=True)
+    git(folder, "init", "-q")
+    return commit(folder)
+
+
+def ask(dirtyscan: Run, *arguments: str) -> tuple[int, str, str]:
+    done = dirtyscan("gate", "--condition", "cond1", *arguments)
+    return done.returncode, " ".join(done.stdout.split()), done.stderr
+
+
+@needs("make")
+def test_variants_in_c_are_compared_with_those_of_a_revision(
+    dirtyscan: Run, tmp_path: Path
+) -> None:
+    first = copied("c", tmp_path)
+    status, said, errors = ask(dirtyscan, "--against", "HEAD")
+    assert status == 0, errors
+    assert f"3 of 3 variants have compiled to the very code of HEAD ({first})" in said
+    source = tmp_path / "src/bitmap.c"
+    text = source.read_text()
+    source.write_text(
+        text.replace(
+            "    for (word = 0; word < bits / 64; word++) {\n",
+            "    for (word = 0; word < bits / 64; word++) {\n"
+            '        __asm__ volatile("" : : "r"(__builtin_popcountll(~map[word])));\n',
+        )
+    )
+    status, said, errors = ask(dirtyscan, "--against", "HEAD")
+    assert status == 1, said + errors
+    assert "count_one cond1" in said
+    assert "changes that are not committed: src/bitmap.c" in said
+    assert git(tmp_path, "worktree", "list").count("\n") == 0
+    assert not git(tmp_path, "status", "--porcelain").replace("M src/bitmap.c", "").strip()
+
+
+def test_a_package_is_compared_with_that_of_a_revision(dirtyscan: Run, tmp_path: Path) -> None:
+    cargo()
+    first = copied("rust", tmp_path)
+    source = tmp_path / "src/lib.rs"
+    text = source.read_text()
+    source.write_text("// Only a comment.\n" + text)
+    status, said, errors = ask(dirtyscan, "--against", "HEAD")
+    assert status == 0, errors
+    assert f"1 of 1 variants have compiled to the very code of HEAD ({first})" in said
+    source.write_text(
+        text.replace(
+            "let mut rest = word;",
+            "let mut rest = std::hint::black_box(word);\n"
+            "        for _ in 0..4 { std::hint::black_box(rest.count_ones()); }",
+        )
+    )
+    status, said, errors = ask(dirtyscan, "--against", "HEAD")
+    assert status == 1, said + errors
+    assert "ranges cond1" in said
+
+
+def test_variants_of_one_side_and_those_that_do_not_build_are_named(
+    dirtyscan: Run, tmp_path: Path
+) -> None:
+    copied("c", tmp_path)
+    manifest = tmp_path / MANIFEST
+    text = manifest.read_text()
+    only = text[: text.index("# As the project")]
+    manifest.write_text(only.replace("count_one_popcnt", "count_one_fast"))
+    status, said, errors = ask(dirtyscan, "--against", "HEAD")
+    assert status == 0, errors
+    assert "count_one_popcnt is gone" in said
+    assert "count_one_fast is new" in said
+    # It did not build then: named, and the others go on.
+    manifest.write_text(
+        only.replace(
+            "[variant.count_one]", "[variant.broken]\nsources = ['no.c']\n[variant.count_one]"
+        )
+    )
+    (tmp_path / "no.c").write_text("no C\n")
+    commit(tmp_path)
+    shutil.copy(tmp_path / "bench/count_one.c", tmp_path / "no.c")
+    (tmp_path / "no.c").write_text(
+        (tmp_path / "bench/count_one.c")
+        .read_text()
+        .replace("bitmap_count_one(map->words, map->pages)", "map->pages")
+        .replace('#include "bitmap.h"\n', "")
+    )
+    status, said, errors = ask(dirtyscan, "--against", "HEAD")
+    assert status == 3, said + errors
+    assert "broken: " in said
+    assert "2 of 2 variants have compiled" in said
+    # Nothing at all was there then.
+    git(tmp_path, "rm", "-q", "--cached", MANIFEST)
+    git(tmp_path, "commit", "-q", "-m", "None")
+    status, said, errors = ask(dirtyscan, "--against", "HEAD")
+    assert status == 3
+    assert "has no dirtyscan.toml that names variants" in said
+
+
+def test_files_need_no_manifest(dirtyscan: Run, tmp_path: Path) -> None:
+    assert dirtyscan("init", "--language", "c").returncode == 0
+    (tmp_path / MANIFEST).unlink()
+    git(tmp_path, "init", "-q")
+    first = commit(tmp_path)
+    status, said, errors = ask(dirtyscan, "--against", "HEAD")
+    assert status == 2
+    assert "there is nothing here to compare with HEAD" in errors
+    mine = tmp_path / "dirtyscan/mine.c"
+    mine.write_text(mine.read_text() + "/* the same code */\n")
+    there = ("--against", "HEAD", "--", "dirtyscan/mine.c")
+    status, said, errors = ask(dirtyscan, *there)
+    assert status == 0, errors
+    assert f"1 of 1 variants have compiled to the very code of HEAD ({first})" in said
+    shutil.copy(mine, tmp_path / "new.c")
+    status, said, errors = ask(dirtyscan, *there, "new.c")
+    assert status == 0, errors
+    assert "new.c is new" in said
+    status, said, errors = ask(dirtyscan, *there, "/etc/none.c")
+    assert status == 2
+    assert len(sentences(errors)) == 1
+
+
+def script_of(steps: list[dict[str, Any]], name: str) -> str:
+    return str(next(step for step in steps if step.get("name") == name)["run"])
+
+
+def run_script(script: str, folder: Path, **environment: str) -> tuple[int, str]:
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script], cwd=folder, text=True, capture_output=True,
+        env={**os.environ, **environment}, timeout=LONGEST,
+    )  # fmt: skip
+    return done.returncode, " ".join(done.stdout.split()) + done.stderr
+
+
+@pytest.fixture
+def installed(tmp_path: Path) -> Path:
+    """Return a folder like a virtual environment's, with this dirtyscan in it."""
+    place = tmp_path / "place"
+    (place / "bin").mkdir(parents=True)
+    program = place / "bin/dirtyscan"
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m harness "$@"\n')
+    program.chmod(0o755)
+    return place
+
+
+def test_what_the_action_and_the_template_run_finds_nothing_where_nothing_is(
+    tmp_path: Path, installed: Path
+) -> None:
+    folder = tmp_path / "c"
+    first = copied("c", folder)
+    yaml = YAML(typ="safe")
+    action = yaml.load(ROOT / "action.yml")
+    output = tmp_path / "output"
+    environment = {
+        "PLACE": str(installed), "AGAINST": "HEAD", "FILES": "", "UNDECIDED": "pass", "OPTIONS": "",
+        "GITHUB_OUTPUT": str(output), "PYTHONPATH": str(ROOT),
+    }  # fmt: skip
+    script = script_of(action["runs"]["steps"], "Gate")
+    status, said = run_script(script, folder, **environment)
+    assert status == 0, said
+    assert f"the very code of the merge base with HEAD ({first})" in said
+    assert Path(output.read_text().strip().removeprefix("junit=")).is_file()
+    status, said = run_script(script, folder, **environment | {"FILES": "bench/none.c"})
+    assert status == 2
+    assert "bench/none.c cannot be read" in said
+    # The script of GitLab's, but for the installation.
+    job = yaml.load(EXAMPLES / "gitlab-ci.yml")["dirtyscan"]
+    path = f"{installed}/bin:{os.environ['PATH']}"
+    gitlab = {"CI_MERGE_REQUEST_DIFF_BASE_SHA": first, "PATH": path, "PYTHONPATH": str(ROOT)}
+    status, said = run_script(job["script"][1], folder, **gitlab)
+    assert status == 0, said
+    reports = job["artifacts"]["reports"]
+    assert json.loads((folder / reports["codequality"]).read_text()) == []
+    assert ElementTree.parse(folder / reports["junit"]).getroot().tag == "testsuites"
+
+
+@needs("valgrind")
+def test_the_hook_counts_and_times_nothing(tmp_path: Path, installed: Path) -> None:
+    folder = tmp_path / "c"
+    copied("c", folder)
+    (hook,) = YAML(typ="safe").load(ROOT / ".pre-commit-hooks.yaml")
+    environment = {"PATH": f"{installed}/bin:{os.environ['PATH']}", "PYTHONPATH": str(ROOT)}
+    assert run_script(hook["entry"], folder, **environment)[0] == 0
+    source = folder / "src/bitmap.c"
+    text = source.read_text()
+    source.write_text(
+        text.replace(
+            "        count += (size_t)__builtin_popcountll(map[word]);\n",
+            "        count += (size_t)__builtin_popcountll(map[word]);\n"
+            '        __asm__ volatile("nop\\nnop");\n',
+        )
+    )
+    status, said = run_script(f"{hook['entry']} --condition cond1", folder, **environment)
+    assert status == 1, said
+    assert "counted in instructions against HEAD" in said
+    assert "timed against" not in said
