@@ -8,10 +8,11 @@ import pandas as pd
 import pytest
 
 from harness.base.errors import BadInput
+from harness.native.build import build_variant
 from harness.native.built_variant import BuiltVariant, build_here, operation_of
 from harness.native.finding import find_variant, with_arguments
 from harness.native.loaded_variant import load_variant
-from harness.native.manifest import MANIFEST, find_manifest
+from harness.native.manifest import MANIFEST, find_manifest, read_manifest
 from harness.native.placement import CLASSES
 from harness.native.toolchain import cargo_toolchain, default_toolchain
 from tests.conftest import Run
@@ -47,7 +48,7 @@ flags = ["-mpopcnt"]
 """,
 }
 SMALL = (
-    *("bench", "--guest-memory", "4MiB", "--set", "max_ticks=4", "--condition", "cond1"),
+    *("bench", "--guest-memory", "32MiB", "--set", "max_ticks=4", "--condition", "cond1"),
     *("--precision", "50%", "--origin", "synthetic"),
 )
 
@@ -180,12 +181,18 @@ def test_units_may_be_of_cxx(repository: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("[variant.mine]\nsource = ['a.c']\n", "unknown field source in variant.* (line 2)"),
+        (
+            "[variant.mine]\nsource = ['a.c']\n",
+            "unknown field source in variant.* (line 2); known are sources, include",
+        ),
         (
             "[variant.mine]\nsources = 'a.c'\n",
             "Expected array, got str in variant.*sources (line 2)",
         ),
-        ("[variants.mine]\nsources = ['a.c']\n", "unknown field variants (line 1)"),
+        (
+            "[variants.mine]\nsources = ['a.c']\n",
+            "unknown field variants (line 1); known are variant, gate",
+        ),
         ("[variant.mine]\n", "[variant.mine] has nothing to compile; give sources, or cargo"),
         ("[variant.mine]\ncargo='.'\nsources=['a.c']\n", "has sources and cargo; give"),
         ("[variant.mine]\nbuild = 'make'\n", "has a build and no library"),
@@ -239,6 +246,22 @@ def test_a_package_is_built_by_cargo_as_it_says(
     manifest.write_text(before[0])
     source.write_text("// A comment.\n" + before[1])
     assert built("ranges", "ranges").library.has_code_of(found.library)
+    # A copy elsewhere, as of another revision, is not taken for it though Cargo keeps both.
+    other = tmp_path / "other"
+    shutil.copytree(folder, other)
+    slower = before[1].replace("rest = word;", "rest = std::hint::black_box(word);")
+    (other / "src/lib.rs").write_text(slower)
+    here = find_variant("ranges", "ranges")
+    manifest_here = find_manifest(folder)
+    assert manifest_here is not None
+    there = read_manifest(other, f"{manifest_here.kept}-revision")
+    assert there is not None
+    for _ in range(2):
+        ours, theirs = (
+            build_variant(one, default_toolchain())
+            for one in (here, there.variant("ranges", "ranges"))
+        )
+        assert not ours.has_code_of(theirs)
     source.write_text("no Rust\n")
     with pytest.raises(BadInput, match=r"Cargo.toml does not build:(.|\n)*src/lib.rs:1"):
         built("ranges", "ranges")

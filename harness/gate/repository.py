@@ -65,7 +65,9 @@ def read_repository(
 
 def _pair_manifests(called: str, after: Manifest, tree: Path, top: Path) -> Older:
     folder = tree / after.folder.relative_to(top)
-    before = read_manifest(folder, after.kept) if folder.is_dir() else None
+    # Dependencies are kept from one revision to the next. Its own files are all new, so that Cargo
+    # takes nothing of another revision for theirs.
+    before = read_manifest(folder, f"{after.kept}-revision") if folder.is_dir() else None
     if before is None or not before.entries:
         missing = f"{called} has no {after.path.name} that names variants"
         return Older(called, (), undecided=(missing,))

@@ -50,7 +50,8 @@ def compile_package(package: Package, contract: Path, library: Path) -> tuple[Li
         raise BadInput(f"{package.manifest} was not built within {_LIMIT:.0f} s; build it once.")
     if status:
         raise BadInput(f"{package.manifest} does not build:{shorten(said, status)}")
-    copy_file(_artifact(out, package), library)
+    _check_is_library(out, package)
+    copy_file(linker.made(), library)
     return linker.link(package.manifest, toolchain.name), [package.manifest]
 
 
@@ -67,14 +68,19 @@ def _folder(profile: str) -> str:
     return {"dev": "debug", "test": "debug", "bench": "release"}.get(profile, profile)
 
 
-def _artifact(out: str, package: Package) -> Path:
-    """Return the library among the artifacts that Cargo names."""
+def _check_is_library(out: str, package: Package) -> None:
+    """Check that what Cargo says it has made is a library for C.
+
+    Raises:
+        BadInput: it is not.
+    """
     for message in _messages(out):
         target = message.get("target", {})
-        if message.get("reason") == "compiler-artifact" and target.get("name") == package.example:
-            made = [Path(name) for name in message.get("filenames", ()) if name.endswith(".so")]
-            if made:
-                return made[0]
+        of_example = target.get("name") == package.example
+        if message.get("reason") == "compiler-artifact" and of_example:
+            files = message.get("filenames", ())
+            if any(name.endswith(".so") for name in files):
+                return
     raise BadInput(
         f"example {package.example!r} of {package.manifest} is no library for C; give it "
         'crate-type = ["cdylib"] in its [[example]].'

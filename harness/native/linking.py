@@ -96,9 +96,17 @@ class RustLinker:
 
     def link(self, source: Path, toolchain: str) -> Link:
         """Return how rustc has linked."""
-        given = self._arguments.read_bytes().decode(errors="surrogateescape").split("\0")[:-1]
+        given = self._given()
         output = given.index("-o")
         command = [*given[:output], *given[output + 2 :]]
         objects = (Path(one) for one in command if one.endswith(".o"))
         units = tuple(one for one in objects if one.parent == self._objects)
         return Link(("cc", *command), units, source, toolchain)
+
+    def made(self) -> Path:
+        """Return the file that rustc has last had linked."""
+        given = self._given()
+        return Path(given[given.index("-o") + 1])
+
+    def _given(self) -> list[str]:
+        return self._arguments.read_bytes().decode(errors="surrogateescape").split("\0")[:-1]

@@ -62,7 +62,7 @@ class Manifest:
     gate: Mapping[str, Any] | None
     """What it asks of the gate, as it is written; None if it has no such table."""
     kept: str
-    """What tells what Cargo makes of it from what it makes of others."""
+    """What tells what Cargo makes of it from what it makes of others; see :class:`Package`."""
 
     @property
     def folder(self) -> Path:
@@ -158,7 +158,7 @@ def _checked(path: Path, text: str, document: Mapping[str, Any], kept: str) -> M
         for name, entry in read.variant.items():
             _check(name, entry)
     except ValueError as error:
-        raise ValueError(f"{error}{_line(text, str(error))}") from None
+        raise ValueError(f"{error}{_line(text, str(error))}{_known(str(error))}") from None
     own = hashlib.sha256(str(path.parent).encode(errors="surrogateescape")).hexdigest()[:16]
     gate = read.gate if "gate" in document else None
     return Manifest(path, read.variant, gate, kept or own)
@@ -189,12 +189,21 @@ def _check(name: str, entry: _Entry) -> None:
             raise ValueError(f"{where} has {source!r} in sources, and takes {', '.join(known)}")
 
 
+def _known(error: str) -> str:
+    """Return what is known where an error is about a field that is not; empty otherwise."""
+    if "unknown field" not in error:
+        return ""
+    kind = _Entry if " in variant" in error else _Document
+    return f"; known are {', '.join(kind.__struct_fields__)}"
+
+
 def _line(text: str, error: str) -> str:
     """Return the number of the line that an error is about, in brackets; empty if unknown."""
-    for word in re.findall(r"[\w.+-]+", error)[::-1]:
+    unknown = re.search(r"unknown field (\S+)", error)
+    for word in [unknown[1]] if unknown else re.findall(r"[\w+-]+", error)[::-1]:
         for number, line in enumerate(text.splitlines(), start=1):
             key = rf"\s*([\w.-]+\.)?[\"']?{re.escape(word)}[\"']?\s*="
-            table = rf"\s*\[[^\]]*\b{re.escape(word)}\s*\]"
+            table = rf"\s*\[[^\]]*\b{re.escape(word)}\b[^\]]*\]"
             if re.match(key, line) or re.match(table, line):
                 return f" (line {number})"
     return ""

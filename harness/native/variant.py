@@ -25,8 +25,8 @@ class Package:
     profile: str
     features: tuple[str, ...]
     kept: str
-    """What tells its compiled parts from those of another; that of another revision has the same,
-    so that dependencies are compiled once."""
+    """What tells its compiled parts from those of others, of a copy elsewhere too: Cargo knows a
+    file by its place in the package and by its time."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -103,6 +103,11 @@ def _started(
         ) from None
     try:
         yield process
+    except BadInput:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(0.5)  # if it is ending, that is why
+        _check_runs(process, request, said)
+        raise
     finally:
         process.terminate()
         try:
