@@ -75,7 +75,7 @@ def run_with_streams(redirected: str, *arguments: str, **environment: str) -> tu
     return done.returncode, done.stderr
 
 
-REFERENCE = "results/amd-epyc"
+REFERENCE = "results/amd-epyc-26-2"
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ LONG_NUMBER = re.compile(r"--against-sequential \d+")
 MEANT = {
     "TRACE": "traces/guest.trace", "A.trace": "traces/guest.trace", "B.trace": "traces/pages.trace",
     "FILE": "traces/guest.trace", "A": "traces/guest.trace", "B": "traces/pages.trace",
-    "OPERATION": "ranges", "results/A": "results/amd-epyc", "results/B": "results/amd-epyc-gate",
+    "OPERATION": "ranges", "results/A": "results/amd-epyc-26-2", "results/B": "results/amd-epyc-gate",
 }  # fmt: skip
 # Commands that other tests run: captures and recordings (test_capture.py, test_record.py), imports
 # from files that a text cannot make (test_more_imports.py), gates (test_gate.py, where a repository
@@ -82,9 +82,9 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with what the commands of the documentation take for granted."""
     folder = tmp_path_factory.mktemp("desk")
     (folder / "results").mkdir()
-    for name in ("amd-epyc", "amd-epyc-gate", "intel-xeon-processor"):
+    for name in ("amd-epyc-26-2", "amd-epyc-gate", "intel-xeon-processor"):
         (folder / "results" / name).symlink_to(ROOT / "results" / name)
-    shutil.copytree(ROOT / "results" / "amd-epyc", folder / "results" / "latest")
+    shutil.copytree(ROOT / "results" / "amd-epyc-26-2", folder / "results" / "latest")
     for document in GUIDES:
         for line in lines_of_code(document):
             if line.startswith("printf "):

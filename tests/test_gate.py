@@ -333,7 +333,7 @@ def test_what_is_counted_on_a_trace_does_not_depend_on_the_others() -> None:
 
 
 def test_history_puts_results_in_order(dirtyscan: Run, tmp_path: Path) -> None:
-    folders = [ROOT / "results" / name for name in ("amd-epyc", "intel-xeon-processor")]
+    folders = [ROOT / "results" / name for name in ("amd-epyc-26-2", "intel-xeon-processor")]
     done = dirtyscan("history", *map(str, folders), str(REFERENCE), "--variant", "multi_page")
     assert done.returncode == 0, done.stderr
     rows = pd.read_csv(tmp_path / "plots" / "history.csv", parse_dates=["date"])

@@ -16,7 +16,7 @@ from harness.results.environment import read_environment
 from harness.results.result import PROCESSES, SNAPSHOTS, SPEEDUPS, read_table
 from tests.fuzz import fuzz
 
-REFERENCE = Path(__file__).parent.parent / "results" / "amd-epyc"
+REFERENCE = Path(__file__).parent.parent / "results" / "amd-epyc-26-2"
 READERS = [
     ["report", "r"],
     ["report", "r", "--plots", "p"],

@@ -155,7 +155,7 @@ def calls(rows: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-REFERENCE = Stored(RESULTS / "amd-epyc")
+REFERENCE = Stored(RESULTS / "amd-epyc-26-2")
 
 
 def calls_of_reference() -> pd.DataFrame:
@@ -226,7 +226,7 @@ def history(rows: pd.DataFrame, results: int) -> pd.DataFrame:
 
 
 def stored_at(name: str) -> Path:
-    return RESULTS / f"amd-epyc-{name}" / f"{name}.csv"
+    return RESULTS / f"amd-epyc-26-2-{name}" / f"{name}.csv"
 
 
 def of_reference(name: str) -> Figure:
@@ -269,7 +269,7 @@ PICTURES: dict[str, Callable[[], Figure]] = {
     "history, one": lambda: draw_history(history(ONE, 1)),
     "history, sixty": lambda: draw_history(history(SIXTY, 60)),
     "history of the references": lambda: draw_history(
-        read_history([RESULTS / "amd-epyc", RESULTS / "intel-xeon-processor"])
+        read_history([RESULTS / "amd-epyc-26-2", RESULTS / "intel-xeon-processor"])
     ),
     **{
         f"{name} of the reference": functools.partial(of_reference, name)
@@ -281,7 +281,7 @@ PICTURES: dict[str, Callable[[], Figure]] = {
     ),
     "remaining pages of the reference": lambda: draw_remaining(calls_of_reference()),
     "variants of the reference": lambda: draw_ladder(
-        read_table(RESULTS / "amd-epyc-variants", SPEEDUPS)
+        read_table(RESULTS / "amd-epyc-26-2-variants", SPEEDUPS)
     ),
     "comparison": lambda: draw_comparison(
         {path.stem: [profile_trace(open_trace(path))] for path in CAPTURED}

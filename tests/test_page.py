@@ -33,7 +33,7 @@ QUIET = (
 LONGEST_MS = LONGEST * 1000  # playwright's own 30 s are reached on a busy machine
 SIZES = {"desktop": {"width": 1280, "height": 900}, "phone": {"width": 390, "height": 844}}
 NOT_STORED = [
-    name for name in questions() if not (RESULTS / f"amd-epyc-{name}/{name}.csv").exists()
+    name for name in questions() if not (RESULTS / f"amd-epyc-26-2-{name}/{name}.csv").exists()
 ]
 SECTIONS = [section.key for section in all_sections() if section.key not in NOT_STORED]
 
@@ -47,16 +47,16 @@ def page_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def make_page(folder: Path) -> None:
     """Write the page of a result with its traces, which are not committed, and its studies."""
-    for stored in RESULTS.glob("amd-epyc*"):
+    for stored in RESULTS.glob("amd-epyc-26-2*"):
         shutil.copytree(stored, folder / stored.name, ignore=NO_TRACES)
-    traces = folder / "amd-epyc" / "traces"
+    traces = folder / "amd-epyc-26-2" / "traces"
     for name in DEFAULT_CONDITIONS:
         recipe = make_recipe(find_condition(name), GuestMemory())
         synthesize(recipe, traces / f"{name}-synthetic.trace", lambda *_: None)
         captured = captured_trace(name)
         assert captured
         shutil.copy(captured, traces / f"{name}-captured.trace")
-    write_page([folder / "amd-epyc"], folder / "report.html")
+    write_page([folder / "amd-epyc-26-2"], folder / "report.html")
 
 
 def alone(name: str, folder: Path) -> Path:
@@ -202,7 +202,7 @@ def test_it_prints_without_cutting_pictures(browser: Any, page_path: Path) -> No
 
 
 def test_several_results_are_aligned(browser: Any, tmp_path: Path) -> None:
-    names = ("amd-epyc", "intel-xeon-processor")
+    names = ("amd-epyc-26-2", "intel-xeon-processor")
     path = write_page([alone(name, tmp_path / name) for name in names], tmp_path / "both.html")
     assert path.stat().st_size < 3_000_000
     page = opened(browser, path)
@@ -214,7 +214,7 @@ def test_several_results_are_aligned(browser: Any, tmp_path: Path) -> None:
 
 
 def test_names_stay_text(browser: Any, tmp_path: Path) -> None:
-    folder = alone("amd-epyc", tmp_path / "<b>results</b>")
+    folder = alone("amd-epyc-26-2", tmp_path / "<b>results</b>")
     evil = "<img src=x onerror=alert(1)></script><b>&amp;"
     for name in ("speedups.csv", "snapshots.csv"):
         text = (folder / name).read_text()

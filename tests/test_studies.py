@@ -69,7 +69,7 @@ def test_every_picture_of_a_study_has_its_section_of_the_page() -> None:
 
 @pytest.mark.parametrize("name", questions())
 def test_a_stored_study_can_be_shown_again(name: str) -> None:
-    path = RESULTS / f"amd-epyc-{name}" / f"{name}.csv"
+    path = RESULTS / f"amd-epyc-26-2-{name}" / f"{name}.csv"
     if not path.exists():
         pytest.skip("needs a stored result of this study")
     study, found = load_study(name), pd.read_csv(path)

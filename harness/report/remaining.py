@@ -20,7 +20,10 @@ from harness.presentation.table import Column, Table, format_short, make_table
 from harness.report.answer import PATCH
 from harness.report.section import Section
 from harness.report.stored import Stored
+from harness.statistics.spacing import evenly_spaced
 
+_POINTS = 100
+"""Calls of a trace that the page draws; more would not be told apart."""
 _FIFTH = 0.2
 """The share of calls, those with the fewest pages or the most, that the table compares."""
 
@@ -40,12 +43,16 @@ def patch_calls(result: Stored) -> pd.DataFrame | None:
 
 
 @house_style()
-def draw_remaining(calls: pd.DataFrame) -> Figure:
-    """Draw what :func:`patch_calls` returns, a panel for each condition."""
+def draw_remaining(calls: pd.DataFrame, most: int = 0) -> Figure:
+    """Draw what :func:`patch_calls` returns, a panel for each condition.
+
+    Args:
+        most: calls of a trace that are drawn, each for who hovers over it; 0 for all, in one image.
+    """
     groups = list(calls.groupby("condition", sort=False))
     figure, panels = make_pairs(len(groups), (3.1, 2.6), (0, 0.5), sharey=True)
     for axes, (condition, group) in zip(panels, groups, strict=True):
-        _draw_panel(axes, group)
+        _draw_panel(axes, group, most)
         axes.set_title(str(condition).capitalize())
     for axes in panels[::2]:
         axes.set_ylabel("speedup of one call")
@@ -59,13 +66,15 @@ def draw_remaining(calls: pd.DataFrame) -> Figure:
     return figure
 
 
-def _draw_panel(axes: Axes, calls: pd.DataFrame) -> None:
+def _draw_panel(axes: Axes, calls: pd.DataFrame, most: int) -> None:
     draw_claimed_across(axes, calls)
     axes.axhline(1, color=BLACK, linewidth=1)
-    for origin, points in calls.groupby("origin", sort=False):
+    for origin, group in calls.groupby("origin", sort=False):
+        points = group.iloc[evenly_spaced(len(group), most)] if most else group
         (drawn,) = axes.plot(
             points["remaining_pages"] / 1000, points["speedup"], linestyle="none", marker="o",
             markersize=2.4, markeredgewidth=0, alpha=0.55, color=ORIGIN_COLOURS[str(origin)],
+            rasterized=not most,  # as outlines thousands of points make a large file
         )  # fmt: skip
         mark(drawn, points.index)
     plain_log_axis(axes.yaxis)
@@ -125,7 +134,7 @@ SECTION = Section(
     "fewest pages and the fifth with the most. Where the rank correlation is near 0, it does not.",
     command="make bench",
     rows=patch_calls,
-    draw=lambda _, calls: draw_remaining(calls),
+    draw=lambda _, calls: draw_remaining(calls, _POINTS),
     shown=("condition", "origin", "tick_ms", "remaining_pages", "dirty_runs", "speedup"),
     figures=_figures,
     whole=_whole,
