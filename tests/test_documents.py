@@ -32,13 +32,15 @@ LONG_NUMBER = re.compile(r"--against-sequential \d+")
 MEANT = {
     "TRACE": "traces/guest.trace", "A.trace": "traces/guest.trace", "B.trace": "traces/pages.trace",
     "FILE": "traces/guest.trace", "A": "traces/guest.trace", "B": "traces/pages.trace",
-    "OPERATION": "ranges", "results/A": "results/amd-epyc-26-2", "results/B": "results/amd-epyc-gate",
+    "OPERATION": "ranges", "results/A": "results/amd-epyc-26-2",
+    "results/B": "results/amd-epyc-gate",
 }  # fmt: skip
 # Commands that other tests run: captures and recordings (test_capture.py, test_record.py), imports
-# from files that a text cannot make (test_more_imports.py), gates (test_gate.py, where a repository
-# is made for them), whole studies (test_studies.py), comparisons and calibrations
+# from files that a text cannot make (test_more_imports.py), manifests (test_manifest.py), gates
+# (test_gate.py, where a repository is made for them), whole studies (test_studies.py), comparisons and calibrations
 # (test_commands.py), and the calibration of the gate, a round of which takes more than a minute.
-ELSEWHERE = ("trace capture", "trace record", "trace import mapped-ram", "trace import criu",
+ELSEWHERE = ("init", "trace capture", "trace record",
+             "trace import mapped-ram", "trace import criu",
              "trace import diff-snapshot", "trace import kvm-log --slot", "gate", "doctor --gate",
              "doctor --calibrate", "bench --resume",
              "trace compare A B", "trace import stream FILE", "trace import kvm-log FILE",
@@ -96,6 +98,13 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / f"log-{number}.bin").write_bytes(bytes([number + 1]) * 16384)
     guide = (ROOT / "docs" / "bring-a-variant.md").read_text(encoding="utf-8")
     (folder / "mine.c").write_text(re.findall(r"```c\n(.*?)```", guide, re.DOTALL)[0])
+    for name in ("bench", "src", "include"):
+        shutil.copytree(ROOT / "docs" / "examples" / "c" / name, folder / name)
+    example = (ROOT / "docs" / "examples" / "c" / "dirtyscan.toml").read_text(encoding="utf-8")
+    own = '[variant.mine]\nsources = ["mine.c"]\n'
+    (folder / "dirtyscan.toml").write_text(own + example[: example.index("# As the project")])
+    (folder / "util").mkdir()
+    (folder / "util" / "bitops.c").write_text("int bitops;\n")
     rust = ROOT / "harness" / "variants" / "ranges" / "word_runs.rs"
     shutil.copy(rust, folder / "mine.rs")
     (folder / "traces").mkdir()
@@ -115,7 +124,8 @@ def make_short(command: str) -> str:
     words = [MEANT.get(word, word) for word in command.split(" ")]
     starts = [start for start in SHORT if command.startswith(start)]
     if starts:
-        words += SHORT[max(starts, key=len)].split()
+        place = words.index("--") if "--" in words else len(words)
+        words[place:place] = SHORT[max(starts, key=len)].split()
     if words[:2] == ["claims", "run"] and not {"letter-cond1", "--claims"} & set(words):
         words += [] if any(word.startswith("ch-") for word in words) else ["letter-cond1"]
     return " ".join(words)

@@ -10,7 +10,7 @@ from harness.report.variants import ladder_table
 from harness.results.limits import find_limits
 from harness.results.result import SPEEDUPS, read_table
 
-RESULT = Path(__file__).parent.parent / "results" / "amd-epyc-26-2-variants"
+RESULT = Path(__file__).parent.parent / "results" / "intel-xeon-processor-variants"
 
 
 @pytest.fixture

@@ -208,7 +208,7 @@ def test_several_results_are_aligned(browser: Any, tmp_path: Path) -> None:
     page = opened(browser, path)
     heads = [cell.text_content() for cell in page.query_selector_all("#aligned th")]
     assert heads[2:] == list(names)
-    assert len(page.query_selector_all("#aligned tbody tr")) == 8
+    assert len(page.query_selector_all("#aligned tbody tr")) == 12
     assert len(page.query_selector_all("#speedups figure")) == 2
     assert page.said == []
 

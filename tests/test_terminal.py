@@ -14,7 +14,9 @@ from harness.cli import main
 RESULTS = Path(__file__).parent.parent / "results"
 COMMANDS = {
     "report": ["report", str(RESULTS / "amd-epyc-26-2")],
-    "two reports": ["report", str(RESULTS / "amd-epyc-26-2"), str(RESULTS / "intel-xeon-processor")],
+    "two reports": [
+        *("report", str(RESULTS / "amd-epyc-26-2"), str(RESULTS / "intel-xeon-processor")),
+    ],
     "every variant": ["report", str(RESULTS / "amd-epyc-26-2-variants")],
     "variants": ["variants"],
     "claims": ["claims"],

@@ -58,7 +58,7 @@ def _evidence(options: argparse.Namespace, settings: Settings) -> list[Evidence]
         raise BadInput("--untimed leaves --against with --instructions alone; give both.")
     if options.requirements and not settings.requirements:
         raise BadInput(
-            f"there is no requirement in [tool.dirtyscan.gate] of {settings.path}; write one "
+            f"there is no requirement in {settings.where}; write one "
             "there, name another file with --settings, or leave out --requirements."
         )
     if options.tolerance is not None and options.tolerance >= 1:

@@ -3,9 +3,6 @@
 import dataclasses
 from pathlib import Path
 
-import msgspec
-
-from harness.base.documents import convert
 from harness.base.errors import BadInput
 from harness.gate.requirement import Requirement, parse_requirement
 from harness.native.manifest import MANIFEST, Manifest, find_manifest, parse_manifest
@@ -15,19 +12,12 @@ _VARIANTS = ("multi_page", "recommended")
 _TABLE = "[tool.dirtyscan.gate]"
 
 
-class _Gate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The table, as it is written."""
-
-    variants: tuple[str, ...] = ()
-    toolchains: tuple[str, ...] = ()
-    requirements: tuple[str, ...] = ()
-
-
 @dataclasses.dataclass(frozen=True)
 class Settings:
     """What a project asks for."""
 
-    path: Path
+    where: str
+    """The table and the file that they stand in, or would."""
     variants: tuple[str, ...]
     """Of *count*, that a reference is made of: names, or paths of files."""
     toolchains: tuple[str, ...]
@@ -44,22 +34,19 @@ def read_settings(path: Path | None = None) -> Settings:
     """
     manifest = _manifest(path)
     if path and (manifest is None or manifest.gate is None):
-        table = "[gate]" if path.name == MANIFEST else _TABLE
-        raise BadInput(f"{path} has no table {table}; add it, or name another file.")
+        raise BadInput(f"{path} has no table {_table(path)}; add it, or name another file.")
     own = tuple(manifest.entries) if manifest else ()
     if manifest is None or manifest.gate is None:
-        return Settings(Path(MANIFEST), own or _VARIANTS, (), ())
-    try:
-        gate = convert(manifest.gate, _Gate)
-    except ValueError as error:
-        settings = ", ".join(_Gate.__struct_fields__)
-        raise BadInput(
-            f"{manifest.path} cannot be read: {error}; {_TABLE} may have lists of strings called "
-            f"{settings}."
-        ) from None
+        return Settings(f"[gate] of {MANIFEST}", own or _VARIANTS, (), ())
+    gate = manifest.gate
     requirements = tuple(parse_requirement(text) for text in gate.requirements)
-    variants = gate.variants or own or _VARIANTS
-    return Settings(manifest.path, variants, gate.toolchains, requirements)
+    where = f"{_table(manifest.path)} of {manifest.path.name}"
+    return Settings(where, gate.variants or own or _VARIANTS, gate.toolchains, requirements)
+
+
+def _table(path: Path) -> str:
+    """Return how the table is called in a file."""
+    return "[gate]" if path.name == MANIFEST else _TABLE
 
 
 def _manifest(path: Path | None) -> Manifest | None:

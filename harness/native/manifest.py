@@ -46,11 +46,29 @@ class _Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     library: _Text = ""
 
 
+class GateTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The ``[gate]`` table, as it is written; the gate says what it means."""
+
+    variants: _Texts = ()
+    toolchains: _Texts = ()
+    requirements: _Texts = ()
+
+
 class _Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """All of it; what the gate asks for is read by the gate."""
+    """All of it."""
 
     variant: dict[str, _Entry] = {}
-    gate: dict[str, Any] = {}
+    gate: GateTable | None = None
+
+
+class _Tool(msgspec.Struct, frozen=True):
+    dirtyscan: _Document | None = None
+
+
+class _Pyproject(msgspec.Struct, frozen=True):
+    """The same in a pyproject, beside what other tools have there."""
+
+    tool: _Tool = _Tool()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,7 +77,7 @@ class Manifest:
 
     path: Path
     entries: Mapping[str, _Entry]
-    gate: Mapping[str, Any] | None
+    gate: GateTable | None
     """What it asks of the gate, as it is written; None if it has no such table."""
     kept: str
     """What tells what Cargo makes of it from what it makes of others; see :class:`Package`."""
@@ -143,25 +161,32 @@ def parse_manifest(path: Path, kept: str = "") -> Manifest | None:
     text = read_file(path)
     try:
         document = decode_toml(text)
-        if path.name != MANIFEST:
-            document = document.get("tool", {}).get("dirtyscan", {})
-        if path.name == MANIFEST or document:
-            return _checked(path.absolute(), text.decode(), document, kept)
-    except (ValueError, AttributeError) as error:
+        read = _read(document, path, text.decode())
+    except ValueError as error:
         raise BadInput(f"{path} cannot be read: {error}; mend that place.") from None
-    return None
+    if read is None:
+        return None
+    folder = str(path.absolute().parent)
+    own = hashlib.sha256(folder.encode(errors="surrogateescape")).hexdigest()[:16]
+    return Manifest(path.absolute(), read.variant, read.gate, kept or own)
 
 
-def _checked(path: Path, text: str, document: Mapping[str, Any], kept: str) -> Manifest:
+def _read(document: Mapping[str, Any], path: Path, text: str) -> _Document | None:
+    """Return what a document says, each of its variants checked.
+
+    Raises:
+        ValueError: it says what is not known, or of a variant too much or too little.
+    """
     try:
-        read = convert(document, _Document)
-        for name, entry in read.variant.items():
+        if path.name == MANIFEST:
+            read: _Document | None = convert(document, _Document)
+        else:
+            read = convert(document, _Pyproject).tool.dirtyscan
+        for name, entry in read.variant.items() if read else ():
             _check(name, entry)
     except ValueError as error:
         raise ValueError(f"{error}{_line(text, str(error))}{_known(str(error))}") from None
-    own = hashlib.sha256(str(path.parent).encode(errors="surrogateescape")).hexdigest()[:16]
-    gate = read.gate if "gate" in document else None
-    return Manifest(path, read.variant, gate, kept or own)
+    return read
 
 
 def _check(name: str, entry: _Entry) -> None:
@@ -193,7 +218,8 @@ def _known(error: str) -> str:
     """Return what is known where an error is about a field that is not; empty otherwise."""
     if "unknown field" not in error:
         return ""
-    kind = _Entry if " in variant" in error else _Document
+    where = error.rpartition(" in ")[2].removeprefix("tool.dirtyscan").removeprefix(".")
+    kind = {"v": _Entry, "g": GateTable}.get(where[:1], _Document)
     return f"; known are {', '.join(kind.__struct_fields__)}"
 
 

@@ -18,7 +18,7 @@ STYLES: Mapping[str, str] = {
     "reproduced": "green",
     "in part": "yellow",
     "stronger": "cyan",
-    "weaker": "bright_yellow",
+    "weaker": "yellow",
     "contradicted": "red",
     "undecided": "magenta",
     "not measured": "dim",
