@@ -11,6 +11,7 @@ from pathlib import Path
 from harness.base.errors import BadInput
 from harness.base.files import read_file
 from harness.native.build import build_variant
+from harness.native.contract import READABLE
 from harness.native.loaded_variant import describe_variant
 from harness.native.operation import OPERATIONS
 from harness.native.toolchain import default_toolchain
@@ -77,11 +78,12 @@ def read_revision(name: str, scratch: Path, merge_base: bool = False) -> Older:
         called = f"the merge base with {name} ({commit[:_SHORT]})"
     _extract(name, commit, scratch)
     remarks = tuple(_not_committed())
-    mine, theirs = _abi(VARIANTS), _abi(scratch)
-    if mine != theirs:
+    theirs = _abi(scratch)
+    if theirs not in map(str, READABLE):
         other_contract = (
-            f"the variants of {name} are written for version {theirs} of {CONTRACT} and those of "
-            f"the working tree for version {mine}; the two cannot be timed in one process"
+            f"the variants of {name} are written for version {theirs} of {CONTRACT}, and the "
+            f"working tree reads {' and '.join(map(str, READABLE))}; they cannot be timed in one "
+            "process"
         )
         return Older(called, (), remarks=remarks, undecided=(other_contract,))
     pairs: list[Pair] = []
