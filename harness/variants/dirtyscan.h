@@ -105,8 +105,8 @@ typedef void dirtyscan_drain(struct dirtyscan_map *map, uint64_t *taken);
 /*
  * Words that were taken out of the map: `count` of them, those behind are taken as 0. `words` is the
  * caller's memory as above. A variant that makes words of its own points there and sets `release`,
- * which is called with `owner` when they were looked at. The time of that is the call's too; as it
- * is taken by itself, one more reading of the clock is in it.
+ * which is called when they were looked at. The time of that is the call's too; as it is taken by
+ * itself, what reading the clock costs is in it twice.
  */
 struct dirtyscan_taken {
     uint64_t *words;
