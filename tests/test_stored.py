@@ -100,7 +100,8 @@ def test_a_state_is_not_used_up_by_a_call_that_changes_no_map(tmp_path: Path) ->
     assert found.what == "gives something else when it is called again on one state"
 
 
-SLOW = "for (volatile int wait = 0; wait < 20; wait++) { }"
+# So long that the writers do not come one after the other on a busy machine.
+SLOW = "for (volatile int wait = 0; wait < 300; wait++) { }"
 LOST = {
     "drain beside": f"""
         static void take(const struct dirtyscan_map *map, uint64_t *taken)
@@ -115,20 +116,21 @@ LOST = {
             stored_set(taken, stored->taken, stored->pages);
         }}
         DIRTYSCAN_DRAIN(mine, take(map, taken), OF_STORED, .beside.mark = stored_mark)""",
-    # A word of eight pages, changed as a whole.
+    # Several pages changed as a whole.
     "mark": f"""
         static void mark(const struct dirtyscan_map *map, uint64_t first, uint64_t pages)
         {{
             struct stored *stored = map->state;
 
             for (; pages--; first++) {{
-                uint8_t *eight = stored->dirty + first / 8 * 8, before[8];
-                uint64_t count = stored->pages - first / 8 * 8 < 8 ? stored->pages % 8 : 8;
+                const uint64_t start = first / 512 * 512, left = stored->pages - start;
+                const uint64_t count = left < 512 ? left : 512;
+                uint8_t before[512];
 
-                memcpy(before, eight, count);
+                memcpy(before, stored->dirty + start, count);
                 {SLOW}
-                before[first % 8] = 1;
-                memcpy(eight, before, count);
+                before[first - start] = 1;
+                memcpy(stored->dirty + start, before, count);
             }}
         }}
         DIRTYSCAN_MARK(mine, mark(map, first, pages), OF_STORED)""",

@@ -106,6 +106,7 @@ int writers_round(struct dirtyscan_map *map, const struct writers_parts *parts, 
                   uint64_t *seen, struct writers_finding *finding)
 {
     const struct dirtyscan_output output = {.taken = taken};
+    const int takes = !parts->finish || parts->drain || parts->drain_giving;
     const uint64_t words = (map->pages + 63) / 64;
     int go = 0, running = WRITERS, last = 0, failed = 0, started;
     struct writer writers[WRITERS];
@@ -123,7 +124,7 @@ int writers_round(struct dirtyscan_map *map, const struct writers_parts *parts, 
         }
     }
     __atomic_store_n(&go, 1, __ATOMIC_RELEASE);
-    while (!last) {
+    while (takes && !last) {
         last = __atomic_load_n(&running, __ATOMIC_ACQUIRE) == 0; /* and then once more */
         memset(taken, 0, words * sizeof(*taken));
         take(parts, map, taken);
@@ -143,8 +144,8 @@ int writers_round(struct dirtyscan_map *map, const struct writers_parts *parts, 
     if (parts->finish) {
         parts->finish(map->state, map, &output);
     }
-    if (parts->finish && !parts->drain && !parts->drain_giving) {
-        take_all(map, seen); /* nothing was taken before */
+    if (!takes) {
+        take_all(map, seen);
     }
     for (word = 0; word < words; word++) {
         const uint64_t tail = map->pages - word * 64;
