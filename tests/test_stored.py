@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 
 from harness.counting.callgrind import Program, count_instructions
 from harness.native.build import build_driver, build_stopwatch, build_variant
-from harness.native.dirty_map import BITMAP
+from harness.native.dirty_map import ARRAYS
 from harness.native.loaded_variant import load_variant
 from harness.native.operation import OPERATIONS
 from harness.native.stopwatch import Snapshots, Stopwatch, make_snapshots
@@ -154,7 +154,7 @@ def timed(
     bitmaps = [np.packbits(random.random(pages) < 0.3, bitorder="little") for _ in range(3)]
     snapshots = make_snapshots(bitmaps, range(3), OPERATIONS[operation])
     library = build_stopwatch(toolchain).path
-    stopwatch = Stopwatch(library, GuestMemory(pages * 4096), [BITMAP], OPERATIONS[operation])
+    stopwatch = Stopwatch(library, GuestMemory(pages * 4096), ARRAYS, OPERATIONS[operation])
     found = []
     for _ in range(visits):
         order = random.random((3, len(variants))).argsort(axis=1).astype(np.uint8)
