@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 C := $(wildcard harness/native/*.[ch] harness/trial/*.c harness/variants/*.h harness/variants/*/*.[ch] \
-	tests/*.c workloads/capture/*.c workloads/record/*.c)
+	tests/*.[ch] workloads/capture/*.c workloads/record/*.c)
 C_FLAGS := -std=gnu11 -Iharness/variants -Iharness/native
 
 .PHONY: bench capture record reference studies claims quick gate test fuzz lint format types lock clean

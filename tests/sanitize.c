@@ -44,11 +44,6 @@ static int is_map(const char *name)
     return strcmp(dirtyscan_variant.map, name) == 0;
 }
 
-static const void *function(void)
-{
-    return (const void *)dirtyscan_variant.run.count; /* of whatever type */
-}
-
 /* Memory that holds something, so that what nobody has made 0 is not 0 by chance. */
 static void *block(uint64_t bytes)
 {
@@ -114,7 +109,8 @@ static uint64_t count(const uint64_t *words, uint64_t pages)
 
 static int check(const struct test_case *given, const struct style *style)
 {
-    const struct operation *operation = operation_find(dirtyscan_variant.operation);
+    const struct operation_callee callee = operation_callee(&dirtyscan_variant);
+    const struct operation *operation = callee.operation;
     const uint8_t *before = (const uint8_t *)given->before, *log = (const uint8_t *)given->log;
     const int counted = is_map("counted bitmap");
     struct dirtyscan_map map = make_map(given->pages, style->offset);
@@ -131,7 +127,10 @@ static int check(const struct test_case *given, const struct style *style)
     stopwatch_fill(&map, before);
     operation_restore(operation, &map, &work, counted);
     paint(&map, style);
-    result = operation_call(operation, function(), &map, &work);
+    operation_begin(&callee, &map, &work);
+    result = operation_call(&callee, &map, &work);
+    operation_end(&callee, &map, &work);
+    result = operation_result(operation, result, &map, &work);
 
     for (page = 0; page < given->pages; page++) {
         wrong += is_dirty(&map, page) != is_set(given->after, page);
@@ -190,7 +189,7 @@ int main(int argc, char **argv)
     int whole = 1, wrong = 0;
     FILE *file;
 
-    if (function() == NULL) {
+    if (dirtyscan_variant.run.count == NULL) { /* of whatever type */
         return NOT_HERE;
     }
     file = argc == 2 ? fopen(argv[1], "rb") : NULL;

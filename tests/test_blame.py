@@ -19,7 +19,7 @@ from harness.measurement.run_folder import RunFolder
 from harness.native.toolchain import find_toolchains
 from harness.presentation.console import console
 from harness.session.measured import measure, print_end
-from harness.trial import trial
+from harness.trial import report as report_module
 from tests.conftest import store
 
 SOURCE = """
@@ -253,9 +253,9 @@ def test_a_failure_of_the_trial_is_its_own(
     monkeypatch.setattr(os, "_exit", lambda status: (_ for _ in ()).throw(SystemExit(status)))
     report = Report()
     with pytest.raises(SystemExit):
-        trial._end_after(fail, report)  # type: ignore[arg-type]
+        report_module.end_after(fail, report)  # type: ignore[arg-type]
     assert report.sentence == b"MemoryError: of the harness"
-    assert report.state == trial._BROKEN
+    assert report.state == report_module.BROKEN
 
 
 def test_a_failure_of_the_harness_is_no_variants(

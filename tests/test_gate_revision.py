@@ -157,12 +157,26 @@ def test_a_revision_is_never_one_of_another_repository(clone: Path, tmp_path: Pa
     assert "mine cond1" in words(done)
 
 
-def test_a_revision_with_another_contract_is_undecided(clone: Path) -> None:
+def test_a_revision_with_an_older_contract_is_compared(clone: Path) -> None:
     contract = clone / "harness" / "variants" / "dirtyscan.h"
-    contract.write_text(contract.read_text().replace("DIRTYSCAN_ABI 2", "DIRTYSCAN_ABI 3"))
+    now = contract.read_text()
+    contract.write_text((ROOT / "tests" / "contract_2" / "dirtyscan.h").read_text())
+    base = commit(clone)
+    contract.write_text(now)
+    done = ask(clone, "--against", "HEAD")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"the very code of HEAD ({base})" in words(done)
+
+
+def test_a_revision_with_a_contract_that_is_not_read_is_undecided(clone: Path) -> None:
+    contract = clone / "harness" / "variants" / "dirtyscan.h"
+    now = contract.read_text()
+    contract.write_text(now.replace("DIRTYSCAN_ABI 3", "DIRTYSCAN_ABI 1"))
+    commit(clone)
+    contract.write_text(now)
     done = ask(clone, "--against", "HEAD")
     assert done.returncode == 3, done.stderr
-    assert "written for version 2 of dirtyscan.h" in words(done)
+    assert "written for version 1 of dirtyscan.h, and the working tree reads 2 and 3" in words(done)
     assert "Nothing was compared." in words(done)
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from harness.measurement.plan import MIN_PROCESSES, Lane, Plan
 from harness.native.build import build_variant
 from harness.native.built_variant import rust_obstacle
-from harness.native.dirty_map import MapStruct
+from harness.native.contract import MapStruct
 from harness.native.elf import code_hash, function_address
 from harness.native.finding import find_variant
 from harness.native.loaded_variant import load_variant

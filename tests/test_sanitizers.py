@@ -18,6 +18,7 @@ from harness.native.loaded_variant import load_variant
 from harness.native.operation import OPERATIONS, Operation
 from harness.native.toolchain import default_toolchain
 from harness.native.variant import VARIANTS, Variant, built_in_variants
+from tests.test_stored import CALLS, TYPE
 
 NATIVE = VARIANTS.parent / "native"
 MAIN = (Path(__file__).parent / "sanitize.c", *STOPWATCH)
@@ -306,3 +307,21 @@ def test_a_search_that_goes_wrong_from_some_places_would_be_seen(
         """
     said = run_broken("next", variant_text("next", body), "gcc", built_main, tmp_path)
     assert "argument 37 offset 0" in said
+
+
+@pytest.mark.parametrize("operation", ["ranges", "drain", "merge"])
+def test_a_type_with_storage_of_its_own_is_read_back(
+    operation: str, built_main: BuiltMain, tmp_path: Path
+) -> None:
+    """What is filled before a call and freed after it is seen as the call itself is."""
+    skip_if_missing("gcc")
+    program = tmp_path / "program"
+    command = [str(program), str(built_main.cases(operation))]
+    found = []
+    for before in ("", "#define WHEN_READ stored->dirty[0] ^= 1;\n"):
+        source = tmp_path / "stored.c"
+        source.write_text(f'{before}#include "{TYPE}"\n{CALLS[operation]}\n')
+        built_main.link("gcc", SANITIZED, [source], program)
+        found.append(subprocess.run(command, capture_output=True, text=True))
+    assert found[0].returncode == 0, found[0].stderr
+    assert "pages wrong" in found[1].stderr

@@ -7,27 +7,31 @@ from pathlib import Path
 
 import pytest
 
-from harness.native import dirty_map, loaded_variant, stopwatch, work
+from harness.native import contract, stopwatch, work
 from harness.native.build import STOPWATCH, TRIAL
 from harness.native.toolchain import FORM, default_toolchain
 from harness.native.variant import VARIANTS
-from harness.trial import checker, trial
+from harness.trial import checker, report
 
 NATIVE = VARIANTS.parent / "native"
 # stopwatch.c comes first: it asks for more of the C library's headers than the others do.
 FILES = (STOPWATCH[0], *reversed(TRIAL))
 
 STRUCTS: Mapping[str, type[ctypes.Structure]] = {
-    "dirtyscan_map": dirty_map.MapStruct,
-    "dirtyscan_ranges": work.RangesStruct,
-    "dirtyscan_variant": loaded_variant.VariantStruct,
+    "dirtyscan_map": contract.MapStruct,
+    "dirtyscan_ranges": contract.RangesStruct,
+    "dirtyscan_variant": contract.VariantStruct,
+    "dirtyscan_taken": contract.TakenStruct,
+    "dirtyscan_output": contract.OutputStruct,
     "operation": work.OperationStruct,
+    "operation_callee": work.CalleeStruct,
     "operation_work": work.WorkStruct,
     "stopwatch_lane": stopwatch._Lane,
     "stopwatch_snapshots": stopwatch._Snapshots,
     "stopwatch_place": stopwatch.Place,
     "writers_finding": checker._Finding,
-    "trial_fault": trial._Fault,
+    "writers_parts": checker._Parts,
+    "trial_fault": report.Fault,
 }
 # Where C calls a field something else.
 NAMES = {("stopwatch_place", "variant"): "lane"}

@@ -14,7 +14,8 @@ from harness.base.errors import BadInput
 from harness.measurement.rounds import Callee, time_pass
 from harness.native.build import build_variant
 from harness.native.built_variant import rust_obstacle
-from harness.native.dirty_map import ARRAYS, BYTE_MAP, COUNTED, MapStruct
+from harness.native.contract import MapStruct
+from harness.native.dirty_map import ARRAYS, BYTE_MAP, COUNTED
 from harness.native.finding import find_variant
 from harness.native.loaded_variant import LoadedVariant, load_variant
 from harness.native.operation import OPERATIONS

@@ -1,4 +1,4 @@
-"""``dirtyscan variants``: list the variants of an operation."""
+"""``dirtyscan variants``: list the variants of an operation, or say where the contract lies."""
 
 import argparse
 import dataclasses
@@ -15,7 +15,7 @@ from harness.native.dirty_map import ARRAYS
 from harness.native.loaded_variant import load_variant
 from harness.native.operation import DEFAULT_OPERATION, Operation, find_operation
 from harness.native.toolchain import default_toolchain
-from harness.native.variant import built_in_variants
+from harness.native.variant import CONTRACT, MACROS, RUST_CONTRACT, VARIANTS, built_in_variants
 from harness.presentation.console import console
 
 
@@ -24,18 +24,28 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "operation", nargs="?", default=DEFAULT_OPERATION, help="default: %(default)s"
     )
+    parser.add_argument(
+        "--contract",
+        action="store_true",
+        help="print where the files lie that a variant includes: for C the folder of "
+        f"{CONTRACT} and {MACROS}, for Rust {RUST_CONTRACT}, which is DIRTYSCAN_RS",
+    )
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
-    """List them by representation, oldest first."""
+    """List them by representation, oldest first; or print paths, one a line, for other programs."""
+    out = console()
+    if options.contract:
+        for name in (CONTRACT, MACROS, RUST_CONTRACT):
+            out.print(str(VARIANTS / name), soft_wrap=True)
+        return 0
     operation = find_operation(options.operation)
     best = recommended_variants(operation.name)
     rows = sorted(
         (*_variants(operation.name), *_peers(operation)),
         key=lambda row: row.year or math.inf,
     )
-    out = console()
     for kind in ARRAYS:
         table = Table(
             title=kind, title_justify="left", box=None, pad_edge=False, padding=(0, 2, 0, 0)

@@ -44,7 +44,10 @@ class Program:
     operation: Operation = OPERATIONS[DEFAULT_OPERATION]
 
     def command(self, bitmaps: Path, memory: GuestMemory, snapshots: int, calls: int) -> list[str]:
-        """Return the command that calls the variant ``calls`` times on each snapshot."""
+        """Return the command that calls the variant ``calls`` times on each snapshot.
+
+        With ``calls`` below 0 it does all that goes with so many calls, and leaves them out.
+        """
         numbers = (memory.pages, memory.page_size, snapshots, calls)
         paths = (self.driver, self.variant, bitmaps)
         return [str(part) for part in (*paths, *numbers, self.operation.argument)]

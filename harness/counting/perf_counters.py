@@ -13,7 +13,7 @@ from harness.native.stopwatch import Snapshots
 from workloads.guest import GuestMemory
 
 _EVENTS = ("cycles:u", "branch-misses:u")
-_CALLS = 50  # on each snapshot, so that starting the program is little beside them
+_CALLS = 50  # on each snapshot
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,7 +42,8 @@ def read_counters(program: Program, memory: GuestMemory, snapshots: Snapshots) -
         bitmaps = Path(scratch) / "bitmaps"
         bitmaps.write_bytes(np.ascontiguousarray(snapshots.bitmaps).tobytes())
         found = [
-            _stat(program.command(bitmaps, memory, len(snapshots), calls)) for calls in (0, _CALLS)
+            _stat(program.command(bitmaps, memory, len(snapshots), calls))
+            for calls in (-_CALLS, _CALLS)
         ]
     if found[0] is None or found[1] is None:
         return None

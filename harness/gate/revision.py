@@ -11,6 +11,7 @@ from harness.base.errors import BadInput
 from harness.base.files import read_file
 from harness.gate.git import SHORT, GitFailed, commit_of, git, merge_base, say
 from harness.native.built_variant import operation_of
+from harness.native.contract import READABLE
 from harness.native.finding import find_variant
 from harness.native.operation import OPERATIONS
 from harness.native.variant import CONTRACT, FILES, VARIANTS, Variant, built_in_variants
@@ -61,11 +62,12 @@ def read_revision(name: str, scratch: Path, at_merge_base: bool = False) -> Olde
         called = f"the merge base with {name} ({commit[:SHORT]})"
     _extract(name, commit, scratch)
     remarks = tuple(_not_committed())
-    mine, theirs = _abi(VARIANTS), _abi(scratch)
-    if mine != theirs:
+    theirs = _abi(scratch)
+    if theirs not in map(str, READABLE):
         other_contract = (
-            f"the variants of {name} are written for version {theirs} of {CONTRACT} and those of "
-            f"the working tree for version {mine}; the two cannot be timed in one process"
+            f"the variants of {name} are written for version {theirs} of {CONTRACT}, and the "
+            f"working tree reads {' and '.join(map(str, READABLE))}; they cannot be timed in one "
+            "process"
         )
         return Older(called, (), remarks=remarks, undecided=(other_contract,))
     pairs: list[Pair] = []

@@ -8,6 +8,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.native.contract import MapStruct
 from harness.native.memory import make_region
 from harness.native.placement import LINE
 from workloads.guest import GuestMemory
@@ -24,19 +25,6 @@ WORD_PAGES, SUMMARY_PAGES = 64, 512
 MIGRATION_FLAG = np.uint8(0x08)
 Bits = NDArray[np.bool_]
 """One map, an element a page."""
-
-
-class MapStruct(ctypes.Structure):
-    """``struct dirtyscan_map``."""
-
-    _fields_ = (
-        ("bytes", ctypes.c_void_p),
-        ("words", ctypes.c_void_p),
-        ("summary", ctypes.c_void_p),
-        ("dirty", ctypes.c_uint64),
-        ("pages", ctypes.c_uint64),
-        ("page_size", ctypes.c_uint64),
-    )
 
 
 def array_bytes(array: str, pages: int) -> int:

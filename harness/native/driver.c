@@ -6,7 +6,8 @@
  *
  * BITMAPS is a file of bitmaps, one behind the other; what is merged into each is the next one,
  * into the last the first. Builds each snapshot's map as the stopwatch does, calls the variant
- * CALLS times, and prints the sum of what came out. ARGUMENT is the number that calls are given.
+ * CALLS times, and prints the sum of what came out. With a minus before CALLS it does all but the
+ * calls: what a tool finds in both was not the variant's. ARGUMENT is the number that calls are given.
  */
 #include <dlfcn.h>
 #include <stdio.h>
@@ -16,6 +17,19 @@
 #include "operations.h"
 
 #define NOINLINE __attribute__((noinline))
+
+/* How a variant is called that may give memory of its own, whose release is a part of the call. */
+static uint64_t (*call_giving)(const void *function, struct dirtyscan_map *map,
+                               struct operation_work *work);
+
+static uint64_t call_and_release(const void *function, struct dirtyscan_map *map,
+                                 struct operation_work *work)
+{
+    const uint64_t result = call_giving(function, map, work);
+
+    operation_release(work);
+    return result;
+}
 
 /* The tools count what happens in this function and in what it calls. */
 NOINLINE
@@ -67,11 +81,12 @@ static uint8_t *read_bitmaps(const char *path, uint64_t bytes, uint64_t count)
 int main(int argc, char **argv)
 {
     const struct dirtyscan_variant *variant;
-    const struct operation *operation;
+    struct operation_callee callee;
+    struct operation operation;
     struct dirtyscan_map map = {0};
     struct operation_work work = {0};
     uint64_t bytes, snapshots, snapshot, calls, call, words, total = 0;
-    int each;
+    int each, rehearsed;
     uint8_t *bitmaps;
     void *library;
 
@@ -84,11 +99,17 @@ int main(int argc, char **argv)
         fprintf(stderr, "%s\n", dlerror());
         return 2;
     }
-    operation = operation_find(variant->operation);
+    callee = operation_callee(variant);
+    operation = *callee.operation;
+    if (operation.form == DIRTYSCAN_GIVES) {
+        call_giving = operation.call;
+        operation.call = call_and_release;
+    }
     map.pages = strtoull(argv[3], NULL, 10);
     map.page_size = strtoull(argv[4], NULL, 10);
     snapshots = strtoull(argv[5], NULL, 10);
-    calls = strtoull(argv[6], NULL, 10);
+    rehearsed = argv[6][0] == '-';
+    calls = strtoull(argv[6] + rehearsed, NULL, 10);
     work.argument = strtoull(argv[7], NULL, 10);
 
     bytes = (map.pages + 7) / 8;
@@ -106,7 +127,7 @@ int main(int argc, char **argv)
         map.summary = array(words);
     }
     for (each = 0; each < OPERATION_ARRAYS; each++) {
-        const uint64_t length = operation_bytes(operation, (enum operation_array)each, map.pages);
+        const uint64_t length = operation_bytes(&operation, (enum operation_array)each, map.pages);
 
         work.arrays[each] = length ? array(length) : NULL;
     }
@@ -118,8 +139,12 @@ int main(int argc, char **argv)
         operation_prepare(&work, bitmap, log, set_bits(bitmap, bytes), map.pages);
         stopwatch_fill(&map, bitmap);
         for (call = 0; call < calls; call++) {
-            operation_restore(operation, &map, &work, strcmp(variant->map, "counted bitmap") == 0);
-            total += dirtyscan_measured(operation, variant->run.count, &map, &work);
+            operation_restore(&operation, &map, &work, strcmp(variant->map, "counted bitmap") == 0);
+            operation_begin(&callee, &map, &work);
+            if (!rehearsed) {
+                total += dirtyscan_measured(&operation, callee.function, &map, &work);
+            }
+            operation_end(&callee, &map, &work);
         }
     }
     printf("%llu\n", (unsigned long long)total);

@@ -13,10 +13,13 @@ from elftools.elf.relocation import Relocation, RelocationSection
 from elftools.elf.sections import Section, SymbolTableSection
 
 from harness.base.files import read_file
-from harness.native.loaded_variant import VariantStruct
+from harness.native.contract import VariantStruct
 
 _VARIANT = "dirtyscan_variant"
-_RUN, _BOUND = VariantStruct.run.offset, VariantStruct.bound
+_RUN = VariantStruct.run.offset
+_NUMBERS = slice(VariantStruct.bound.offset, _RUN)
+"""How it is called and judged; behind ``bound``, older versions of the contract have zeros."""
+_FUNCTIONS = {getattr(VariantStruct, name).offset: name for name in ("run", "prepare", "finish")}
 _NAMES = tuple(
     getattr(VariantStruct, name).offset for name in ("operation", "map", "requires", "paid_in")
 )
@@ -134,12 +137,13 @@ class _Code:
         if not found or not isinstance(found[0]["st_shndx"], int):
             return
         number, start = found[0]["st_shndx"], found[0]["st_value"]
-        data = self._sections[number].data()
-        yield data[start + _BOUND.offset : start + _BOUND.offset + _BOUND.size]
+        variant = self._sections[number].data()[start : start + found[0]["st_size"]]
+        yield variant[_NUMBERS]
         for relocation in self._relocations_of(number):
             field = relocation["r_offset"] - start
-            if field == _RUN:
-                yield f"\nrun {self._target(number, relocation)}".encode()
+            if field in _FUNCTIONS and field < len(variant):
+                target = self._target(number, relocation)
+                yield f"\n{_FUNCTIONS[field]} {target}".encode()
             elif field in _NAMES:
                 yield f"\n{field} ".encode() + self._text(number, relocation)
 

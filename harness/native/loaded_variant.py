@@ -19,28 +19,12 @@ from harness.base.documents import decode_json
 from harness.base.errors import BadInput
 from harness.base.processes import describe_status, module_command, module_environment
 from harness.machine.cpu import cpu_flags
+from harness.native.contract import ABI, READABLE, Functions, VariantStruct, functions_of
 from harness.native.dirty_map import ARRAYS
 from harness.native.operation import OPERATIONS
 
-ABI = 2
 _LIMIT = 60.0
 """Seconds that loading a variant may take."""
-
-
-class VariantStruct(ctypes.Structure):
-    """``struct dirtyscan_variant``."""
-
-    _fields_ = (
-        ("abi", ctypes.c_uint32),
-        ("year", ctypes.c_uint32),
-        ("operation", ctypes.c_char_p),
-        ("map", ctypes.c_char_p),
-        ("summary", ctypes.c_char_p),
-        ("requires", ctypes.c_char_p),
-        ("paid_in", ctypes.c_char_p),
-        ("bound", ctypes.c_uint32),
-        ("run", ctypes.c_void_p),
-    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,10 +57,14 @@ class LoadedVariant:
     """A variant that can be called."""
 
     description: Description
-    address: int
-    """Of its function; 0 if it has none for this architecture."""
+    functions: Functions
     library: ctypes.CDLL
     """Held so that the code stays in memory."""
+
+    @property
+    def address(self) -> int:
+        """Where its function lies; 0 if it has none for this architecture."""
+        return self.functions.run
 
 
 def load_variant(path: Path, called: str = "") -> LoadedVariant:
@@ -94,10 +82,12 @@ def load_variant(path: Path, called: str = "") -> LoadedVariant:
         struct = VariantStruct.in_dll(library, "dirtyscan_variant")
     except (OSError, ValueError) as error:
         raise BadInput(_obstacle(called, str(error).replace(f"{path.resolve()}: ", ""))) from None
-    if struct.abi != ABI:
+    if struct.abi not in READABLE:
+        remedy = "update dirtyscan, or compile it" if struct.abi > ABI else "compile it"
         raise BadInput(
-            f"{called} was made for version {struct.abi} of dirtyscan.h and this is "
-            f"version {ABI}; compile it with this one."
+            f"{called} was made for version {struct.abi} of dirtyscan.h, and this dirtyscan reads "
+            f"versions {' and '.join(map(str, READABLE))}; {remedy} with the header of this one "
+            "('dirtyscan variants --contract' says where it lies)."
         )
     if not (struct.operation and struct.map and struct.summary):
         raise BadInput(
@@ -123,7 +113,16 @@ def load_variant(path: Path, called: str = "") -> LoadedVariant:
             f"{called} is for a {description.map!r}, which is no representation of a dirty map; "
             f"choose from {', '.join(ARRAYS)}."
         )
-    return LoadedVariant(description, struct.run or 0, library)
+    functions = functions_of(struct)
+    if functions.form not in OPERATIONS[description.operation].forms:
+        raise BadInput(
+            f"{called} has form {functions.form}, which operation {description.operation} has not; "
+            "leave .form out, or set the one that dirtyscan.h has for its signature."
+        )
+    if bool(functions.prepare) != bool(functions.finish):
+        one, other = ("prepare", "finish") if functions.prepare else ("finish", "prepare")
+        raise BadInput(f"{called} has .{one} and no .{other}; define both, or neither.")
+    return LoadedVariant(description, functions, library)
 
 
 def _obstacle(called: str, error: str) -> str:

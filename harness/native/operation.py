@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.base.errors import BadInput
-from harness.native.dirty_map import BITMAP, BYTE_MAP, Bits, MapStruct, differ, unpack
+from harness.native.contract import GIVES, PLAIN, TAKES, Functions, MapStruct
+from harness.native.dirty_map import BITMAP, BYTE_MAP, Bits, differ, unpack
 from harness.native.peers import PEERS, Peer
 from harness.native.work import Work
 
@@ -37,8 +38,7 @@ class Atomic(enum.Enum):
 class Called:
     """A call of a variant that has returned, for those who look at what it left behind."""
 
-    address: int
-    """Of the variant's function."""
+    functions: Functions
     view: MapStruct
     work: Work
     dirty: Bits
@@ -67,6 +67,8 @@ class Operation:
     argument: int = 0
     """What calls are given beside the map and arrays: pages to send, or a page to search from."""
     atomic: Atomic | None = None
+    forms: tuple[int, ...] = (PLAIN,)
+    """The signatures that a variant's function may have."""
     allocates: bool = False
     """Whether a variant may give memory of its own."""
     original_map: str = BITMAP
@@ -112,7 +114,7 @@ def _ranges(dirty: Words, _log: Words, _argument: int) -> int:
 
 
 def _wrong_list(called: Called) -> str:
-    given = called.work.list_ranges(called.address, called.view)
+    given = called.work.list_ranges(called.functions, called.view)
     edges = np.flatnonzero(np.diff(called.dirty.view(np.int8), prepend=0, append=0))
     right = np.stack([edges[::2], edges[1::2] - edges[::2]], axis=1).astype(np.uint64)
     if given.shape == right.shape and (given == right).all():
@@ -151,15 +153,16 @@ def _from(dirty: Words, _log: Words, first: int) -> int:
 
 def _wrong_places(called: Called) -> str:
     """Ask from places all over the map."""
-    function = ctypes.CFUNCTYPE(ctypes.c_uint64, ctypes.c_void_p, ctypes.c_uint64)(called.address)
+    run = ctypes.CFUNCTYPE(ctypes.c_uint64, ctypes.c_void_p, ctypes.c_uint64)(called.functions.run)
     pages = len(called.dirty)
     places = np.append(np.flatnonzero(called.dirty), pages)
     asked = np.unique(np.linspace(0, pages - 1, _SAMPLES).astype(np.int64))
     right = places[np.searchsorted(places, asked)]
-    for start, expected in zip(asked.tolist(), right.tolist(), strict=True):
-        found = function(ctypes.addressof(called.view), start)
-        if found != expected:
-            return f"finds page {found} from page {start} on where {expected} is right"
+    with called.work.prepared(called.functions, called.view):
+        found = [run(ctypes.addressof(called.view), start) for start in asked.tolist()]
+    for start, page, expected in zip(asked.tolist(), found, right.tolist(), strict=True):
+        if page != expected:
+            return f"finds page {page} from page {start} on where {expected} is right"
     return ""
 
 
@@ -190,7 +193,7 @@ OPERATIONS: Mapping[str, Operation] = {
         ),
         Operation(
             "drain", "fetch_and_all", "dirty pages", _count, _none, wrong_output=_wrong_taken,
-            atomic=Atomic.TAKES,
+            atomic=Atomic.TAKES, forms=(PLAIN, GIVES), allocates=True,
             recommended=(("skip_lines_vector", "skip_clean"),),
         ),
         Operation(
@@ -198,7 +201,7 @@ OPERATIONS: Mapping[str, Operation] = {
             recommended=(("store_whole",),),
         ),
         Operation(
-            "merge", "per_bit", "newly dirty pages", _new, _both,
+            "merge", "per_bit", "newly dirty pages", _new, _both, forms=(PLAIN, TAKES),
             recommended=(("avx512", "per_word"),),
         ),
         Operation(

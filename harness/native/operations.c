@@ -29,6 +29,15 @@ static uint64_t call_drain(const void *function, struct dirtyscan_map *map,
     return 0;
 }
 
+static uint64_t call_drain_giving(const void *function, struct dirtyscan_map *map,
+                                  struct operation_work *work)
+{
+    work->given =
+        (struct dirtyscan_taken){.words = work->taken, .count = operation_words(map->pages)};
+    ((dirtyscan_drain_giving *)function)(map, &work->given);
+    return 0;
+}
+
 static uint64_t call_mark(const void *function, struct dirtyscan_map *map,
                           struct operation_work *work)
 {
@@ -44,6 +53,12 @@ static uint64_t call_merge(const void *function, struct dirtyscan_map *map,
                            struct operation_work *work)
 {
     return ((dirtyscan_merge *)function)(map, work->log);
+}
+
+static uint64_t call_merge_taking(const void *function, struct dirtyscan_map *map,
+                                  struct operation_work *work)
+{
+    return ((dirtyscan_merge_taking *)function)(map, work->log);
 }
 
 static uint64_t call_next(const void *function, struct dirtyscan_map *map,
@@ -98,6 +113,13 @@ static const struct operation operations[] = {
      .ends_clean = 1,
      .call = call_drain,
      .settle = settle_taken},
+    {.name = "drain",
+     .form = DIRTYSCAN_GIVES,
+     .arrays = USES(TAKEN),
+     .changes_map = 1,
+     .ends_clean = 1,
+     .call = call_drain_giving,
+     .settle = settle_taken},
     {.name = "mark",
      .arrays = USES(RUNS) | USES(LOG),
      .changes_map = 1,
@@ -105,20 +127,38 @@ static const struct operation operations[] = {
      .call = call_mark,
      .settle = settle_map},
     {.name = "merge", .arrays = USES(LOG), .changes_map = 1, .call = call_merge},
+    {.name = "merge",
+     .form = DIRTYSCAN_TAKES,
+     .arrays = USES(LOG),
+     .changes_map = 1,
+     .call = call_merge_taking},
     {.name = "next", .call = call_next},
     {.name = "tick", .arrays = USES(LOG), .changes_map = 1, .call = call_tick},
 };
 
-const struct operation *operation_find(const char *name)
+const struct operation *operation_find(const char *name, uint32_t form)
 {
     size_t i;
 
     for (i = 0; i < sizeof(operations) / sizeof(*operations); i++) {
-        if (strcmp(operations[i].name, name) == 0) {
+        if (strcmp(operations[i].name, name) == 0 && operations[i].form == form) {
             return &operations[i];
         }
     }
     return NULL;
+}
+
+struct operation_callee operation_callee(const struct dirtyscan_variant *variant)
+{
+    /* What was made for version 2 ends before these fields. */
+    const int whole = variant->abi >= 3;
+
+    return (struct operation_callee){
+        .operation = operation_find(variant->operation, whole ? variant->form : DIRTYSCAN_PLAIN),
+        .function = (const void *)variant->run.count, /* of whatever type */
+        .prepare = whole ? variant->prepare : NULL,
+        .finish = whole ? variant->finish : NULL,
+    };
 }
 
 uint64_t operation_bytes(const struct operation *operation, enum operation_array array,
@@ -172,6 +212,7 @@ void operation_prepare(struct operation_work *work, const uint8_t *bitmap, const
         copy_bitmap(work->log, bitmap, pages);
         work->run_count = list_runs(work->log, pages, work->runs);
     }
+    work->logged = log;
     if (work->log) {
         copy_bitmap(work->log, log, pages);
     }
@@ -196,11 +237,62 @@ void operation_restore(const struct operation *operation, struct dirtyscan_map *
     }
 }
 
-uint64_t operation_call(const struct operation *operation, const void *function,
-                        struct dirtyscan_map *map, struct operation_work *work)
+void operation_begin(const struct operation_callee *callee, struct dirtyscan_map *map,
+                     const struct operation_work *work)
 {
-    const uint64_t result = operation->call(function, map, work);
+    if (callee->prepare) {
+        /* Where there are runs, the log is what they were found in. */
+        map->state = callee->prepare(map, work->runs ? NULL : work->log);
+    }
+}
 
+uint64_t operation_call(const struct operation_callee *callee, struct dirtyscan_map *map,
+                        struct operation_work *work)
+{
+    const uint64_t result = callee->operation->call(callee->function, map, work);
+
+    operation_receive(callee, map, work);
+    operation_release(work);
+    return result;
+}
+
+void operation_receive(const struct operation_callee *callee, const struct dirtyscan_map *map,
+                       struct operation_work *work)
+{
+    const uint64_t words = operation_words(map->pages);
+    const uint64_t count = work->given.count < words ? work->given.count : words;
+
+    if (callee->operation->form == DIRTYSCAN_GIVES && work->given.words != work->taken) {
+        memcpy(work->taken, work->given.words, count * sizeof(*work->taken));
+        memset(work->taken + count, 0, (words - count) * sizeof(*work->taken));
+    }
+}
+
+void operation_release(struct operation_work *work)
+{
+    if (work->given.release) {
+        work->given.release(&work->given);
+        work->given.release = NULL;
+    }
+}
+
+void operation_end(const struct operation_callee *callee, struct dirtyscan_map *map,
+                   struct operation_work *work)
+{
+    if (callee->finish) {
+        const struct dirtyscan_output output = {.taken = work->taken, .ranges = work->ranges};
+
+        callee->finish(map->state, map, &output);
+        map->state = NULL;
+    }
+    if (callee->operation->form == DIRTYSCAN_TAKES) {
+        copy_bitmap(work->log, work->logged, map->pages);
+    }
+}
+
+uint64_t operation_result(const struct operation *operation, uint64_t result,
+                          const struct dirtyscan_map *map, const struct operation_work *work)
+{
     return operation->settle ? operation->settle(map, work) : result;
 }
 
@@ -210,5 +302,5 @@ uint64_t operation_settle(const struct operation *operation, uint64_t result,
     if (operation->ends_clean && set_bits(map->words, operation_words(map->pages))) {
         return UINT64_MAX;
     }
-    return operation->settle ? operation->settle(map, work) : result;
+    return operation_result(operation, result, map, work);
 }

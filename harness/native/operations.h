@@ -1,6 +1,10 @@
 /*
  * Operations as the stopwatch calls them: what is restored before a call, the call itself, and what
- * came out of it. Restoring and settling are not timed.
+ * came out of it. The call is timed, with the release of what the variant has made; nothing else is.
+ *
+ * In this order: operation_prepare() once for a snapshot, and for each call operation_restore(),
+ * operation_begin(), the call, operation_receive(), operation_release(), operation_end(), and
+ * operation_settle().
  */
 #ifndef OPERATIONS_H
 #define OPERATIONS_H
@@ -31,11 +35,14 @@ struct operation_work {
     uint64_t dirty;        /* pages in it */
     uint64_t run_count;
     uint64_t argument; /* how many pages are sent, or the page from which to search */
+    const uint8_t *logged;        /* what is merged, a bitmap */
+    struct dirtyscan_taken given; /* by a variant that may give memory of its own */
 };
 
-/* All that tells one operation from another; operations.c has one for each. */
+/* All that tells one operation from another; operations.c has one for each of its forms. */
 struct operation {
     const char *name;
+    uint32_t form;         /* DIRTYSCAN_PLAIN, DIRTYSCAN_GIVES or DIRTYSCAN_TAKES */
     uint32_t arrays;       /* a bit, 1 << its place, for each array that calls work on */
     uint32_t changes_map;  /* so that it is restored before each call */
     uint32_t starts_clean; /* restored to a map without dirty pages, not to the snapshot */
@@ -46,8 +53,19 @@ struct operation {
     uint64_t (*settle)(const struct dirtyscan_map *map, const struct operation_work *work);
 };
 
-/* Returns the operation called `name`, or NULL. */
-const struct operation *operation_find(const char *name);
+/* A variant as it is called. */
+struct operation_callee {
+    const struct operation *operation; /* in its form */
+    const void *function;
+    dirtyscan_prepare *prepare; /* NULL if it works on the map itself */
+    dirtyscan_finish *finish;
+};
+
+/* Returns the operation called `name` in a form that it has, or NULL. */
+const struct operation *operation_find(const char *name, uint32_t form);
+
+/* Returns how a variant is called, whatever version of the contract it was made for. */
+struct operation_callee operation_callee(const struct dirtyscan_variant *variant);
 
 /* Returns the length of an array for maps of `pages` pages; 0 if `operation` has no use for it. */
 uint64_t operation_bytes(const struct operation *operation, enum operation_array array,
@@ -61,14 +79,30 @@ void operation_prepare(struct operation_work *work, const uint8_t *bitmap, const
 void operation_restore(const struct operation *operation, struct dirtyscan_map *map,
                        struct operation_work *work, int counted);
 
-/* Calls a variant once, untimed, and returns the number that came out. */
-uint64_t operation_call(const struct operation *operation, const void *function,
-                        struct dirtyscan_map *map, struct operation_work *work);
+/* Lets a variant that has storage of its own fill it. */
+void operation_begin(const struct operation_callee *callee, struct dirtyscan_map *map,
+                     const struct operation_work *work);
 
-/*
- * The number that came out of a call that has returned `result`; one that is never right if the map
- * is not clean that must be.
- */
+/* Calls a variant once, untimed, with all that follows but the end, and returns what it returned. */
+uint64_t operation_call(const struct operation_callee *callee, struct dirtyscan_map *map,
+                        struct operation_work *work);
+
+/* Copies what the variant has given in memory of its own to where others put it. */
+void operation_receive(const struct operation_callee *callee, const struct dirtyscan_map *map,
+                       struct operation_work *work);
+
+/* Lets the variant free that memory. */
+void operation_release(struct operation_work *work);
+
+/* Reads back what a variant has in storage of its own, and renews a log that it has taken. */
+void operation_end(const struct operation_callee *callee, struct dirtyscan_map *map,
+                   struct operation_work *work);
+
+/* The number that came out of a call that has returned `result`. */
+uint64_t operation_result(const struct operation *operation, uint64_t result,
+                          const struct dirtyscan_map *map, const struct operation_work *work);
+
+/* The same; one that is never right if the map is not clean that must be. */
 uint64_t operation_settle(const struct operation *operation, uint64_t result,
                           const struct dirtyscan_map *map, const struct operation_work *work);
 

@@ -7,7 +7,8 @@
  *
  * Before each of them comes a neutral stretch (neutral.c), so that what ran before does not matter.
  * Then the variant's own map is walked from end to end, untimed: QEMU has just done so, to merge the
- * dirty log, when it counts. So what a variant finds in the caches is what a walk has left there.
+ * dirty log, when it counts. So what a variant finds in the caches is what a walk has left there. One
+ * with storage of its own fills that after the walk, and finds what filling it has left.
  */
 #define _GNU_SOURCE
 #include <string.h>
@@ -21,7 +22,7 @@
 
 /* One variant as it takes part in a pass. */
 struct stopwatch_lane {
-    const void *function;
+    struct operation_callee callee;
     struct dirtyscan_map *map; /* in its representation */
     uint64_t calls;            /* between two readings of the clock */
     uint64_t counted;          /* whether its map knows how many pages are dirty */
@@ -138,6 +139,30 @@ void stopwatch_walk(const struct dirtyscan_map *map)
     walk_array(map->summary, summary_words_of(map->pages) * sizeof(*map->summary));
 }
 
+/*
+ * Settles a call that has just returned `result`: returns the number that came out, and adds to
+ * `elapsed` the time in which the variant has freed what it gave. `bitmap` is the snapshot.
+ */
+static uint64_t settle(const struct operation_callee *callee, uint64_t result,
+                       struct dirtyscan_map *map, struct operation_work *work,
+                       const uint8_t *bitmap, uint64_t *elapsed)
+{
+    operation_receive(callee, map, work);
+    if (work->given.release) {
+        const uint64_t start = now();
+
+        operation_release(work);
+        *elapsed += now() - start;
+    }
+    operation_end(callee, map, work);
+    result = operation_settle(callee->operation, result, map, work);
+    /* It has been written, right or wrong, and others are going to read it. */
+    if (callee->finish && !callee->operation->changes_map) {
+        stopwatch_fill(map, bitmap);
+    }
+    return result;
+}
+
 /* The snapshots of a trace. */
 struct stopwatch_snapshots {
     const uint8_t *bitmaps;  /* one behind the other */
@@ -180,7 +205,9 @@ void stopwatch_pass(const struct operation *operation, struct dirtyscan_map *who
             const uint64_t lane = order[visit * lane_count + turn];
             const uint64_t at = lane * snapshots->count + snapshot;
             const uint64_t calls = operation->changes_map ? 1 : lanes[lane].calls;
-            const void *function = lanes[lane].function;
+            const struct operation_callee *callee = &lanes[lane].callee;
+            const struct operation *form = callee->operation;
+            const void *function = callee->function;
             struct dirtyscan_map *map = lanes[lane].map;
             uint64_t result = 0, start, end;
 
@@ -189,18 +216,19 @@ void stopwatch_pass(const struct operation *operation, struct dirtyscan_map *who
             operation_restore(operation, map, work, lanes[lane].counted != 0);
             place->active = 1;
             stopwatch_walk(map);
+            operation_begin(callee, map, work);
             start = now();
             for (call = 0; call < calls; call++) {
-                result = operation->call(function, map, work);
+                result = form->call(function, map, work);
             }
             end = now();
+            elapsed[at] = end - start;
+            results[at] = settle(callee, result, map, work, bitmap, &elapsed[at]);
             if (has_forked(place)) {
                 place->forked = lane + 1;
                 return;
             }
             place->active = 0;
-            elapsed[at] = end - start;
-            results[at] = operation_settle(operation, result, map, work);
         }
     }
 }

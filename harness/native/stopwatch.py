@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.native.contract import MapStruct
 from harness.native.dirty_map import (
     COUNTED,
     DirtyMap,
-    MapStruct,
     PlainArrays,
     array_bytes,
     needed_arrays,
@@ -22,7 +22,7 @@ from harness.native.dirty_map import (
 from harness.native.loaded_variant import LoadedVariant
 from harness.native.memory import make_region
 from harness.native.operation import DEFAULT_OPERATION, OPERATIONS, Operation
-from harness.native.work import Work
+from harness.native.work import CalleeStruct, Work
 from workloads.guest import GuestMemory
 
 _U64 = np.uint64
@@ -30,7 +30,7 @@ _U64 = np.uint64
 
 class _Lane(ctypes.Structure):
     _fields_ = (
-        ("function", ctypes.c_void_p),
+        ("callee", CalleeStruct),
         ("map", ctypes.c_void_p),
         ("calls", ctypes.c_uint64),
         ("counted", ctypes.c_uint64),
@@ -234,7 +234,7 @@ class Stopwatch:
     def _lane(self, variant: LoadedVariant, calls: int) -> _Lane:
         kind = variant.description.map
         view = ctypes.addressof(self._map.views[kind])
-        return _Lane(variant.address, view, calls, kind == COUNTED)
+        return _Lane(self._work.callee(variant.functions), view, calls, kind == COUNTED)
 
 
 def fill_map(stopwatch: ctypes.CDLL, whole: MapStruct, bitmap: NDArray[np.uint8]) -> None:

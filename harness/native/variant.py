@@ -5,7 +5,7 @@ import glob
 from pathlib import Path
 
 VARIANTS = Path(__file__).parent.parent / "variants"
-CONTRACT, RUST_CONTRACT = "dirtyscan.h", "dirtyscan.rs"
+CONTRACT, MACROS, RUST_CONTRACT = "dirtyscan.h", "dirtyscan_macros.h", "dirtyscan.rs"
 SOURCE, RUST, BINARY = ".c", ".rs", ".so"
 OBJECT, ARCHIVE = ".o", ".a"
 CXX = (".cc", ".cpp", ".cxx")
@@ -73,7 +73,7 @@ class Variant:
     def dependencies(self) -> tuple[Path, ...]:
         """Every file that its binary depends on, if it comes with dirtyscan."""
         if self.is_rust:
-            return (*self.sources, self.root / RUST_CONTRACT)
+            return (*self.sources, *sorted(self.root.glob(f"*{RUST}")))
         headers = sorted(self.sources[0].parent.glob(f"{self.name}.*.h"))
         return (*self.sources, *headers, *sorted(self.root.glob("*.h")))
 

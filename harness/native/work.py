@@ -4,12 +4,15 @@
 called; nothing here says it a second time.
 """
 
+import contextlib
 import ctypes
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.native.dirty_map import MapStruct, PlainArrays
+from harness.native.contract import PLAIN, Functions, MapStruct, RangesStruct, TakenStruct
+from harness.native.dirty_map import PlainArrays
 
 _ARRAYS = ("log", "taken", "ranges", "runs")
 
@@ -23,6 +26,8 @@ class WorkStruct(ctypes.Structure):
         ("dirty", ctypes.c_uint64),
         ("run_count", ctypes.c_uint64),
         ("argument", ctypes.c_uint64),
+        ("logged", ctypes.c_void_p),
+        ("given", TakenStruct),
     )
 
 
@@ -31,6 +36,7 @@ class OperationStruct(ctypes.Structure):
 
     _fields_ = (
         ("name", ctypes.c_char_p),
+        ("form", ctypes.c_uint32),
         ("arrays", ctypes.c_uint32),
         ("changes_map", ctypes.c_uint32),
         ("starts_clean", ctypes.c_uint32),
@@ -40,14 +46,14 @@ class OperationStruct(ctypes.Structure):
     )
 
 
-class RangesStruct(ctypes.Structure):
-    """``struct dirtyscan_ranges``."""
+class CalleeStruct(ctypes.Structure):
+    """``struct operation_callee``."""
 
     _fields_ = (
-        ("list", ctypes.c_void_p),
-        ("release", ctypes.CFUNCTYPE(None, ctypes.c_void_p)),
-        ("owner", ctypes.c_void_p),
-        ("capacity", ctypes.c_uint64),
+        ("operation", ctypes.POINTER(OperationStruct)),
+        ("function", ctypes.c_void_p),
+        ("prepare", ctypes.c_void_p),
+        ("finish", ctypes.c_void_p),
     )
 
 
@@ -72,9 +78,11 @@ class Work:
         stopwatch.operation_find.restype = ctypes.POINTER(OperationStruct)
         stopwatch.operation_bytes.restype = ctypes.c_uint64
         stopwatch.operation_call.restype = ctypes.c_uint64
+        stopwatch.operation_result.restype = ctypes.c_uint64
         self._library = stopwatch
+        self._name = name.encode()
         self._pages = ctypes.c_uint64(pages)
-        self.operation = stopwatch.operation_find(name.encode())
+        self.operation = self._in_form(PLAIN)
         self.struct = WorkStruct(argument=argument)
         found = (
             (array, int(stopwatch.operation_bytes(self.operation, place, self._pages)))
@@ -83,6 +91,10 @@ class Work:
         self._lengths = {array: length for array, length in found if length}
         self._arrays = PlainArrays(self._lengths, movable)
         self._point()
+
+    def _in_form(self, form: int) -> "ctypes._Pointer[OperationStruct]":
+        found: ctypes._Pointer[OperationStruct] = self._library.operation_find(self._name, form)
+        return found
 
     def _point(self) -> None:
         for array in self._lengths:
@@ -128,21 +140,58 @@ class Work:
             self.operation, ctypes.byref(view), ctypes.byref(self.struct), counted
         )
 
-    def call(self, address: int, view: MapStruct) -> int:
-        """Call the variant at ``address`` and return the number that came out."""
-        work = ctypes.byref(self.struct)
-        function = ctypes.c_void_p(address)
-        return int(self._library.operation_call(self.operation, function, ctypes.byref(view), work))
+    def callee(self, functions: Functions) -> CalleeStruct:
+        """Return a variant as C calls it, in a form that the operation has."""
+        form = self._in_form(functions.form)
+        return CalleeStruct(form, functions.run, functions.prepare, functions.finish)
 
-    def list_ranges(self, address: int, view: MapStruct) -> NDArray[np.uint64]:
+    def begin(self, callee: CalleeStruct, view: MapStruct) -> None:
+        """Let a variant that has storage of its own fill it from ``view``."""
+        self._library.operation_begin(
+            ctypes.byref(callee), ctypes.byref(view), ctypes.byref(self.struct)
+        )
+
+    def call(self, callee: CalleeStruct, view: MapStruct) -> int:
+        """Call a variant and return what it has returned; see :meth:`result`."""
+        work = ctypes.byref(self.struct)
+        return int(self._library.operation_call(ctypes.byref(callee), ctypes.byref(view), work))
+
+    def end(self, callee: CalleeStruct, view: MapStruct) -> None:
+        """Read back what a variant has in storage of its own."""
+        self._library.operation_end(
+            ctypes.byref(callee), ctypes.byref(view), ctypes.byref(self.struct)
+        )
+
+    def result(self, callee: CalleeStruct, returned: int, view: MapStruct) -> int:
+        """Return the number that came out of a call that has ``returned``."""
+        given = ctypes.c_uint64(returned), ctypes.byref(view), ctypes.byref(self.struct)
+        return int(self._library.operation_result(callee.operation, *given))
+
+    @contextlib.contextmanager
+    def prepared(self, functions: Functions, view: MapStruct) -> Iterator[None]:
+        """Let a variant that has storage of its own have it meanwhile."""
+        callee = self.callee(functions)
+        self.begin(callee, view)
+        yield
+        self.end(callee, view)
+
+    def list_ranges(self, functions: Functions, view: MapStruct) -> NDArray[np.uint64]:
         """Call a variant that lists ranges and return its list, (ranges, 2): first page, pages."""
-        function = ctypes.CFUNCTYPE(ctypes.c_uint64, ctypes.c_void_p, ctypes.c_void_p)(address)
+        run = ctypes.CFUNCTYPE(ctypes.c_uint64, ctypes.c_void_p, ctypes.c_void_p)(functions.run)
         ranges = RangesStruct(list=self.struct.ranges)
-        count = function(ctypes.addressof(view), ctypes.addressof(ranges))
         listed = np.zeros((0, 2), np.uint64)
-        if count:
-            raw = (ctypes.c_uint64 * (2 * count)).from_address(ranges.list)
-            listed = np.ctypeslib.as_array(raw).reshape(-1, 2).copy()
-        if ranges.release:
-            ranges.release(ctypes.addressof(ranges))
-        return listed
+        with self.prepared(functions, view):
+            count = run(ctypes.addressof(view), ctypes.addressof(ranges))
+            if ranges.list != self.struct.ranges:
+                listed = _copy_ranges(ranges.list, count)
+            if ranges.release:
+                ranges.release(ctypes.addressof(ranges))
+        # The caller's own may be filled as late as that.
+        return _copy_ranges(ranges.list, count) if ranges.list == self.struct.ranges else listed
+
+
+def _copy_ranges(address: int, count: int) -> NDArray[np.uint64]:
+    if not count:
+        return np.zeros((0, 2), np.uint64)
+    raw = (ctypes.c_uint64 * (2 * count)).from_address(address)
+    return np.ctypeslib.as_array(raw).reshape(-1, 2).copy()

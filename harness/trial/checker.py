@@ -5,10 +5,10 @@ import ctypes
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.native.contract import GIVES, TAKES, Functions, MapStruct
 from harness.native.dirty_map import (
     SUMMARY_PAGES,
     Bits,
-    MapStruct,
     differ,
     dirty_pages,
     memory_of,
@@ -31,6 +31,18 @@ class _Finding(ctypes.Structure):
     )
 
 
+class _Parts(ctypes.Structure):
+    """``struct writers_parts``."""
+
+    _fields_ = (
+        ("drain", ctypes.c_void_p),
+        ("drain_giving", ctypes.c_void_p),
+        ("mark", ctypes.c_void_p),
+        ("prepare", ctypes.c_void_p),
+        ("finish", ctypes.c_void_p),
+    )
+
+
 class Checker:
     """Checks all that came out of a call beside the number.
 
@@ -45,33 +57,38 @@ class Checker:
 
     def fault(
         self,
-        address: int,
+        functions: Functions,
         view: MapStruct,
         bitmap: NDArray[np.uint8],
         log: NDArray[np.uint8],
         counted: bool,
     ) -> str:
-        """Say what the variant at ``address``, which has been called, did wrong; else nothing.
+        """Say what a variant, which has been called, did wrong; else nothing.
 
         Args:
-            view: the map after the call.
+            view: the map after the call, and after what it has stored was read back.
             bitmap: the map before it.
             log: what was to be merged, a bitmap likewise.
             counted: whether the map knows how many of its pages are dirty.
         """
         operation, found = self._operation, ""
-        if operation.wrong_output:
-            dirty = unpack(bitmap, view.pages)
-            found = operation.wrong_output(Called(address, view, self._work, dirty))
-        if not found and self._work.changes_map:
+        if self._work.changes_map or functions.finish:
             dirty, logged = unpack(bitmap, view.pages), unpack(log, view.pages)
-            found = self._wrong_map(
-                view, operation.left(dirty, logged, operation.argument), counted
-            )
+            left = operation.left(dirty, logged, operation.argument)
+            found = self._wrong_map(view, left, counted) or self._wrong_log(functions, logged)
+        if not found and operation.wrong_output:
+            dirty = unpack(bitmap, view.pages)
+            found = operation.wrong_output(Called(functions, view, self._work, dirty))
         if not found and operation.atomic and not self._tried_beside_writers:
             self._tried_beside_writers = True
-            found = self._wrong_writes(address, operation.atomic)
+            found = self._wrong_writes(functions, operation.atomic)
         return found
+
+    def _wrong_log(self, functions: Functions, logged: Bits) -> str:
+        if functions.form == TAKES or not self._work.struct.log:
+            return ""
+        changed = np.flatnonzero(unpack(self._work.array("log"), len(logged)) != logged)
+        return f"changes the log (page {changed[0]})" if len(changed) else ""
 
     def _wrong_map(self, view: MapStruct, right: Bits, counted: bool) -> str:
         found = differ(dirty_pages(view), right, "leaves")
@@ -90,15 +107,25 @@ class Checker:
                 )
         return ""
 
-    def _wrong_writes(self, address: int, atomic: Atomic) -> str:
+    def _wrong_writes(self, functions: Functions, atomic: Atomic) -> str:
         """Try the variant among other threads that set and take bits."""
+        drains = atomic is Atomic.TAKES
+        if functions.prepare and drains and not functions.beside:
+            return ""  # nobody else can set its bits
+        gives = functions.form == GIVES
+        parts = _Parts(
+            drain=(0 if gives else functions.run) if drains else functions.beside,
+            drain_giving=functions.run if gives else 0,
+            mark=functions.beside if drains else functions.run,
+            prepare=functions.prepare,
+            finish=functions.finish,
+        )
         words = -(-_WRITTEN_PAGES // 64)
         map_, taken, seen = (np.zeros(words, np.uint64) for _ in range(3))
         view = MapStruct(words=map_.ctypes.data, pages=_WRITTEN_PAGES, page_size=4096)
-        roles = (ctypes.c_void_p(address if atomic is role else None) for role in _ROLES)
         finding = _Finding()
         arguments = (
-            ctypes.byref(view), *roles, ctypes.c_void_p(taken.ctypes.data),
+            ctypes.byref(view), ctypes.byref(parts), ctypes.c_void_p(taken.ctypes.data),
             ctypes.c_void_p(seen.ctypes.data), ctypes.byref(finding),
         )  # fmt: skip
         for _ in range(_ROUNDS):
@@ -110,6 +137,3 @@ class Checker:
             if finding.lost:
                 return f"loses concurrent writes (first lost page {finding.page})"
         return ""
-
-
-_ROLES = (Atomic.TAKES, Atomic.SETS)  # in the order of writers_round()'s arguments

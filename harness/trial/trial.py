@@ -13,12 +13,9 @@ import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import NoReturn
 
 from harness.base.processes import (
-    Possessions,
     end_with_parent,
-    has_children,
     possessions,
     signal_name,
     was_ended_from_outside,
@@ -30,36 +27,26 @@ from harness.native.stopwatch import Snapshots, fill_map
 from harness.native.work import Work
 from harness.trial.checker import Checker
 from harness.trial.guarded import GuardedArrays
+from harness.trial.report import (
+    ALTERED,
+    ASTRAY,
+    BROKEN,
+    PASSED,
+    RUNNING,
+    WRONG,
+    Fault,
+    Report,
+    astray,
+    end_after,
+    has_meddled,
+)
 from workloads.guest import GuestMemory
 
-_RUNNING, _PASSED, _WRONG, _ALTERED, _ASTRAY, _BROKEN = 0, 1, 2, 3, 4, 5
 _POLL = 0.002
 _LARGE = 2**22  # pages
 HANG_SECONDS = 10.0
 """How long a call may take beside what its map's size allows."""
 _SECONDS_PER_PAGE = 1e-7  # a hundred times the original
-
-
-class _Fault(ctypes.Structure):
-    """``struct trial_fault``."""
-
-    _fields_ = (
-        ("signal", ctypes.c_uint64),
-        ("address", ctypes.c_uint64),
-        ("write", ctypes.c_uint64),
-    )
-
-
-class _Report(ctypes.Structure):
-    """What the process that tries a variant tells, in memory that both see."""
-
-    _fields_ = (
-        ("fault", _Fault),
-        ("state", ctypes.c_uint64),
-        ("turn", ctypes.c_uint64),
-        ("result", ctypes.c_uint64),
-        ("sentence", ctypes.c_char * 256),
-    )
 
 
 class TrialBroken(Exception):
@@ -101,7 +88,7 @@ class Trial:
         """
         arrays = GuardedArrays(ARRAYS[representation], self._memory.pages)
         shared = mmap.mmap(-1, mmap.PAGESIZE)
-        report = _Report.from_buffer(shared)
+        report = Report.from_buffer(shared)
         parent = os.getpid()
 
         def call() -> None:
@@ -109,20 +96,20 @@ class Trial:
 
         status = self._run(call, report)
         if status is not None and was_ended_from_outside(os.waitstatus_to_exitcode(status)):
-            report.state = _RUNNING
+            report.state = RUNNING
             status = self._run(call, report)  # twice is no accident
         place, arrays.at_end = self._turns()[report.turn]
         number = int(self._snapshots.numbers[place])
-        if report.state == _PASSED:
+        if report.state == PASSED:
             return None
-        if report.state == _WRONG:
+        if report.state == WRONG:
             right = int(self._snapshots.right[place])
             return Finding(number, self._operation.wrong(report.result, right))
-        if report.state == _ASTRAY:
+        if report.state == ASTRAY:
             return Finding(number, bytes(report.sentence).decode(errors="replace"))
-        if report.state == _BROKEN:
+        if report.state == BROKEN:
             raise TrialBroken(bytes(report.sentence).decode(errors="replace"))
-        if report.state == _ALTERED:
+        if report.state == ALTERED:
             return Finding(number, "changes the map (its structure)")
         return Finding(number, self._explain(status, report.fault, arrays))
 
@@ -131,7 +118,7 @@ class Trial:
         turns = [(place, place % 2 == 0) for place in range(len(self._snapshots))]
         return [(0, False), *turns]
 
-    def _explain(self, status: int | None, fault: _Fault, arrays: GuardedArrays) -> str:
+    def _explain(self, status: int | None, fault: Fault, arrays: GuardedArrays) -> str:
         if status is None:
             return f"hangs (no result after {self._patience:.0f} s)"
         if not fault.signal:
@@ -144,14 +131,14 @@ class Trial:
             return f"crashes (a fault at address {fault.address:#x})"
         return f"crashes ({signal_name(fault.signal)})"
 
-    def _run(self, call: Callable[[], None], report: _Report) -> int | None:
+    def _run(self, call: Callable[[], None], report: Report) -> int | None:
         """Call in a process of its own and return how that ended; see :meth:`_wait`."""
         child = os.fork()
         if child == 0:
-            _end_after(call, report)
+            end_after(call, report)
         return self._wait(child, report)
 
-    def _wait(self, child: int, report: _Report) -> int | None:
+    def _wait(self, child: int, report: Report) -> int | None:
         """Return how ``child`` ended, or None if it made no progress for too long."""
         seen, since = report.turn, time.monotonic()
         while True:
@@ -173,7 +160,7 @@ class Trial:
         representation: str,
         bound: bool,
         arrays: GuardedArrays,
-        report: _Report,
+        report: Report,
     ) -> None:
         """Call the variant on every snapshot; runs in the child."""
         end_with_parent(parent)
@@ -181,11 +168,12 @@ class Trial:
         if self._library.trial_watch(ctypes.byref(report.fault)):
             raise OSError("signals cannot be watched")
         had = possessions()
-        address = load_variant(library).address
-        if _has_meddled(own, had, report):
+        functions = load_variant(library).functions
+        if has_meddled(own, had, report):
             return
         pages, counted = self._memory.pages, representation == COUNTED
         work = Work(self._stopwatch, self._operation.name, self._operation.argument, pages)
+        callee = work.callee(functions)
         checker = Checker(self._library, self._operation, work)
         for turn, (place, at_end) in enumerate(self._turns()):
             report.turn = turn
@@ -197,49 +185,32 @@ class Trial:
             fill_map(self._stopwatch, map_.whole, bitmap)
             dirty = int(self._snapshots.dirty[place])
             work.restore(view, bitmap, log, dirty, counted)
+            arrays.allow_writing(False)
+            work.begin(callee, view)
             arrays.allow_writing(work.changes_map)
             before = bytes(view)
-            report.result = work.call(address, view)
-            if _has_meddled(own, had, report):
+            returned = work.call(callee, view)
+            # On maps so small that the clock takes longer, it is called again on the same state.
+            again = functions.prepare and not work.changes_map
+            differs = again and work.call(callee, view) != returned
+            altered = bytes(view) != before and not work.changes_map
+            arrays.allow_writing(work.changes_map or bool(functions.finish))
+            work.end(callee, view)
+            report.result = work.result(callee, returned, view)
+            if has_meddled(own, had, report):
                 return
             if report.result != int(self._snapshots.right[place]) and not bound:
-                report.state = _WRONG
+                report.state = WRONG
                 return
-            if bytes(view) != before and not work.changes_map:
-                report.state = _ALTERED
+            if altered:
+                report.state = ALTERED
+                return
+            if differs:
+                astray(report, "gives something else when it is called again on one state")
                 return
             # All that came out of a large map takes long to look at.
             looked_at = (turn == 0 or pages <= _LARGE) and not bound
-            if looked_at and (fault := checker.fault(address, view, bitmap, log, counted)):
-                _astray(report, fault)
+            if looked_at and (fault := checker.fault(functions, view, bitmap, log, counted)):
+                astray(report, fault)
                 return
-        report.state = _PASSED
-
-
-def _has_meddled(own: int, had: Possessions, report: _Report) -> bool:
-    """Say whether the variant has done something to this process.
-
-    One that it has started, and that came back to us, is ended.
-    """
-    if os.getpid() != own:
-        os._exit(0)
-    what = "starts a process" if has_children() else had.lost()
-    if what:
-        _astray(report, what)
-    return bool(what)
-
-
-def _astray(report: _Report, what: str) -> None:
-    report.sentence = what.encode()[:255]
-    report.state = _ASTRAY
-
-
-def _end_after(call: Callable[[], None], report: _Report) -> NoReturn:
-    """Call and end this process, whatever happens; an exception is the trial's own."""
-    try:
-        call()
-    except BaseException as error:
-        report.sentence = f"{type(error).__name__}: {error}".encode(errors="replace")[:255]
-        report.state = _BROKEN
-    finally:
-        os._exit(0)
+        report.state = PASSED

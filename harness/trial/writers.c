@@ -4,6 +4,9 @@
  * Every page is marked once in all, while bits are taken out of the map again and again; at the end
  * each page must have been taken once. Between a load and a store that are not atomic, another
  * thread's bit gets lost, and a page is missing.
+ *
+ * Where the variant keeps the pages in storage of its own, what goes on beside it is its type's part
+ * too. A type that marks and has no drain is read back when all are marked.
  */
 #include <pthread.h>
 #include <string.h>
@@ -12,6 +15,15 @@
 
 #define WRITERS 2
 #define LONGEST 200 /* pages of a mark */
+
+/* What takes part: functions of the variant on trial; NULL where the trial does it itself. */
+struct writers_parts {
+    dirtyscan_drain *drain;
+    dirtyscan_drain_giving *drain_giving;
+    dirtyscan_mark *mark;
+    dirtyscan_prepare *prepare;
+    dirtyscan_finish *finish;
+};
 
 struct writer {
     struct dirtyscan_map *map;
@@ -65,14 +77,36 @@ static void take_all(struct dirtyscan_map *map, uint64_t *taken)
     }
 }
 
-/*
- * One round on a map of bits that are all clear. `drain` and `mark`, of which one may be NULL, are
- * the variants on trial. `taken` and `seen` have as many words as the map. Returns 0 if threads
- * could be started.
- */
-int writers_round(struct dirtyscan_map *map, dirtyscan_drain *drain, dirtyscan_mark *mark,
-                  uint64_t *taken, uint64_t *seen, struct writers_finding *finding)
+static void take(const struct writers_parts *parts, struct dirtyscan_map *map, uint64_t *taken)
 {
+    const uint64_t words = (map->pages + 63) / 64;
+    struct dirtyscan_taken given = {.words = taken, .count = words};
+
+    if (parts->drain) {
+        parts->drain(map, taken);
+    } else if (parts->drain_giving) {
+        parts->drain_giving(map, &given);
+        if (given.words != taken) {
+            memcpy(taken, given.words,
+                   (given.count < words ? given.count : words) * sizeof(*taken));
+        }
+        if (given.release) {
+            given.release(&given);
+        }
+    } else {
+        take_all(map, taken);
+    }
+}
+
+/*
+ * One round on a map of bits that are all clear. `taken` and `seen` have as many words as the map.
+ * Returns 0 if threads could be started.
+ */
+int writers_round(struct dirtyscan_map *map, const struct writers_parts *parts, uint64_t *taken,
+                  uint64_t *seen, struct writers_finding *finding)
+{
+    const struct dirtyscan_output output = {.taken = taken};
+    const int takes = !parts->finish || parts->drain || parts->drain_giving;
     const uint64_t words = (map->pages + 63) / 64;
     int go = 0, running = WRITERS, last = 0, failed = 0, started;
     struct writer writers[WRITERS];
@@ -80,23 +114,20 @@ int writers_round(struct dirtyscan_map *map, dirtyscan_drain *drain, dirtyscan_m
     uint64_t word;
 
     memset(seen, 0, words * sizeof(*seen));
+    map->state = parts->prepare ? parts->prepare(map, NULL) : NULL;
     for (started = 0; started < WRITERS; started++) {
-        writers[started] =
-            (struct writer){map, mark ? mark : set_bits, (uint64_t)started, &go, &running};
+        writers[started] = (struct writer){map, parts->mark ? parts->mark : set_bits,
+                                           (uint64_t)started, &go, &running};
         failed = pthread_create(&threads[started], NULL, write_all, &writers[started]);
         if (failed) {
             return failed;
         }
     }
     __atomic_store_n(&go, 1, __ATOMIC_RELEASE);
-    while (!last) {
+    while (takes && !last) {
         last = __atomic_load_n(&running, __ATOMIC_ACQUIRE) == 0; /* and then once more */
         memset(taken, 0, words * sizeof(*taken));
-        if (drain) {
-            drain(map, taken);
-        } else {
-            take_all(map, taken);
-        }
+        take(parts, map, taken);
         for (word = 0; word < words; word++) {
             const uint64_t twice = seen[word] & taken[word];
 
@@ -109,6 +140,12 @@ int writers_round(struct dirtyscan_map *map, dirtyscan_drain *drain, dirtyscan_m
     }
     for (started = 0; started < WRITERS; started++) {
         pthread_join(threads[started], NULL);
+    }
+    if (parts->finish) {
+        parts->finish(map->state, map, &output);
+    }
+    if (!takes) {
+        take_all(map, seen);
     }
     for (word = 0; word < words; word++) {
         const uint64_t tail = map->pages - word * 64;
