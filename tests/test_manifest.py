@@ -167,6 +167,32 @@ def test_a_build_system_makes_its_own(repository: Path) -> None:
         built("failing")
 
 
+@needs("make", "ar")
+def test_one_archive_may_have_several_variants(repository: Path) -> None:
+    text = (repository / "bench/mine.c").read_text()
+    for name, summary in (("first", "the first"), ("second", "the second")):
+        own = text.replace("dirtyscan_variant = {", f"{name} = {{").replace("a test", summary)
+        (repository / f"bench/{name}.c").write_text(own)
+    (repository / "Makefile").write_text(
+        "both.a: bench/first.c bench/second.c src/bits.c\n"
+        '\t$(CC) -c -fPIC -O1 -I"$(DIRTYSCAN_INCLUDE)" -Iinclude -DFACTOR=1 $^\n'
+        "\tar rc both.a first.o second.o bits.o\n"
+    )
+    (repository / MANIFEST).write_text(
+        "".join(
+            f'[variant.{name}_one]\nbuild = "make -s both.a"\nlibrary = "both.a"\n'
+            f'symbol = "{name}"\n'
+            for name in ("first", "second", "third")
+        )
+    )
+    for name in ("first", "second"):
+        found = built(f"{name}_one")
+        assert found.description.summary == f"the {name}"
+        assert len(found.library.placed) == 4 * CLASSES
+    with pytest.raises(BadInput, match="third"):
+        built("third_one")
+
+
 @needs("g++")
 def test_units_may_be_of_cxx(repository: Path) -> None:
     text = '#include <bitset>\nextern "C" unsigned long bits(unsigned long word)\n'
@@ -196,6 +222,10 @@ def test_units_may_be_of_cxx(repository: Path) -> None:
         ("[variant.mine]\n", "[variant.mine] has nothing to compile; give sources, or cargo"),
         ("[variant.mine]\ncargo='.'\nsources=['a.c']\n", "has sources and cargo; give"),
         ("[variant.mine]\nbuild = 'make'\n", "has a build and no library"),
+        (
+            "[variant.mine]\nbuild = 'make'\nlibrary = 'a.so'\nsymbol = 'x'\n",
+            "has a symbol, by which one of several is linked",
+        ),
         ("[variant.mine]\nsources = ['a.py']\n", "has 'a.py' in sources, and takes .c"),
         ("[variant.word_sum]\nsources = ['a.c']\n", "is called as a variant of dirtyscan's own"),
         ("[variant.'a b']\nsources = ['a.c']\n", "needs a name of letters"),

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from harness.native.cargo import compile_package
 from harness.native.compiler import listed_dependencies, run_compiler
+from harness.native.elf import VARIANT
 from harness.native.linking import Link, RustLinker
 from harness.native.placement import Placement
 from harness.native.toolchain import CXX_FORM, FORM, Toolchain
@@ -72,6 +73,8 @@ def compile_job(job: Job, scratch: Path, library: Path) -> tuple[Link, list[Path
         given = [_WHOLE, *given, _NOT_WHOLE]
     if any(unit.suffix in CXX for unit in variant.sources):
         given.append("-lstdc++")
+    if variant.symbol:
+        given.append(f"-Wl,--defsym={VARIANT}={variant.symbol}")
     linked = (*compiler, *given, *variant.options, *job.form)
     link = Link(linked, tuple(units), source, toolchain.name, variant.folder)
     link.make(library)

@@ -15,7 +15,8 @@ from elftools.elf.sections import Section, SymbolTableSection
 from harness.base.files import read_file
 from harness.native.contract import VariantStruct
 
-_VARIANT = "dirtyscan_variant"
+VARIANT = "dirtyscan_variant"
+"""What a variant's description is called in its library."""
 _RUN = VariantStruct.run.offset
 _NUMBERS = slice(VariantStruct.bound.offset, _RUN)
 """How it is called and judged; behind ``bound``, older versions of the contract have zeros."""
@@ -36,7 +37,7 @@ def function_address(library: Path) -> int | None:
         elf = _open(library)
         symbols = elf.get_section_by_name(".dynsym")
         assert isinstance(symbols, SymbolTableSection)
-        named = symbols.get_symbol_by_name(_VARIANT)
+        named = symbols.get_symbol_by_name(VARIANT)
         assert named is not None
         where = named[0]["st_value"] + _RUN
         for section in elf.iter_sections():
@@ -133,7 +134,7 @@ class _Code:
     def _contract(self) -> Iterator[bytes]:
         table = self._elf.get_section_by_name(".symtab")
         assert table is None or isinstance(table, SymbolTableSection)
-        found = table.get_symbol_by_name(_VARIANT) if table else None
+        found = table.get_symbol_by_name(VARIANT) if table else None
         if not found or not isinstance(found[0]["st_shndx"], int):
             return
         number, start = found[0]["st_shndx"], found[0]["st_value"]

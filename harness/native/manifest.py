@@ -44,6 +44,7 @@ class _Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     features: _Texts = ()
     build: _Text = ""
     library: _Text = ""
+    symbol: Annotated[str, msgspec.Meta(pattern=r"\A([A-Za-z_]\w*)?\Z")] = ""
 
 
 class GateTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -94,7 +95,7 @@ class Manifest:
             BadInput: one of its files is not there.
         """
         entry = self.entries[name]
-        made = Variant(name, operation, (), built_in=False, folder=self.folder)
+        made = Variant(name, operation, (), built_in=False, folder=self.folder, symbol=entry.symbol)
         if entry.cargo:
             manifest = self._file(name, f"{entry.cargo}/Cargo.toml")
             example, features = entry.example or "dirtyscan", entry.features
@@ -208,6 +209,11 @@ def _check(name: str, entry: _Entry) -> None:
         )
     if entry.build and Path(entry.library).suffix not in (BINARY, OBJECT, ARCHIVE):
         raise ValueError(f"{where} has a build and no library, a .so, .o or .a that it makes")
+    if entry.symbol and (entry.cargo or Path(entry.library).suffix == BINARY):
+        raise ValueError(
+            f"{where} has a symbol, by which one of several is linked, and a library that is "
+            "linked already; give an archive (.a) or an object file (.o)"
+        )
     known = (*UNITS, RUST) if len(entry.sources) == 1 else UNITS
     for source in entry.sources:
         if Path(source).suffix not in known:

@@ -54,6 +54,8 @@ class Variant:
     """What its compiler is given behind the toolchain's flags."""
     folder: Path | None = None
     """Where its compiler is started, so that paths in options are found; None for anywhere."""
+    symbol: str = ""
+    """What is called ``dirtyscan_variant`` elsewhere, where its files define several; or empty."""
     package: Package | None = None
     """What Cargo makes it of; then its source is the package's manifest."""
     made_by: Command | None = None
