@@ -27,7 +27,7 @@ from harness.native.toolchain import FORM, Toolchain, rust_companion
 from harness.native.variant import ARCHIVE, CONTRACT, OBJECT, RUST, RUST_CONTRACT, VARIANTS, Variant
 
 _FOLDER = Path(__file__).parent
-STOPWATCH = (_FOLDER / "stopwatch.c", _FOLDER / "operations.c", _FOLDER / "neutral.c")
+STOPWATCH = tuple(_FOLDER / f"{name}.c" for name in ("stopwatch", "operations", "work", "neutral"))
 DRIVER = (_FOLDER / "driver.c", *STOPWATCH)
 _HEADERS = (_FOLDER / "operations.h", VARIANTS / CONTRACT)
 _TRIAL_FOLDER = _FOLDER.parent / "trial"
