@@ -29,7 +29,7 @@ from harness.native.toolchain import FORM, Toolchain, cargo_toolchain, rust_comp
 from harness.native.variant import CONTRACT, VARIANTS, Variant
 
 _FOLDER = Path(__file__).parent
-STOPWATCH = (_FOLDER / "stopwatch.c", _FOLDER / "operations.c", _FOLDER / "neutral.c")
+STOPWATCH = tuple(_FOLDER / f"{name}.c" for name in ("stopwatch", "operations", "work", "neutral"))
 DRIVER = (_FOLDER / "driver.c", *STOPWATCH)
 _HEADERS = (_FOLDER / "operations.h", VARIANTS / CONTRACT)
 _TRIAL_FOLDER = _FOLDER.parent / "trial"
