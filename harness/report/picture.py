@@ -7,6 +7,9 @@ from matplotlib.figure import Figure
 
 from harness.presentation.style import house_style
 
+_NARROW = 470
+"""Points of width up to which the letters of a picture can be read on a telephone."""
+
 
 def inline_svg(figure: Figure, key: str, description: str) -> str:
     """Return ``figure`` as an SVG element, as wide as there is room.
@@ -31,6 +34,8 @@ def inline_svg(figure: Figure, key: str, description: str) -> str:
     label = re.sub(r'[<>&"]', " ", description)
     attributes = f'role="img" aria-label="{label}" data-width="{width:.0f}" '
     svg = re.sub(r' (width|height)="[\d.]+pt"', "", svg, count=2)
+    # What was drawn for a telephone is shown whole on one; the rest is looked at piece by piece.
+    attributes += 'class="narrow" ' if width <= _NARROW else ""
     svg = svg.replace("<svg ", f'<svg {attributes}style="max-width:{width * 1.25:.0f}px" ', 1)
     return re.sub(r"\n\s*", "\n", svg)
 
