@@ -10,9 +10,11 @@ from harness.commands.options import (
     add_folder,
     add_names,
     add_precision,
+    add_random_maps,
     add_resume,
     add_workload_options,
     find_conditions,
+    random_maps,
     results_folder,
     workload_memory,
     workload_settings,
@@ -46,6 +48,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--trace", action="append", default=[], metavar="FILE", help="time this trace"
     )
+    add_random_maps(parser, "instead of the conditions unless these are named")
     parser.add_argument(
         "--operation",
         default=DEFAULT_OPERATION,
@@ -119,9 +122,10 @@ def _request(options: argparse.Namespace) -> "Request":
     from harness.native.toolchain import find_toolchains
 
     by_default = find_operation(options.operation).shown
-    only_traces = options.trace and not options.condition
+    others = (*random_maps(options), *map(Path, options.trace))
+    only_others = others and not options.condition
     of_conditions = condition_traces(
-        () if only_traces else find_conditions(options.condition),
+        () if only_others else find_conditions(options.condition),
         options.origin or DEFAULT_ORIGINS,
         workload_memory(options),
         workload_settings(options),
@@ -131,7 +135,7 @@ def _request(options: argparse.Namespace) -> "Request":
     variants = dict.fromkeys(options.variant or by_default)
     return Request(
         line_up(choose(tuple(variants), options.operation, options.original), toolchains),
-        (*of_conditions, *map(Path, options.trace)),
+        (*of_conditions, *others),
         options.precision,
         options.seed,
         quick=options.quick,

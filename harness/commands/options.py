@@ -4,7 +4,7 @@ import argparse
 import importlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from harness.base.errors import BadInput
 from harness.base.text import shortened
@@ -12,8 +12,11 @@ from harness.base.units import parse_size
 from harness.machine.cpu import cpu_slug
 from workloads.conditions import CONDITIONS, DEFAULT_CONDITIONS, Condition, find_condition
 from workloads.draws import DEFAULT_SEED
-from workloads.guest import DEFAULT_PAGE_SIZE, GuestMemory
+from workloads.guest import DEFAULT_PAGE_SIZE, MAX_PAGES, GuestMemory
 from workloads.parameters import Value, parse_assignment, read_config
+
+if TYPE_CHECKING:
+    from harness.measurement.request import Draft
 
 T = TypeVar("T")
 
@@ -99,6 +102,45 @@ def add_workload_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--seed", type=int, default=DEFAULT_SEED, help="default: %(default)s")
 
 
+def add_random_maps(parser: argparse.ArgumentParser, what: str) -> None:
+    """Add which random maps are measured; ``what`` goes on the help."""
+    parser.add_argument(
+        "--density",
+        action="extend",
+        type=_several(_density, "a share of pages from 0 to 1 such as 0.1 or 10%"),
+        default=[],
+        metavar="SHARE",
+        help=f"random maps in which this share of pages is dirty, {what}; also several, with "
+        "commas between them",
+    )
+    parser.add_argument(
+        "--run",
+        action="extend",
+        type=_several(_run, "a whole number of pages above 0"),
+        default=[],
+        metavar="PAGES",
+        dest="runs",
+        help="every run of dirty pages in these maps has so many; default: each page is dirty or "
+        "not whatever the others are",
+    )
+
+
+def random_maps(options: argparse.Namespace) -> "tuple[Draft, ...]":
+    """Return the traces of random maps that :func:`add_random_maps` was asked for.
+
+    Raises:
+        BadInput: there are no such maps, or a run is given without a density.
+    """
+    from harness.measurement.request import random_traces
+
+    if options.runs and not options.density:
+        raise BadInput(
+            "--run says how the dirty pages of random maps lie, and none are asked for; give their "
+            "--density too, or leave it out."
+        )
+    return random_traces(options.density, options.runs, workload_memory(options), options.seed)
+
+
 def workload_memory(options: argparse.Namespace) -> GuestMemory:
     """Return the guest memory asked for."""
     return GuestMemory(parse_size(options.guest_memory), parse_size(options.page_size))
@@ -127,6 +169,34 @@ def find_conditions(names: Sequence[str]) -> tuple[Condition, ...]:
 def condition_help() -> str:
     """Return what the help says of conditions."""
     return "one of " + ", ".join(CONDITIONS)
+
+
+def _density(text: str) -> float:
+    """Read a share from 0 to 1."""
+    found = share(text)
+    if not 0 <= found <= 1:
+        raise ValueError
+    return found
+
+
+def _run(text: str) -> int:
+    """Read a number of pages."""
+    found = int(text)
+    if not 0 < found <= MAX_PAGES:
+        raise ValueError
+    return found
+
+
+def _several(convert: Callable[[str], T], what: str) -> Callable[[str], tuple[T, ...]]:
+    """Return a reader of option values with commas between them."""
+
+    def read(text: str) -> tuple[T, ...]:
+        try:
+            return tuple(map(convert, text.split(",")))
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"{shortened(text)!r} is not {what}") from None
+
+    return read
 
 
 _WEEK = 7 * 24 * 3600.0

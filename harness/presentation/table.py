@@ -10,6 +10,8 @@ import rich.table
 from rich.console import Console
 from rich.text import Text
 
+from workloads.random_runs import in_words
+
 Row = Mapping[Hashable, Any]
 """Of a data frame: values by the names of its columns."""
 INTERVAL = ("speedup", "speedup_low", "speedup_high")
@@ -143,6 +145,11 @@ def format_range(low: float, high: float) -> str:
 def short_interval(row: Row) -> str:
     """Write the interval of a row's speedup."""
     return f"{format_short(row['speedup_low'])} to {format_short(row['speedup_high'])}"
+
+
+def trace_name(row: Row) -> str:
+    """Return what a row's trace is called: its condition and origin, or what random maps it has."""
+    return in_words(row["condition"]) or f"{row['condition']} {row['origin']}"
 
 
 def claimed_range(row: Row) -> str:

@@ -5,7 +5,7 @@ from math import isnan, nan
 import pandas as pd
 
 from harness.measurement.lineup import PEER_TOOLCHAIN
-from harness.presentation.table import Row, claimed_range, format_range
+from harness.presentation.table import Row, claimed_range, format_range, trace_name
 from harness.statistics.placement import depends_on_placement
 
 MARK = "~"
@@ -49,11 +49,11 @@ def placement_notes(rows: pd.DataFrame) -> list[str]:
     notes = []
     for variant in dict.fromkeys(row["variant"] for row in records):
         own = [row for row in records if row["variant"] == variant]
-        moved = [f"{placement_range(row)} ({_trace(row)})" for row in own if depends(row)]
+        moved = [f"{placement_range(row)} ({trace_name(row)})" for row in own if depends(row)]
         if moved:
             notes.append(f"{MARK} {variant} depends on where its code lies: {', '.join(moved)}")
         notes += [
-            f"{MARK} {variant} on {_trace(row)}: {verdict_with_share(row)}"
+            f"{MARK} {variant} on {trace_name(row)}: {verdict_with_share(row)}"
             for row in own
             if verdict_with_share(row) != verdict_on(row)
         ]
@@ -71,7 +71,3 @@ def unvaried_note(rows: pd.DataFrame) -> str:
         f"placement of {', '.join(names)} not varied, so the intervals do not contain it; give an "
         "object file (.o) or the source instead of a shared object"
     )
-
-
-def _trace(row: Row) -> str:
-    return f"{row['condition']} {row['origin']}"
