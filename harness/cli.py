@@ -18,6 +18,7 @@ from harness.base.text import printable
 
 COMMANDS: Mapping[str, str] = {
     "bench": "time variants on traces",
+    "compare": "say how much faster one variant is than another",
     "claims": "list published figures, and measure whether they hold here",
     "gate": "did a variant get slower?",
     "study": "measure over a range of maps, sizes, compilers or guests",

@@ -118,11 +118,11 @@ def run(options: argparse.Namespace) -> int:
 def _request(options: argparse.Namespace) -> "Request":
     from harness.measurement.choice import choose
     from harness.measurement.lineup import line_up
-    from harness.measurement.request import DEFAULT_ORIGINS, Request, condition_traces
+    from harness.measurement.request import DEFAULT_ORIGINS, Given, Request, condition_traces
     from harness.native.toolchain import find_toolchains
 
     by_default = find_operation(options.operation).shown
-    others = (*random_maps(options), *map(Path, options.trace))
+    others: tuple[Given, ...] = (*random_maps(options), *map(Path, options.trace))
     only_others = others and not options.condition
     of_conditions = condition_traces(
         () if only_others else find_conditions(options.condition),

@@ -10,10 +10,8 @@ from pathlib import Path
 
 from harness.base.errors import BadInput
 from harness.base.files import read_file
-from harness.native.build import build_variant
-from harness.native.loaded_variant import describe_variant
+from harness.native.built_variant import declared_operation
 from harness.native.operation import OPERATIONS
-from harness.native.toolchain import default_toolchain
 from harness.native.variant import (
     CONTRACT,
     FILES,
@@ -181,7 +179,7 @@ def pair_files(before: str, after: str) -> Older:
                 f"variant ({', '.join(FILES)}); to compare a file with its older version, get "
                 f"that first ('git show {name}:./FILE > old.c')."
             )
-    operations = [_operation(name) for name in (before, after)]
+    operations = [declared_operation(find_variant(name, "count")) for name in (before, after)]
     if operations[0] != operations[1]:
         raise BadInput(
             f"{before} is a variant of {operations[0]} and {after} one of {operations[1]}; compare "
@@ -192,12 +190,6 @@ def pair_files(before: str, after: str) -> Older:
     if old.name == new.name:
         old = dataclasses.replace(old, name=before)
     return Older(before, (Pair(old, new),))
-
-
-def _operation(name: str) -> str:
-    """Return the operation of the variant in a file, which it says of itself."""
-    variant = find_variant(name, "count")
-    return describe_variant(build_variant(variant, default_toolchain()).path).operation
 
 
 def _abi(root: Path) -> str:

@@ -1,13 +1,16 @@
 """A variant compiled with a toolchain, and what it says of itself."""
 
 import dataclasses
+from pathlib import Path
 
 from harness.base.errors import BadInput
+from harness.base.text import shortened
 from harness.native.build import build_variant, compiling_toolchain
 from harness.native.library import Library
 from harness.native.loaded_variant import Description, describe_variant, load_variant
+from harness.native.operation import DEFAULT_OPERATION, OPERATIONS
 from harness.native.toolchain import Toolchain, default_toolchain, rust_toolchain
-from harness.native.variant import Variant
+from harness.native.variant import FILES, Variant, built_in_variants, find_variant
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,6 +69,41 @@ def describe(variant: Variant, built: Library) -> Description:
             f"not of {variant.operation}; leave it out."
         )
     return description
+
+
+def operations_of(name: str) -> tuple[str, ...]:
+    """Return the operations that have a variant called ``name``: one of a file, which says so.
+
+    Raises:
+        BadInput: there is no such variant, or its file does not compile.
+    """
+    known = tuple(one for one in OPERATIONS if name in built_in_variants(one))
+    if known:
+        return known
+    try:
+        variant = find_variant(name, DEFAULT_OPERATION)
+    except BadInput:
+        if Path(name).suffix in FILES:
+            raise
+        raise BadInput(
+            f"variant {shortened(name)!r} is not known in any operation; take a name that "
+            f"'dirtyscan variants OPERATION' lists, or the path of a file ({', '.join(FILES)})."
+        ) from None
+    return (declared_operation(variant),)
+
+
+def declared_operation(variant: Variant) -> str:
+    """Return the operation that ``variant`` says it is one of, wherever it was looked up.
+
+    Raises:
+        BadInput: it does not compile here.
+    """
+    if variant.built_in:
+        return variant.operation
+    if variant.is_rust and (missing := rust_obstacle()):
+        raise BadInput(f"variant {variant.name} {missing}.")
+    built = build_variant(variant, default_toolchain())
+    return describe_variant(built.path, str(variant.sources[0])).operation
 
 
 def rust_obstacle() -> str:

@@ -1,6 +1,7 @@
 """Tables: columns with headings and formats, for a terminal, as Markdown, or in the page."""
 
 import dataclasses
+import json
 import re
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any
@@ -115,6 +116,15 @@ def as_markdown(table: Table) -> str:
     text = [f"| {' | '.join(line)} |\n" for line in lines]
     text.insert(1, f"|{'|'.join('--:' if column.right else '---' for column in table.columns)}|\n")
     return "".join(text)
+
+
+def as_data(rows: pd.DataFrame, form: str) -> str:
+    """Return ``rows`` for another program: ``csv`` or ``json``."""
+    if form == "csv":
+        return str(rows.to_csv(index=False))
+    return (
+        json.dumps(json.loads(rows.to_json(orient="records", double_precision=15)), indent=1) + "\n"
+    )
 
 
 def _plain(value: object) -> str:

@@ -1,6 +1,5 @@
 """The table of a run: for a terminal of 80 columns, or as text to paste."""
 
-import json
 from math import isnan
 
 import pandas as pd
@@ -12,6 +11,7 @@ from harness.presentation.table import (
     Column,
     Row,
     Table,
+    as_data,
     as_markdown,
     claimed_range,
     for_terminal,
@@ -175,10 +175,7 @@ def results_text(rows: pd.DataFrame, form: str) -> str:
         return as_markdown(make_table(_MARKDOWN, rows)) + (
             f"\nNoise floor: {floor}.\n" if floor else ""
         )
-    rows = rows[list(_PASTED)]
-    if form == "csv":
-        return str(rows.to_csv(index=False))
-    return json.dumps(json.loads(rows.to_json(orient="records")), indent=1) + "\n"
+    return as_data(rows[list(_PASTED)], form)
 
 
 def _ladder(title: str, rows: pd.DataFrame) -> list[RenderableType]:
