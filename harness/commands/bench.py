@@ -10,15 +10,15 @@ from harness.commands.options import (
     add_folder,
     add_names,
     add_precision,
-    add_random_maps,
     add_resume,
+    add_toolchains,
     add_workload_options,
     find_conditions,
-    random_maps,
     results_folder,
     workload_memory,
     workload_settings,
 )
+from harness.commands.random_maps import add_random_maps, random_maps
 from harness.commands.report import PAGE
 from harness.native.operation import DEFAULT_OPERATION, OPERATIONS, find_operation
 
@@ -68,7 +68,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "own; all for all that can run here, recommended for the best of each representation, "
         "peers for Python packages; default: multi_page, and all for operations other than count",
     )
-    add_names(parser, "--toolchain")
+    add_toolchains(parser)
     add_precision(parser, "0.5%", ", as a share of the speedup")
     add_budget(
         parser, f"time to measure at most; default: {FULL_BUDGET:g}, with --quick {QUICK_BUDGET:g}"
@@ -117,7 +117,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _request(options: argparse.Namespace) -> "Request":
     from harness.measurement.choice import choose
-    from harness.measurement.lineup import line_up
+    from harness.measurement.lineup import check_used, line_up
     from harness.measurement.request import DEFAULT_ORIGINS, Given, Request, condition_traces
     from harness.native.toolchain import find_toolchains
 
@@ -131,10 +131,13 @@ def _request(options: argparse.Namespace) -> "Request":
         workload_settings(options),
         options.seed,
     )
-    toolchains = find_toolchains(tuple(dict.fromkeys(options.toolchain)))
-    variants = dict.fromkeys(options.variant or by_default)
+    toolchains = tuple(dict.fromkeys(options.toolchain))
+    variants = tuple(dict.fromkeys(options.variant or by_default))
+    choice = choose(variants, options.operation, options.original)
+    lineup = line_up(choice, find_toolchains(toolchains))
+    check_used(lineup, toolchains)
     return Request(
-        line_up(choose(tuple(variants), options.operation, options.original), toolchains),
+        lineup,
         (*of_conditions, *others),
         options.precision,
         options.seed,

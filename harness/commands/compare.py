@@ -6,13 +6,13 @@ from harness.commands.options import (
     add_budget,
     add_conditions,
     add_folder,
-    add_names,
     add_precision,
-    add_random_maps,
     add_resume,
+    add_toolchains,
     add_workload_options,
     run_by,
 )
+from harness.commands.random_maps import add_random_maps
 from harness.commands.report import FORMATS
 from harness.native.operation import OPERATIONS
 
@@ -39,7 +39,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--trace", action="append", default=[], metavar="FILE", help="time them on this trace"
     )
     add_conditions(parser)
-    add_names(parser, "--toolchain")
+    add_toolchains(parser)
     add_precision(parser, "1%", ", as a share of the speedup")
     add_budget(parser, "time to measure at most; default: %(default)g", BUDGET)
     add_folder(parser, "--output", "results/compare")

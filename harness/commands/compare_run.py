@@ -7,13 +7,13 @@ from harness.base.errors import BadInput
 from harness.commands.idle import call_out_idle
 from harness.commands.options import (
     find_conditions,
-    random_maps,
     results_folder,
     workload_memory,
     workload_settings,
 )
+from harness.commands.random_maps import random_maps
 from harness.measurement.choice import choose
-from harness.measurement.lineup import line_up
+from harness.measurement.lineup import check_used, line_up
 from harness.measurement.request import Given, Request, condition_traces
 from harness.measurement.run_folder import RunFolder
 from harness.native.built_variant import operations_of
@@ -49,9 +49,10 @@ def _request(options: argparse.Namespace) -> Request:
     choice = choose((options.variant,), operation, options.original)
     if not choice.variants:
         raise BadInput(f"A and B are both {choice.original.name}; name two variants.")
-    toolchains = find_toolchains(tuple(dict.fromkeys(options.toolchain)))
+    toolchains = tuple(dict.fromkeys(options.toolchain))
     # What chance alone does is in the interval; the original's time is better spent on it.
-    lineup = line_up(choice, toolchains, noise_floor=False)
+    lineup = line_up(choice, find_toolchains(toolchains), noise_floor=False)
+    check_used(lineup, toolchains)
     for lane in lineup.lanes:
         if lane.paid_in:
             raise BadInput(

@@ -4,19 +4,17 @@ import argparse
 import importlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from harness.base.errors import BadInput
 from harness.base.text import shortened
 from harness.base.units import parse_size
 from harness.machine.cpu import cpu_slug
+from harness.native.toolchain import toolchain_names
 from workloads.conditions import CONDITIONS, DEFAULT_CONDITIONS, Condition, find_condition
 from workloads.draws import DEFAULT_SEED
-from workloads.guest import DEFAULT_PAGE_SIZE, MAX_PAGES, GuestMemory
+from workloads.guest import DEFAULT_PAGE_SIZE, GuestMemory
 from workloads.parameters import Value, parse_assignment, read_config
-
-if TYPE_CHECKING:
-    from harness.measurement.request import Draft
 
 T = TypeVar("T")
 
@@ -24,6 +22,13 @@ T = TypeVar("T")
 def add_names(parser: argparse.ArgumentParser, option: str, what: str | None = None) -> None:
     """Add an option that takes a name and may be given several times."""
     parser.add_argument(option, action="append", default=[], metavar="NAME", help=what)
+
+
+def add_toolchains(parser: argparse.ArgumentParser) -> None:
+    """Add what variants are compiled with."""
+    what = "a compiler with flags, also several: " + ", ".join(toolchain_names())
+    more = "; default: cc-era, and beside each of C the one of Rust that is nearest"
+    add_names(parser, "--toolchain", what + more)
 
 
 def add_conditions(parser: argparse.ArgumentParser) -> None:
@@ -102,45 +107,6 @@ def add_workload_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--seed", type=int, default=DEFAULT_SEED, help="default: %(default)s")
 
 
-def add_random_maps(parser: argparse.ArgumentParser, what: str) -> None:
-    """Add which random maps are measured; ``what`` goes on the help."""
-    parser.add_argument(
-        "--density",
-        action="extend",
-        type=_several(_density, "a share of pages from 0 to 1 such as 0.1 or 10%"),
-        default=[],
-        metavar="SHARE",
-        help=f"random maps in which this share of pages is dirty, {what}; also several, with "
-        "commas between them",
-    )
-    parser.add_argument(
-        "--run",
-        action="extend",
-        type=_several(_run, "a whole number of pages above 0"),
-        default=[],
-        metavar="PAGES",
-        dest="runs",
-        help="every run of dirty pages in these maps has so many; default: each page is dirty or "
-        "not whatever the others are",
-    )
-
-
-def random_maps(options: argparse.Namespace) -> "tuple[Draft, ...]":
-    """Return the traces of random maps that :func:`add_random_maps` was asked for.
-
-    Raises:
-        BadInput: there are no such maps, or a run is given without a density.
-    """
-    from harness.measurement.request import random_traces
-
-    if options.runs and not options.density:
-        raise BadInput(
-            "--run says how the dirty pages of random maps lie, and none are asked for; give their "
-            "--density too, or leave it out."
-        )
-    return random_traces(options.density, options.runs, workload_memory(options), options.seed)
-
-
 def workload_memory(options: argparse.Namespace) -> GuestMemory:
     """Return the guest memory asked for."""
     return GuestMemory(parse_size(options.guest_memory), parse_size(options.page_size))
@@ -169,34 +135,6 @@ def find_conditions(names: Sequence[str]) -> tuple[Condition, ...]:
 def condition_help() -> str:
     """Return what the help says of conditions."""
     return "one of " + ", ".join(CONDITIONS)
-
-
-def _density(text: str) -> float:
-    """Read a share from 0 to 1."""
-    found = share(text)
-    if not 0 <= found <= 1:
-        raise ValueError
-    return found
-
-
-def _run(text: str) -> int:
-    """Read a number of pages."""
-    found = int(text)
-    if not 0 < found <= MAX_PAGES:
-        raise ValueError
-    return found
-
-
-def _several(convert: Callable[[str], T], what: str) -> Callable[[str], tuple[T, ...]]:
-    """Return a reader of option values with commas between them."""
-
-    def read(text: str) -> tuple[T, ...]:
-        try:
-            return tuple(map(convert, text.split(",")))
-        except ValueError:
-            raise argparse.ArgumentTypeError(f"{shortened(text)!r} is not {what}") from None
-
-    return read
 
 
 _WEEK = 7 * 24 * 3600.0

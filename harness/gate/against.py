@@ -20,7 +20,7 @@ from harness.measurement.experiment import BudgetTooShort, Look, measure
 from harness.measurement.request import Request, condition_traces
 from harness.measurement.run import Run
 from harness.measurement.tell import Tell
-from harness.native.toolchain import default_toolchain, find_toolchain
+from harness.native.toolchain import find_toolchains
 
 TOLERANCE = 0.01
 """The share of the speed that may be lost unless it is said otherwise."""
@@ -72,8 +72,8 @@ class Against:
                 older = pair_files(*self.names)
             else:
                 older = read_revision(self.names[0], Path(scratch), self.merge_base)
-            toolchains = [find_toolchain(name) for name in self.scope.toolchains]
-            compiled, left_out = compile_pairs(older.pairs, toolchains or [default_toolchain()])
+            toolchains = find_toolchains(self.scope.toolchains)
+            compiled, left_out = compile_pairs(older.pairs, toolchains)
             changed = [one for one in compiled if self.even_unchanged or not one.same_code]
             able = tuple(one for one in changed if not one.obstacle)
             left_out += [*older.left_out, *(one.obstacle for one in changed if one.obstacle)]

@@ -30,7 +30,7 @@ from harness.report.placement import (
     verdict_with_share,
 )
 from harness.results.limits import Limits, find_limits
-from harness.results.speedups import half_width, misses_one
+from harness.results.speedups import half_width, misses_one, named_apart
 
 _MOST_AS_ROWS = 3
 """Variants that get a row a trace; more are set out as variants against traces."""
@@ -132,6 +132,7 @@ def results_table(rows: pd.DataFrame) -> Group:
     """Return the rows of one ``speedups.csv`` as tables for a terminal of 80 columns."""
     parts: list[RenderableType] = []
     for toolchain, group in rows.groupby("original_toolchain", sort=False):
+        group = named_apart(group)
         measured = group[~group["noise_floor"]]
         title = f"speedup of one call, {toolchain}"
         if measured["variant"].nunique() <= _MOST_AS_ROWS:

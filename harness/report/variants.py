@@ -12,7 +12,7 @@ from harness.presentation.table import INTERVAL, Column, Table, format_short, ma
 from harness.report.section import Section
 from harness.report.stored import Stored
 from harness.results.limits import find_limits
-from harness.results.speedups import judged
+from harness.results.speedups import judged, named_apart
 
 MOST_SIDE_BY_SIDE = 4
 """Variants that are drawn beside each other; more are drawn a line each."""
@@ -21,7 +21,7 @@ MOST_SIDE_BY_SIDE = 4
 @house_style()
 def draw_ladder(rows: pd.DataFrame) -> Figure:
     """Draw the rows of one ``speedups.csv``, the noise floor left out, a panel a toolchain."""
-    rows = judged(rows)
+    rows = named_apart(judged(rows))
     toolchains = list(dict.fromkeys(rows["original_toolchain"]))
     dots = Dots(rows, "speedup")
     size = (2.4 + 4.4 * len(toolchains), 0.27 * len(dots.order) + 1.9)

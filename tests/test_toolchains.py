@@ -1,0 +1,233 @@
+"""Toolchains: profiles of C and of Rust, how they combine, and what is under none of them."""
+
+import itertools
+import json
+import platform
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from rich.console import Console
+
+from harness.base.errors import BadInput
+from harness.measurement.choice import choose
+from harness.measurement.lineup import line_up
+from harness.native.build import build_stopwatch, build_trial, build_variant, compiling_toolchain
+from harness.native.built_variant import rust_obstacle
+from harness.native.loaded_variant import load_variant
+from harness.native.operation import OPERATIONS
+from harness.native.placement import CLASSES, DRAWS
+from harness.native.stopwatch import make_snapshots
+from harness.native.toolchain import (
+    RUST_PROFILES,
+    default_toolchain,
+    find_toolchain,
+    find_toolchains,
+    names_for,
+    rust_companion,
+    toolchain_names,
+)
+from harness.native.variant import built_in_variants
+from harness.report.run_table import results_table
+from harness.report.variants import ladder_table
+from harness.results.result import SPEEDUPS, read_table
+from harness.results.speedups import named_apart
+from harness.trial.trial import Trial
+from tests.conftest import Run
+from tests.needs import needs
+from workloads.guest import GuestMemory
+
+OF_RUST = [
+    (operation, name)
+    for operation in OPERATIONS
+    for name, variant in built_in_variants(operation).items()
+    if variant.is_rust
+]
+on_x86 = pytest.mark.skipif(platform.machine() != "x86_64", reason="is not for aarch64")
+with_rust = pytest.mark.skipif(bool(rust_obstacle()), reason="needs rustc")
+
+
+@pytest.mark.parametrize("name", toolchain_names())
+def test_every_name_is_found_or_says_what_it_needs(name: str) -> None:
+    said, found = "", None
+    try:
+        found = find_toolchain(name)
+    except BadInput as error:
+        said = str(error)
+    if found is None:
+        assert said.startswith(f"toolchain {name} ")
+    else:
+        assert found.name == name
+        assert found.flags
+        assert re.search(r"\d+\.\d+", found.version)
+
+
+def test_a_profile_of_x86_is_refused_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("platform.machine", lambda: "aarch64")
+    with pytest.raises(BadInput, match="toolchain cc-popcnt is for x86_64 and this is aarch64"):
+        find_toolchain("cc-popcnt")
+
+
+def test_one_of_rust_without_rustc_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("harness.native.toolchain._rustc", lambda: None)
+    with pytest.raises(BadInput, match=r"^toolchain rustc-size needs rustc, .* rustup\.rs\)\.$"):
+        find_toolchains(("rustc-size",))
+
+
+@with_rust
+@pytest.mark.parametrize("of_c", [(), ("cc-era",), ("cc-native", "cc-distro")])
+@pytest.mark.parametrize("of_rust", [(), ("rustc-size",), ("rustc-o2", "rustc-release")])
+def test_those_of_rust_go_with_each_of_c(of_c: tuple[str, ...], of_rust: tuple[str, ...]) -> None:
+    by_itself = {"cc-native": "rustc-native"}
+    pairs = [
+        (c, rust)
+        for c in of_c or (default_toolchain().name,)
+        for rust in of_rust or (by_itself.get(c, "rustc-release"),)
+    ]
+    for names in itertools.permutations((*of_c, *of_rust)):
+        found = [(one.name, rust_companion(one).name) for one in find_toolchains(names)]
+        assert sorted(found) == sorted(pairs)
+        # What a result was made with is made again by naming what this says.
+        if of_c:
+            made = tuple(dict.fromkeys(name for pair in pairs for name in pair))
+            again = find_toolchains(names_for(made))
+            assert sorted((one.name, rust_companion(one).name) for one in again) == sorted(pairs)
+
+
+def test_what_cannot_be_named_again_is_not() -> None:
+    assert names_for(("rustc-size", "python-3.11.2")) == ()
+
+
+@with_rust
+@pytest.mark.parametrize("profile", RUST_PROFILES)
+@pytest.mark.parametrize(("operation", "name"), OF_RUST)
+def test_every_profile_of_rust_makes_the_same_of_it(
+    operation: str, name: str, profile: str
+) -> None:
+    """Right by numpy, and with its code at every placement, also when optimized as a whole."""
+    variant = built_in_variants(operation)[name]
+    (toolchain,) = find_toolchains((f"rustc-{profile}",))
+    assert compiling_toolchain(variant, toolchain).name == f"rustc-{profile}"
+    built = build_variant(variant, toolchain, placed=True)
+    assert built.unplaced == ""
+    assert len(built.placed) == CLASSES * DRAWS
+    said = load_variant(built.path).description
+    random = np.random.default_rng(2)
+    maps = [random.random(5001) < density for density in (0.0, 0.01, 0.5, 1.0)]
+    bitmaps = [np.packbits(map_, bitorder="little") for map_ in maps]
+    known = OPERATIONS[operation]
+    snapshots = make_snapshots(bitmaps, range(4), known)
+    libraries = (build_stopwatch(toolchain).path, build_trial(toolchain).path)
+    trial = Trial(*libraries, known, GuestMemory(5001 * 4096), snapshots)
+    for path in (built.path, built.placed[-1]):
+        assert trial.find_fault(path, said.map, said.bound) is None
+
+
+@with_rust
+def test_small_code_is_smaller() -> None:
+    """By the sum of the sections of code that the assembler has written."""
+    if not shutil.which("size"):
+        pytest.skip("needs size")
+    variant = built_in_variants("ranges")["word_runs"]
+
+    def code(profile: str) -> int:
+        (toolchain,) = find_toolchains((f"rustc-{profile}",))
+        path = str(build_variant(variant, toolchain).path)
+        done = subprocess.run(["size", path], capture_output=True, text=True, check=True)
+        return int(done.stdout.splitlines()[1].split()[0])
+
+    assert code("size") < code("release")
+
+
+@on_x86
+@needs("objdump")
+@pytest.mark.parametrize(("profile", "counts"), [("distro", False), ("popcnt", True)])
+@pytest.mark.parametrize("compiler", ["cc", "clang", "zig"])
+def test_bits_are_counted_by_the_instruction_where_it_is_asked_for(
+    compiler: str, profile: str, counts: bool
+) -> None:
+    try:
+        toolchain = find_toolchain(f"{compiler}-{profile}")
+    except BadInput as error:
+        pytest.skip(str(error))
+    path = build_variant(built_in_variants("merge")["per_word"], toolchain).path
+    done = subprocess.run(["objdump", "-d", str(path)], capture_output=True, text=True, check=True)
+    assert ("popcnt" in done.stdout) == counts
+
+
+@with_rust
+@pytest.mark.parametrize("original", ["loop_bits", "edges"])
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("cc-era", "cc-distro"),
+        ("rustc-size", "rustc-o2"),
+        ("cc-era", "cc-native"),
+        ("cc-era", "cc-distro", "rustc-size", "rustc-release"),
+    ],
+)
+def test_nothing_is_lined_up_twice(original: str, names: tuple[str, ...]) -> None:
+    """pyperf refuses two benchmarks of one name: cc-era and cc-distro have the same rustc."""
+    choice = choose(("word_runs", "trailing_zeros_list", "read_limit"), "ranges", original)
+    toolchains = find_toolchains(names)
+    lanes = line_up(choice, toolchains).lanes
+    keys = [(lane.label, lane.toolchain) for lane in lanes]
+    assert len(set(keys)) == len(keys)
+    expected = set()
+    for one, toolchain in itertools.product((choice.original, *choice.variants), toolchains):
+        expected.add((one.name, compiling_toolchain(one, toolchain).name))
+    assert {key for key in keys if not key[0].endswith(" again")} == expected
+    for number, lane in enumerate(lanes):
+        compared = lanes[lane.original]
+        assert (compared.variant, compared.noise_floor) == (original, False)
+        assert compared.original == lane.original <= number
+        assert not lane.noise_floor or lane.toolchain == compared.toolchain
+
+
+def test_a_toolchain_that_compiles_nothing_is_refused(dirtyscan: Run) -> None:
+    if rust_obstacle():
+        pytest.skip(rust_obstacle())
+    for command in (["bench", "--condition", "cond1"], ["compare", "multi_page", "word_sum"]):
+        done = dirtyscan(*command, "--toolchain", "rustc-size")
+        assert done.returncode == 2
+        assert "toolchain rustc-size has nothing to compile, since" in done.stderr
+        assert len(done.stderr.splitlines()) == 1
+
+
+def test_what_several_profiles_made_is_told_apart_in_tables() -> None:
+    """Of one variant beside one original: the second was shown as the first."""
+    rows = read_table(Path(__file__).parent.parent / "results/amd-epyc-variants", SPEEDUPS)
+    rows = rows[(rows["original_toolchain"] == "cc-era") & ~rows["noise_floor"]]
+    one = rows[rows["variant"] == "word_sum"]
+    both = pd.concat(
+        [rows, *(one.assign(variant="mine", toolchain=f"rustc-{name}") for name in ("o2", "size"))]
+    )
+    assert named_apart(rows)["variant"].tolist() == rows["variant"].tolist()
+    shown = Console(width=80)
+    for many in (True, False):
+        with shown.capture() as capture:
+            shown.print(results_table(both if many else both[both["variant"] == "mine"]))
+        for name in ("mine (rustc-o2)", "mine (rustc-size)"):
+            assert name in " ".join(capture.get().split())
+    lines = [line[0] for line in ladder_table(named_apart(both)).lines]
+    assert len(set(lines)) == len(lines)
+
+
+@pytest.mark.usefixtures("two_processes")
+@with_rust
+def test_profiles_of_rust_are_recorded_with_what_they_are(dirtyscan: Run, tmp_path: Path) -> None:
+    done = dirtyscan("compare", "edges", "word_runs", "--density", "0.1", "--guest-memory", "4MiB",
+                     "--toolchain", "rustc-o2", "--toolchain", "rustc-size")  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "A: edges (cc-era)" in done.stdout
+    for name in ("rustc-o2", "rustc-size"):
+        assert f"B: word_runs ({name})" in done.stdout
+    text = (tmp_path / "results/compare/environment.json").read_text()
+    made = {one["name"]: one for one in json.loads(text)["toolchains"]}
+    assert list(made) == ["cc-era", "rustc-o2", "rustc-size"]
+    assert {"-Copt-level=s", "-Clto=fat", "-Ccodegen-units=1"} <= set(made["rustc-size"]["flags"])
+    assert made["rustc-o2"]["version"].startswith("rustc ")
