@@ -23,6 +23,7 @@ from harness.native.operation import OPERATIONS
 from harness.native.placement import CLASSES, DRAWS
 from harness.native.stopwatch import make_snapshots
 from harness.native.toolchain import (
+    AS_GIVEN,
     RUST_PROFILES,
     default_toolchain,
     find_toolchain,
@@ -31,14 +32,16 @@ from harness.native.toolchain import (
     rust_companion,
     toolchain_names,
 )
-from harness.native.variant import built_in_variants
+from harness.native.variant import VARIANTS, built_in_variants
 from harness.report.run_table import results_table
 from harness.report.variants import ladder_table
 from harness.results.result import SPEEDUPS, read_table
 from harness.results.speedups import named_apart
 from harness.trial.trial import Trial
-from tests.conftest import Run
+from tests.conftest import Run, store
 from tests.needs import needs
+from tests.test_operations import two_maps
+from tests.test_own_variants import SOURCE
 from workloads.guest import GuestMemory
 
 OF_RUST = [
@@ -94,12 +97,12 @@ def test_those_of_rust_go_with_each_of_c(of_c: tuple[str, ...], of_rust: tuple[s
         # What a result was made with is made again by naming what this says.
         if of_c:
             made = tuple(dict.fromkeys(name for pair in pairs for name in pair))
-            again = find_toolchains(names_for(made))
+            again = find_toolchains(names_for((*made, AS_GIVEN.name)))
             assert sorted((one.name, rust_companion(one).name) for one in again) == sorted(pairs)
 
 
 def test_what_cannot_be_named_again_is_not() -> None:
-    assert names_for(("rustc-size", "python-3.11.2")) == ()
+    assert names_for(("rustc-size", AS_GIVEN.name, "python-3.11.2")) == ()
 
 
 @with_rust
@@ -196,6 +199,58 @@ def test_a_toolchain_that_compiles_nothing_is_refused(dirtyscan: Run) -> None:
         assert done.returncode == 2
         assert "toolchain rustc-size has nothing to compile, since" in done.stderr
         assert len(done.stderr.splitlines()) == 1
+
+
+def library(folder: Path, name: str = "mine", fault: str = "") -> None:
+    """Make a shared object as somebody's own build does."""
+    source = folder / f"{name}.c"
+    source.write_text(SOURCE % fault, encoding="utf-8")
+    command = [*default_toolchain().command, "-shared", "-fPIC", f"-I{VARIANTS}", str(source)]
+    subprocess.run([*command, "-o", str(folder / f"{name}.so")], check=True)
+
+
+@pytest.mark.usefixtures("two_processes")
+def test_a_library_is_under_the_toolchain_of_nobody(dirtyscan: Run, tmp_path: Path) -> None:
+    """It was listed under the compiler of the run, which had never seen it."""
+    library(tmp_path)
+    store(tmp_path / "small.trace", two_maps())
+    named = ("--variant=mine.so", "--variant=mine.c", "--toolchain=cc-era", "--toolchain=cc-distro")
+    done = dirtyscan("bench", "--trace", "small.trace", *named, "--plots", "plots")
+    assert done.returncode == 0, done.stderr
+    results = tmp_path / "results/latest"
+    rows = pd.read_csv(results / "speedups.csv")
+    own = rows[rows["variant"] == "mine.so"]
+    assert own["toolchain"].tolist() == ["as given"]
+    assert own["original_toolchain"].tolist() == ["cc-era"]
+    assert rows.loc[rows["variant"] == "mine", "toolchain"].tolist() == ["cc-era", "cc-distro"]
+    made = json.loads((results / "environment.json").read_text())["toolchains"]
+    assert [one["name"] for one in made] == ["cc-era", "cc-distro"]
+    calls = pd.read_csv(results / "snapshots.csv")
+    assert set(calls.loc[calls["variant"] == "mine.so", "toolchain"]) == {"as given"}
+    first, second = done.stdout.split("speedup of one call, ")[1:]
+    assert first.startswith("cc-era")
+    assert "mine.so" in first
+    assert "mine.so" not in second
+    markdown = dirtyscan("report", "results/latest", "--format", "markdown").stdout
+    assert "mine.so (as given)" in markdown
+
+
+@pytest.mark.usefixtures("two_processes")
+def test_a_library_can_be_what_others_are_compared_with(dirtyscan: Run, tmp_path: Path) -> None:
+    library(tmp_path)
+    store(tmp_path / "small.trace", two_maps())
+    done = dirtyscan("compare", "mine.so", "mine.c", "--trace", "small.trace")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[:2] == ["A: mine.so (as given)", "B: mine (cc-era)"]
+
+
+def test_a_library_that_goes_astray_is_named_with_it(dirtyscan: Run, tmp_path: Path) -> None:
+    library(tmp_path)
+    library(tmp_path, "wrong", "dirty++;")
+    store(tmp_path / "small.trace", two_maps())
+    done = dirtyscan("compare", "mine.so", "wrong.so", "--trace", "small.trace")
+    assert done.returncode == 1
+    assert "variant wrong.so (as given) counts" in done.stderr
 
 
 def test_what_several_profiles_made_is_told_apart_in_tables() -> None:

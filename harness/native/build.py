@@ -23,7 +23,7 @@ from harness.native.elf import code_hash
 from harness.native.library import Library, content_hash
 from harness.native.linking import Link, RustLinker
 from harness.native.placement import Placement, draw_placements, every_offset
-from harness.native.toolchain import FORM, Toolchain, rust_companion
+from harness.native.toolchain import AS_GIVEN, FORM, Toolchain, rust_companion
 from harness.native.variant import ARCHIVE, CONTRACT, OBJECT, RUST, RUST_CONTRACT, VARIANTS, Variant
 
 _FOLDER = Path(__file__).parent
@@ -99,6 +99,8 @@ def compiling_toolchain(variant: Variant, toolchain: Toolchain) -> Toolchain:
     Raises:
         BadInput: it is in Rust, and rustc is not on this machine.
     """
+    if variant.is_binary:
+        return AS_GIVEN
     return rust_companion(toolchain) if variant.is_rust else toolchain
 
 

@@ -74,6 +74,10 @@ class Toolchain:
         return self.name.startswith(_RUSTC)
 
 
+AS_GIVEN = Toolchain("as given", (), (), "")
+"""Stands for what has compiled a library that a user brings, which nobody knows."""
+
+
 def toolchain_names() -> list[str]:
     """Return the name of every toolchain that dirtyscan knows, here or not; those of C first."""
     of_c = [f"{compiler}-{profile}" for compiler in COMPILERS for profile in PROFILES]

@@ -11,7 +11,7 @@ from harness.base.errors import BadInput
 from harness.measurement.choice import choose
 from harness.measurement.lineup import line_up
 from harness.measurement.request import Request, condition_traces
-from harness.native.toolchain import COMPILERS, find_toolchain, find_toolchains
+from harness.native.toolchain import AS_GIVEN, COMPILERS, find_toolchain, find_toolchains
 from harness.presentation.frames import draw_claimed, draw_interval, make_panels
 from harness.presentation.scale import plain_log_axis
 from harness.presentation.style import (
@@ -93,7 +93,7 @@ def table(rows: pd.DataFrame, _: Path) -> pd.DataFrame:
 
 def _both_toolchains(row: Row) -> str:
     original, own = str(row["original_toolchain"]), str(row["toolchain"])
-    return original if own == original else f"{original}, {own}"
+    return original if own in (original, AS_GIVEN.name) else f"{original}, {own}"
 
 
 def _of_one_variant(found: pd.DataFrame) -> pd.DataFrame:
