@@ -1,5 +1,6 @@
 """Toolchains: profiles of C and of Rust, how they combine, and what is under none of them."""
 
+import dataclasses
 import itertools
 import json
 import platform
@@ -7,6 +8,7 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -14,6 +16,11 @@ import pytest
 from rich.console import Console
 
 from harness.base.errors import BadInput
+from harness.gate.comparability import usable_timings
+from harness.gate.lanes import compile_pairs, line_up_pairs
+from harness.gate.reference import read_reference
+from harness.gate.revision import Pair
+from harness.machine.cpu import cpu_model
 from harness.measurement.choice import choose
 from harness.measurement.lineup import line_up
 from harness.native.build import build_stopwatch, build_trial, build_variant, compiling_toolchain
@@ -32,9 +39,10 @@ from harness.native.toolchain import (
     rust_companion,
     toolchain_names,
 )
-from harness.native.variant import VARIANTS, built_in_variants
+from harness.native.variant import VARIANTS, built_in_variants, find_variant
 from harness.report.run_table import results_table
 from harness.report.variants import ladder_table
+from harness.results.environment import Environment
 from harness.results.result import SPEEDUPS, read_table
 from harness.results.speedups import named_apart
 from harness.trial.trial import Trial
@@ -67,6 +75,17 @@ def test_every_name_is_found_or_says_what_it_needs(name: str) -> None:
         assert found.name == name
         assert found.flags
         assert re.search(r"\d+\.\d+", found.version)
+
+
+def test_all_are_listed_with_what_they_are(dirtyscan: Run) -> None:
+    done = dirtyscan("variants", "--toolchains")
+    assert done.returncode == 0
+    listed = [line.split()[0] for line in done.stdout.splitlines()[1:] if line[0] != " "]
+    assert listed == toolchain_names()
+    era = default_toolchain()
+    words = " ".join(done.stdout.split())
+    assert f"{era.name} -O2 {era.version.split()[0]}" in words.replace("-fno-tree-vectorize ", "")
+    assert max(map(len, done.stdout.splitlines())) <= 80
 
 
 def test_a_profile_of_x86_is_refused_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -151,13 +170,15 @@ def test_small_code_is_smaller() -> None:
 @pytest.mark.parametrize(("profile", "counts"), [("distro", False), ("popcnt", True)])
 @pytest.mark.parametrize("compiler", ["cc", "clang", "zig"])
 def test_bits_are_counted_by_the_instruction_where_it_is_asked_for(
-    compiler: str, profile: str, counts: bool
+    compiler: str, profile: str, counts: bool, tmp_path: Path
 ) -> None:
     try:
         toolchain = find_toolchain(f"{compiler}-{profile}")
     except BadInput as error:
         pytest.skip(str(error))
-    path = build_variant(built_in_variants("merge")["per_word"], toolchain).path
+    source = tmp_path / "mine.c"
+    source.write_text((SOURCE % "").replace("dirty +=", "dirty += __builtin_popcountll(calls) +"))
+    path = build_variant(find_variant(str(source), "count"), toolchain).path
     done = subprocess.run(["objdump", "-d", str(path)], capture_output=True, text=True, check=True)
     assert ("popcnt" in done.stdout) == counts
 
@@ -268,7 +289,7 @@ def test_what_several_profiles_made_is_told_apart_in_tables() -> None:
             shown.print(results_table(both if many else both[both["variant"] == "mine"]))
         for name in ("mine (rustc-o2)", "mine (rustc-size)"):
             assert name in " ".join(capture.get().split())
-    lines = [line[0] for line in ladder_table(named_apart(both)).lines]
+    lines = [line[0] for line in ladder_table(both).lines]
     assert len(set(lines)) == len(lines)
 
 
@@ -286,3 +307,38 @@ def test_profiles_of_rust_are_recorded_with_what_they_are(dirtyscan: Run, tmp_pa
     assert list(made) == ["cc-era", "rustc-o2", "rustc-size"]
     assert {"-Copt-level=s", "-Clto=fat", "-Ccodegen-units=1"} <= set(made["rustc-size"]["flags"])
     assert made["rustc-o2"]["version"].startswith("rustc ")
+
+
+@with_rust
+def test_a_gate_compiles_both_sides_each_in_its_language() -> None:
+    """The older side was given to rustc where the newer one is in Rust."""
+    older = find_variant(str(VARIANTS / "ranges" / "edges.c"), "ranges")
+    pair = Pair(older, built_in_variants("ranges")["word_runs"])
+    compiled, left_out = compile_pairs([pair], find_toolchains(("cc-era", "cc-distro")))
+    assert not left_out
+    # Both have the same rustc beside them.
+    assert [one.subject for one in compiled] == [("ranges", "word_runs", "rustc-release")]
+    before, after = line_up_pairs(compiled).lanes
+    toolchain = find_toolchain("cc-era")
+    assert before.build_hash == build_variant(older, toolchain).build_hash
+    assert after.build_hash == build_variant(pair.after, toolchain).build_hash
+
+
+def test_a_reference_has_its_libraries_beside_the_original_that_is_the_same() -> None:
+    era = default_toolchain()
+    folder = Path(__file__).parent.parent / "results/amd-epyc-gate"
+    stored = read_reference(folder)
+    keys = [("cond1-captured", "multi_page", era.name), ("cond1-captured", "x.so", AS_GIVEN.name)]
+
+    def usable(version: str) -> tuple[str, ...]:
+        made = [{"name": era.name, "version": version, "flags": list(era.flags)}]
+        here = {"model": cpu_model(), "architecture": platform.machine()}
+        cpu = {"count": 2, "usable": 2, "flags": [], "caches": {}, "hypervisor": True, **here}
+        environment = {**stored.environment, "toolchains": made, "cpu": cpu}
+        one = dataclasses.replace(
+            stored, logs=dict.fromkeys(keys, (0.0,)), environment=cast("Environment", environment)
+        )
+        return usable_timings(one).toolchains
+
+    assert usable(era.version) == (era.name, AS_GIVEN.name)
+    assert usable("cc (GCC) 4.4.5") == ()

@@ -10,7 +10,6 @@ from harness.base.errors import BadInput
 from harness.base.text import shortened
 from harness.base.units import parse_size
 from harness.machine.cpu import cpu_slug
-from harness.native.toolchain import toolchain_names
 from workloads.conditions import CONDITIONS, DEFAULT_CONDITIONS, Condition, find_condition
 from workloads.draws import DEFAULT_SEED
 from workloads.guest import DEFAULT_PAGE_SIZE, GuestMemory
@@ -26,9 +25,8 @@ def add_names(parser: argparse.ArgumentParser, option: str, what: str | None = N
 
 def add_toolchains(parser: argparse.ArgumentParser) -> None:
     """Add what variants are compiled with."""
-    what = "a compiler with flags, also several: " + ", ".join(toolchain_names())
-    more = "; default: cc-era, and beside each of C the one of Rust that is nearest"
-    add_names(parser, "--toolchain", what + more)
+    what = "a compiler with flags, see 'dirtyscan variants --toolchains'; also several"
+    add_names(parser, "--toolchain", what)
 
 
 def add_conditions(parser: argparse.ArgumentParser) -> None:

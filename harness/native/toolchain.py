@@ -33,7 +33,7 @@ PROFILES: Mapping[str, tuple[str, ...]] = {
 }
 COMPILERS = ("cc", "gcc", "clang", "zig")
 RUST_PROFILES: Mapping[str, tuple[str, ...]] = {
-    # What 'cargo build --release' asks for. -O stood for 2 in older compilers and for 3 in newer.
+    # What 'cargo build --release' asks for; -O stands for it since Rust 1.86, and before for 2.
     "release": ("-Copt-level=3",),
     "o2": ("-Copt-level=2",),
     # What Cloud Hypervisor ships: small, and all of it optimized as a whole.

@@ -57,6 +57,7 @@ _FIGURES = (
 
 def ladder_table(rows: pd.DataFrame) -> Table:
     """Return a row for each variant over all traces."""
+    rows = named_apart(rows)
     limits = find_limits(rows)
     keys = ["map", "variant", "toolchain", "original_toolchain"]
     ranges = rows.groupby(keys, sort=False)["speedup"].agg(low="min", high="max").reset_index()
