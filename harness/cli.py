@@ -18,6 +18,7 @@ from harness.base.text import printable
 
 COMMANDS: Mapping[str, str] = {
     "bench": "time variants on traces",
+    "compare": "say how much faster one variant is than another",
     "claims": "list published figures, and measure whether they hold here",
     "init": "write a dirtyscan.toml and a first variant of your own",
     "gate": "did a variant get slower?",

@@ -136,7 +136,7 @@ def test_the_same_code_is_known_by_its_bytes(tmp_path: Path) -> None:
     def is_same(before: Library, after: Library) -> bool:
         pair = Pair(variant, variant)
         toolchain = default_toolchain()
-        return Compiled(pair, toolchain, before, after, description, "").same_code
+        return Compiled(pair, toolchain, toolchain, before, after, description, "").same_code
 
     assert is_same(one, same)
     assert not is_same(one, other)

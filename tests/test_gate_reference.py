@@ -21,7 +21,7 @@ from harness.machine.cpu import cpu_caches, cpu_flags, cpu_model
 from harness.measurement import experiment
 from harness.measurement.experiment import BudgetTooShort
 from harness.native.built_variant import rust_obstacle
-from harness.native.toolchain import default_toolchain, recorded_toolchain
+from harness.native.toolchain import default_toolchain, find_toolchain
 from tests.test_gate import (
     NOTHING,
     REFERENCE,
@@ -172,7 +172,7 @@ def test_what_an_unknown_rustc_made_is_not_compared(reference: Make) -> None:
 
 @needs_rust
 def test_what_this_rustc_made_is_compared(reference: Make) -> None:
-    rustc = recorded_toolchain("rustc-release")
+    rustc = find_toolchain("rustc-release")
     made = {"name": "rustc-release", "version": rustc.version, "flags": ["-Copt-level=2"]}
     usable = usable_counts(read_reference(reference({"toolchains": [made]})))
     assert usable.toolchains == ("rustc-release",)

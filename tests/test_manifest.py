@@ -9,8 +9,8 @@ import pytest
 
 from harness.base.errors import BadInput
 from harness.native.build import build_variant
-from harness.native.built_variant import BuiltVariant, build_here, operation_of
-from harness.native.finding import find_variant, with_arguments
+from harness.native.built_variant import BuiltVariant, build_here, declared_operation
+from harness.native.finding import find_own, find_variant, with_arguments
 from harness.native.loaded_variant import load_variant
 from harness.native.manifest import MANIFEST, find_manifest, read_manifest
 from harness.native.placement import CLASSES
@@ -118,7 +118,7 @@ def test_the_operation_is_taken_from_the_file(repository: Path) -> None:
         "const struct dirtyscan_map *map)", "struct dirtyscan_map *map, const uint64_t *log)"
     )
     mine.write_text(text)
-    assert operation_of("mine") == "merge"
+    assert declared_operation(find_own("mine")) == "merge"
 
 
 @pytest.mark.usefixtures("two_processes")
@@ -262,7 +262,7 @@ def test_a_package_is_built_by_cargo_as_it_says(
     folder = tmp_path / "rust"
     shutil.copytree(EXAMPLES / "rust", folder, ignore=shutil.ignore_patterns("target"))
     monkeypatch.chdir(folder)
-    assert operation_of("ranges") == "ranges"
+    assert declared_operation(find_own("ranges")) == "ranges"
     found = built("ranges", "ranges")
     assert found.toolchain.name == "cargo-release"
     assert len(found.library.placed) == 4 * CLASSES, found.library.unplaced

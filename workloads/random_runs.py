@@ -6,6 +6,7 @@ is what a map looks like whose pages become dirty by a two-state Markov chain al
 
 import dataclasses
 import math
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -60,6 +61,20 @@ class RandomRuns:
     def name(self) -> str:
         """How a trace of such maps is called."""
         return f"density-{self.density:g}-run-{self.mean_run:.6g}{'-fixed' if self.fixed else ''}"
+
+
+def in_words(name: str) -> str:
+    """Return what a trace called ``name`` holds; empty if it is none of random maps."""
+    found = re.fullmatch(r"density-(.+)-run-(.+?)(-fixed)?", name)
+    if not found:
+        return ""
+    density, run, fixed = found.groups()
+    try:
+        alone = random_pages(float(density)).name == name
+    except (BadInput, ValueError):
+        return ""
+    of_runs = "" if alone else f", run {run}" if fixed else f", mean run {run}"
+    return f"density {density}{of_runs}"
 
 
 def random_pages(density: float) -> RandomRuns:

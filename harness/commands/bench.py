@@ -12,12 +12,14 @@ from harness.commands.options import (
     add_names,
     add_precision,
     add_resume,
+    add_toolchains,
     add_workload_options,
     find_conditions,
     results_folder,
     workload_memory,
     workload_settings,
 )
+from harness.commands.random_maps import add_random_maps, random_maps
 from harness.commands.report import PAGE
 from harness.native.operation import DEFAULT_OPERATION, OPERATIONS, find_operation
 
@@ -50,6 +52,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--trace", action="append", default=[], metavar="FILE", help="time this trace"
     )
+    add_random_maps(parser, "instead of the conditions unless these are named")
     parser.add_argument(
         "--operation",
         metavar="NAME",
@@ -70,7 +73,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "own; all for all that can run here, recommended for the best of each representation, "
         "peers for Python packages; default: multi_page, and all for operations other than count",
     )
-    add_names(parser, "--toolchain")
+    add_toolchains(parser)
     add_precision(parser, "0.5%", ", as a share of the speedup")
     add_budget(
         parser, f"time to measure at most; default: {FULL_BUDGET:g}, with --quick {QUICK_BUDGET:g}"
@@ -123,10 +126,10 @@ def run(options: argparse.Namespace) -> int:
 
 def _request(options: argparse.Namespace) -> "Request":
     from harness.measurement.choice import choose
-    from harness.measurement.lineup import line_up
-    from harness.measurement.request import DEFAULT_ORIGINS, Request, condition_traces
-    from harness.native.built_variant import operation_of
-    from harness.native.finding import is_own
+    from harness.measurement.lineup import check_used, line_up
+    from harness.measurement.request import DEFAULT_ORIGINS, Given, Request, condition_traces
+    from harness.native.built_variant import declared_operation
+    from harness.native.finding import find_own, is_own
     from harness.native.toolchain import find_toolchains
 
     given = tuple(dict.fromkeys((*options.files, *options.variant)))
@@ -136,23 +139,26 @@ def _request(options: argparse.Namespace) -> "Request":
             f"what stands behind -- ({options.arguments[0]}) is for the compiler of a file of your "
             "own; give one, or leave it out."
         )
-    operation = options.operation
-    if not operation:
-        operation = operation_of(own[0], options.arguments) if own else DEFAULT_OPERATION
+    operation = options.operation or DEFAULT_OPERATION
+    if own and not options.operation:
+        operation = declared_operation(find_own(own[0], options.arguments))
     variants = given or find_operation(operation).shown
-    only_traces = options.trace and not options.condition
+    others: tuple[Given, ...] = (*random_maps(options), *map(Path, options.trace))
+    only_others = others and not options.condition
     of_conditions = condition_traces(
-        () if only_traces else find_conditions(options.condition),
+        () if only_others else find_conditions(options.condition),
         options.origin or DEFAULT_ORIGINS,
         workload_memory(options),
         workload_settings(options),
         options.seed,
     )
-    toolchains = find_toolchains(tuple(dict.fromkeys(options.toolchain)))
+    toolchains = tuple(dict.fromkeys(options.toolchain))
     choice = choose(variants, operation, options.original, options.arguments)
+    lineup = line_up(choice, find_toolchains(toolchains))
+    check_used(lineup, toolchains)
     return Request(
-        line_up(choice, toolchains),
-        (*of_conditions, *map(Path, options.trace)),
+        lineup,
+        (*of_conditions, *others),
         options.precision,
         options.seed,
         quick=options.quick,

@@ -6,8 +6,8 @@ from pathlib import Path
 from harness.commands.options import (
     add_budget,
     add_conditions,
-    add_names,
     add_seed,
+    add_toolchains,
     positive,
     run_by,
     share,
@@ -65,7 +65,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="exit with 1 or 0 where the gate cannot decide; default: 3",
     )  # fmt: skip
     add_conditions(parser)
-    add_names(parser, "--toolchain")
+    add_toolchains(parser)
     parser.add_argument(
         "--even-unchanged", action="store_true",
         help="also time variants that have compiled to the same code as before",

@@ -23,6 +23,12 @@ def add_names(parser: argparse.ArgumentParser, option: str, what: str | None = N
     parser.add_argument(option, action="append", default=[], metavar="NAME", help=what)
 
 
+def add_toolchains(parser: argparse.ArgumentParser) -> None:
+    """Add what variants are compiled with."""
+    what = "a compiler with flags, see 'dirtyscan variants --toolchains'; also several"
+    add_names(parser, "--toolchain", what)
+
+
 def add_conditions(parser: argparse.ArgumentParser) -> None:
     """Add which conditions are measured."""
     add_names(parser, "--condition", condition_help())

@@ -10,6 +10,7 @@ from harness.commands.options import (
     add_precision,
     add_resume,
     add_seed,
+    add_toolchains,
     run_by,
 )
 from harness.studies import questions
@@ -41,7 +42,7 @@ def add_study_options(parser: argparse.ArgumentParser, name: str) -> None:
     none: list[str] = []
     add: Mapping[str, Callable[[], object]] = {
         "variant": lambda: add_names(parser, "--variant", variants),
-        "toolchain": lambda: add_names(parser, "--toolchain"),
+        "toolchain": lambda: add_toolchains(parser),
         "operation": lambda: add_names(parser, "--operation", "default: all"),
         "guest-memory": lambda: parser.add_argument(
             "--guest-memory", action="append", default=none, metavar="SIZE", help=question.sizes

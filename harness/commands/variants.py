@@ -1,4 +1,4 @@
-"""``dirtyscan variants``: list the variants of an operation, or say where the contract lies."""
+"""``dirtyscan variants``: list variants, what compiles them, or where the contract lies."""
 
 import argparse
 import dataclasses
@@ -8,13 +8,14 @@ from collections.abc import Iterator
 from rich.table import Table
 from rich.text import Text
 
+from harness.base.errors import BadInput
 from harness.measurement.choice import recommended_variants
 from harness.native.build import build_variant
 from harness.native.built_variant import rust_obstacle
 from harness.native.dirty_map import ARRAYS
 from harness.native.loaded_variant import load_variant
 from harness.native.operation import DEFAULT_OPERATION, Operation, find_operation
-from harness.native.toolchain import default_toolchain
+from harness.native.toolchain import default_toolchain, find_toolchain, toolchain_names
 from harness.native.variant import CONTRACT, MACROS, RUST_CONTRACT, VARIANTS, built_in_variants
 from harness.presentation.console import console
 
@@ -30,12 +31,20 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="print where the files lie that a variant includes: for C the folder of "
         f"{CONTRACT} and {MACROS}, for Rust {RUST_CONTRACT}, which is DIRTYSCAN_RS",
     )
+    parser.add_argument(
+        "--toolchains",
+        action="store_true",
+        help="list the toolchains instead, with their flags and versions",
+    )
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
-    """List them by representation, oldest first; or print paths, one a line, for other programs."""
+    """List them by representation, oldest first; or the toolchains, or paths, one a line."""
     out = console()
+    if options.toolchains:
+        out.print(toolchain_table())
+        return 0
     if options.contract:
         for name in (CONTRACT, MACROS, RUST_CONTRACT):
             out.print(str(VARIANTS / name), soft_wrap=True)
@@ -60,6 +69,22 @@ def run(options: argparse.Namespace) -> int:
             out.print()
     out.print("* recommended for its representation on this machine")
     return 0
+
+
+def toolchain_table() -> Table:
+    """Return a line for every toolchain: its flags and compiler, or what it needs."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("toolchain", no_wrap=True)
+    table.add_column("flags")
+    table.add_column("compiler")
+    for name in toolchain_names():
+        try:
+            found = find_toolchain(name)
+        except BadInput as error:
+            table.add_row(name, "", f"({str(error).removeprefix(f'toolchain {name} ')})")
+            continue
+        table.add_row(name, " ".join(found.flags), found.version)
+    return table
 
 
 @dataclasses.dataclass(frozen=True)

@@ -22,7 +22,7 @@ from harness.measurement.experiment import BudgetTooShort, Look, measure
 from harness.measurement.request import Request, condition_traces
 from harness.measurement.run import Run
 from harness.measurement.tell import Tell
-from harness.native.toolchain import default_toolchain, find_toolchain
+from harness.native.toolchain import find_toolchains
 
 TOLERANCE = 0.01
 """The share of the speed that may be lost unless it is said otherwise."""
@@ -76,8 +76,8 @@ class Against:
             contextlib.ExitStack() as stack,
         ):
             older = stack.enter_context(self._older(Path(scratch)))
-            toolchains = [find_toolchain(name) for name in self.scope.toolchains]
-            compiled, left_out = compile_pairs(older.pairs, toolchains or [default_toolchain()])
+            toolchains = find_toolchains(self.scope.toolchains)
+            compiled, left_out = compile_pairs(older.pairs, toolchains)
             changed = [one for one in compiled if self.even_unchanged or not one.same_code]
             able = tuple(one for one in changed if not one.obstacle)
             left_out += [*older.left_out, *(one.obstacle for one in changed if one.obstacle)]

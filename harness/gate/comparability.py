@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from harness.base.errors import BadInput
 from harness.gate.reference import Reference
 from harness.machine.cpu import cpu_caches, cpu_flags, cpu_generation, cpu_model
-from harness.native.toolchain import FORM, Toolchain, recorded_toolchain
+from harness.native.toolchain import AS_GIVEN, FORM, Toolchain, find_toolchain
 
 _FEW = 4  # that a list of CPU flags names
 # Instructions that a generation of CPUs has; most other flags are the kernel's or the hypervisor's.
@@ -58,10 +58,10 @@ def _usable(
     same: list[str] = []
     remarks: list[str] = []
     for name in there:
-        if asked and not _is_asked_for(name, asked):
+        if name == AS_GIVEN.name or (asked and not _is_asked_for(name, asked)):
             continue
         try:
-            now = recorded_toolchain(name)
+            now = find_toolchain(name)
         except BadInput as error:
             reasons.append(f"{reference.name}: its rows of {name} cannot be measured, {error}")
             continue
@@ -72,14 +72,17 @@ def _usable(
         same.append(name)
         other_build = _other_build(then, made[name]["flags"], now)
         remarks += [f"{reference.name}: {what}" for what in other_build]
+    # A library is what it was, and is compared with an original that is compiled.
+    same += [AS_GIVEN.name] if same and AS_GIVEN.name in there else []
     if same:
         remarks = [*_other_surroundings(reference), *remarks]
     return Usable(tuple(same), tuple(reasons), tuple(remarks))
 
 
 def _is_asked_for(name: str, toolchains: Sequence[str]) -> bool:
-    """Whether a toolchain is one of those asked for, or compiles the Rust variants beside them."""
-    return name in toolchains or name.startswith("rustc-")
+    """Whether a toolchain is one of those asked for, or compiles what is in the other language."""
+    of_rust = name.startswith("rustc-")
+    return name in toolchains or of_rust or all(one.startswith("rustc-") for one in toolchains)
 
 
 def _other_architecture(reference: Reference) -> str:

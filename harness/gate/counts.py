@@ -14,7 +14,7 @@ from harness.gate.lanes import Compiled, compile_here
 from harness.native.build import build_driver
 from harness.native.operation import OPERATIONS
 from harness.native.stopwatch import make_snapshots
-from harness.native.toolchain import default_toolchain, find_toolchain
+from harness.native.toolchain import default_toolchain, find_toolchains
 from harness.native.variant import built_in_variants
 from workloads.captured.snapshots import captured_snapshots
 from workloads.conditions import DEFAULT_CONDITIONS
@@ -45,7 +45,7 @@ def count_built_in(
     """Count the instructions of every variant that comes with dirtyscan and can run here.
 
     Args:
-        toolchains: of C; rustc's goes with them.
+        toolchains: names of those of C, and of Rust if others than go with them are meant.
         conditions: on whose captured traces they are counted.
 
     Returns:
@@ -55,7 +55,7 @@ def count_built_in(
         BadInput: valgrind is not here.
     """
     variants = [one for name in OPERATIONS for one in built_in_variants(name).values()]
-    compiled, left_out = compile_here(variants, [find_toolchain(name) for name in toolchains])
+    compiled, left_out = compile_here(variants, find_toolchains(toolchains))
     _, after, why = count_variants(compiled, conditions, report)
     return after, (*left_out, *why)
 

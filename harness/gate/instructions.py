@@ -14,7 +14,7 @@ from harness.gate.evidence import Scope
 from harness.gate.finding import Basis, Change, Compared, Finding, Verdict, join
 from harness.gate.reference import Reference
 from harness.measurement.tell import Tell
-from harness.native.toolchain import default_toolchain, toolchain_names
+from harness.native.toolchain import default_toolchain, names_for
 from harness.native.variant import built_in_variants
 
 TOLERANCE = 0.01
@@ -41,8 +41,8 @@ class Instructions:
             compared = Compared(Basis.INSTRUCTIONS, reference.name)
             return dataclasses.replace(undecided, compared=(compared,))
         # Rust is compiled beside C; of what is counted, only what the reference has is compared.
-        of_c = [name for name in usable.toolchains if name in toolchain_names()]
-        names = of_c or [default_toolchain().name]
+        there = usable.toolchains
+        names = names_for(there) or names_for((default_toolchain().name, *there))
         conditions = [condition.name for condition in scope.conditions]
         counted, why = count_built_in(names, conditions, tell)
         after = {key: n for key, n in counted.items() if key.toolchain in usable.toolchains}

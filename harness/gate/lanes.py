@@ -21,6 +21,9 @@ class Compiled:
 
     pair: Pair
     toolchain: Toolchain
+    """What has compiled the newer side."""
+    asked: Toolchain
+    """The one of C that was asked for, beside which that was chosen."""
     before: Library
     after: Library
     description: Description
@@ -54,7 +57,12 @@ def compile_pairs(
         if pair.after.is_rust and (missing := rust_obstacle()):
             left_out.append(f"{name} {missing}")
             continue
+        made: set[str] = set()
         for toolchain in toolchains:
+            used = compiling_toolchain(pair.after, toolchain)
+            if used.name in made:  # which two of C have beside them
+                continue
+            made.add(used.name)
             before, after = (build_variant(side, toolchain) for side in (pair.before, pair.after))
             said = describe(pair.after, after)
             obstacle = said.obstacle()
@@ -63,9 +71,8 @@ def compile_pairs(
                 break
             if said.paid_in:
                 obstacle = f"has its cost in {said.paid_in}"
-            used = compiling_toolchain(pair.after, toolchain)
             why = f"{name} {obstacle}" if obstacle else ""
-            compiled.append(Compiled(pair, used, before, after, said, why))
+            compiled.append(Compiled(pair, used, toolchain, before, after, said, why))
     return compiled, left_out
 
 
@@ -95,7 +102,7 @@ def line_up_pairs(compiled: Sequence[Compiled]) -> LineUp:
             (f"{name} before", one.pair.before, one.before),
             (name, one.pair.after, one.after),
         ):
-            placed = build_variant(variant, one.toolchain, placed=True)
+            placed = build_variant(variant, one.asked, placed=True)
             if placed.build_hash != library.build_hash:
                 raise BadInput(f"{variant.sources[0]} has changed meanwhile; ask again.")
             lanes.append(make_lane(called, one.toolchain, placed, one.description, first))

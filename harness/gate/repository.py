@@ -8,7 +8,7 @@ from pathlib import Path
 from harness.base.errors import BadInput
 from harness.gate.git import SHORT, GitFailed, commit_of, git, merge_base, say, work_tree
 from harness.gate.revision import Older, Pair
-from harness.native.built_variant import operation_of_variant
+from harness.native.built_variant import declared_operation
 from harness.native.finding import find_variant
 from harness.native.manifest import MANIFEST, Manifest, find_manifest, read_manifest
 from harness.native.operation import DEFAULT_OPERATION
@@ -108,7 +108,7 @@ def _pair(before: Variant, after: Variant) -> Pair:
     Raises:
         BadInput: one does not compile, or they are of two operations.
     """
-    operations = [operation_of_variant(after), operation_of_variant(before)]
+    operations = [declared_operation(after), declared_operation(before)]
     if operations[0] != operations[1]:
         raise BadInput(f"it was a variant of {operations[1]} and is one of {operations[0]} now.")
     sides = (dataclasses.replace(one, operation=operations[0]) for one in (before, after))

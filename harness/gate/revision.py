@@ -10,7 +10,7 @@ from pathlib import Path
 from harness.base.errors import BadInput
 from harness.base.files import read_file
 from harness.gate.git import SHORT, GitFailed, commit_of, git, merge_base, say
-from harness.native.built_variant import operation_of
+from harness.native.built_variant import declared_operation
 from harness.native.contract import READABLE
 from harness.native.finding import find_variant
 from harness.native.operation import OPERATIONS
@@ -131,7 +131,7 @@ def pair_files(before: str, after: str) -> Older:
                 f"variant ({', '.join(FILES)}); to compare a file with its older version, get "
                 f"that first ('git show {name}:./FILE > old.c')."
             )
-    operations = [operation_of(name) for name in (before, after)]
+    operations = [declared_operation(find_variant(name, "count")) for name in (before, after)]
     if operations[0] != operations[1]:
         raise BadInput(
             f"{before} is a variant of {operations[0]} and {after} one of {operations[1]}; compare "

@@ -10,7 +10,7 @@ from harness.gate.lanes import compile_here
 from harness.gate.reference import Logs, Reference
 from harness.gate.row import Row
 from harness.native.finding import find_variant
-from harness.native.toolchain import find_toolchain, toolchain_names
+from harness.native.toolchain import find_toolchains, names_for
 from harness.native.variant import Variant
 
 DOUBTFUL = (Change.SLOWER, Change.UNDECIDED)
@@ -25,7 +25,7 @@ class Stored:
     logs: Logs
     """Those of its variants and toolchains that can."""
     toolchains: tuple[str, ...]
-    """Those of C; rustc's goes with them."""
+    """What to name so that they take part."""
     left_out: tuple[str, ...]
     """Variants that cannot be timed, with the reason."""
 
@@ -56,8 +56,9 @@ def find_measurable(reference: Reference, usable: Sequence[str]) -> Stored:
         except BadInput:
             left_out.append(f"{name} (count), {source} is not here any more")
     # The original is in C, so that without its compiler there is no speedup.
-    toolchains = tuple(name for name in usable if name in toolchain_names())
-    compiled, obstacles = compile_here(variants, [find_toolchain(name) for name in toolchains])
+    toolchains = names_for(usable)
+    able = find_toolchains(toolchains) if toolchains else []
+    compiled, obstacles = compile_here(variants, able)
     sound = {one.pair.name for one in compiled}
     logs = {key: values for key, values in logs.items() if key[1] in sound}
     return Stored(reference, logs, toolchains, (*left_out, *obstacles))

@@ -36,6 +36,9 @@ class LineUp:
 def line_up(choice: Choice, toolchains: Sequence[Toolchain], noise_floor: bool = True) -> LineUp:
     """Compile what was chosen, each toolchain's with its original; peers go with the first's.
 
+    What several toolchains would make alike (a library as it is given, or a variant in Rust beside
+    two of C) takes part once, with the first of them.
+
     Args:
         noise_floor: whether each toolchain's original takes part a second time.
 
@@ -53,12 +56,18 @@ def line_up(choice: Choice, toolchains: Sequence[Toolchain], noise_floor: bool =
         left_out.append(sentence)
 
     original = choice.original
+    made: dict[tuple[str, str], int] = {}
     for toolchain in toolchains:
-        first = len(lanes)
+        start = first = len(lanes)
         for variant in (original, *choice.variants, *([original] if noise_floor else [])):
             built = build_here(variant, toolchain, placed=True)
             if isinstance(built, str):
                 leave_out(variant.name, built)
+                continue
+            key = variant.name, built.toolchain.name
+            before = made.setdefault(key, len(lanes))
+            if before < start:
+                first = before if variant is original else first
                 continue
             lane = make_lane(variant.name, built.toolchain, built.library, built.description, first)
             if why := built.library.unplaced:
@@ -72,6 +81,22 @@ def line_up(choice: Choice, toolchains: Sequence[Toolchain], noise_floor: bool =
         lanes.append(Lane(peer.name, PYTHON, "", "", 0, map=peer.map, peer=True))
     left, fixed = (tuple(dict.fromkeys(said)) for said in (left_out, unvaried))
     return LineUp(original.operation, toolchains[0], tuple(lanes), left, fixed)
+
+
+def check_used(lineup: LineUp, toolchains: Sequence[str]) -> None:
+    """Make sure that each of ``toolchains``, which were named, has compiled something.
+
+    Raises:
+        BadInput: one has not, so that it would be measured nowhere.
+    """
+    used = {lane.toolchain for lane in lineup.lanes}
+    for name in toolchains:
+        if name not in used:
+            language = "Rust" if name.startswith("rustc-") else "C"
+            raise BadInput(
+                f"toolchain {name} has nothing to compile, since nothing in this run is in "
+                f"{language}; name a variant that is, or leave the toolchain out."
+            )
 
 
 def make_lane(

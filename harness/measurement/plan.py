@@ -9,6 +9,7 @@ from pathlib import Path
 from harness.base.documents import decode_json
 from harness.base.errors import BadInput
 from harness.native.placement import CLASSES, DRAWS
+from harness.native.toolchain import AS_GIVEN
 from harness.statistics.spacing import evenly_spaced
 from harness.trial.failure import Failure
 from workloads.trace import Trace
@@ -163,8 +164,9 @@ class Plan:
         return tuple(draw * CLASSES + class_ for draw, class_ in zip(draws, classes, strict=True))
 
     def toolchains(self) -> list[str]:
-        """Return the names of the toolchains that its variants were compiled with."""
-        return list(dict.fromkeys(lane.toolchain for lane in self.lanes if not lane.peer))
+        """Return the names of the toolchains that its variants were compiled with here."""
+        built = (lane.toolchain for lane in self.lanes if not lane.peer)
+        return [name for name in dict.fromkeys(built) if name != AS_GIVEN.name]
 
     def pairs(self) -> list[tuple[int, int]]:
         """Return (original lane, variant lane) of every comparison, noise floors among them."""

@@ -4,6 +4,8 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from harness.base.errors import BadInput
+from harness.base.units import format_size
 from harness.measurement.lineup import LineUp
 from harness.measurement.plan import MIN_PROCESSES, ROUNDS
 from workloads.captured import captured_trace
@@ -11,7 +13,7 @@ from workloads.conditions import Condition
 from workloads.draws import DEFAULT_SEED
 from workloads.guest import GuestMemory
 from workloads.parameters import Value
-from workloads.random_runs import RandomRuns, write_random_runs
+from workloads.random_runs import RandomRuns, random_pages, write_random_runs
 from workloads.recorded import recorded_trace
 from workloads.synthesis import Recipe, Report, make_recipe, synthesize
 from workloads.trace import Trace
@@ -27,6 +29,8 @@ class Draft:
     """Makes it in a file, and tells how far it is."""
 
 
+MAPS = 8
+"""Random maps of one kind that are measured if nobody says how many."""
 DEFAULT_ORIGINS = ("recorded", "synthetic", "captured")
 """The traces of a condition that are measured if nobody says which, what the letter did first."""
 Given = Draft | Path
@@ -107,3 +111,32 @@ def random_trace(
         return write_random_runs(path, memory, runs, snapshots, seed)
 
     return Draft(name or runs.name, write)
+
+
+def random_traces(
+    densities: Sequence[float], runs: Sequence[int], memory: GuestMemory, seed: int
+) -> tuple[Draft, ...]:
+    """Return traces of random maps, one for each of ``densities`` and ``runs``, each once.
+
+    Args:
+        densities: shares of pages that are dirty, 0 to 1.
+        runs: how many pages every run of dirty ones has; if there are none, each page is dirty or
+            not whatever the others are. Where no page is dirty, or every one, there are no runs.
+
+    Raises:
+        BadInput: there are no such maps of a guest of ``memory``.
+    """
+    maps: dict[RandomRuns, None] = {}
+    for density in densities:
+        lengths = runs if 0 < density < 1 else ()
+        for length in lengths:
+            if length > density * memory.pages:
+                raise BadInput(
+                    f"a run of {length} pages does not fit into the {density * memory.pages:.0f} "
+                    f"that are dirty at a density of {density:g} in a guest of "
+                    f"{format_size(memory.size)}; give a shorter --run or more --guest-memory."
+                )
+            maps[RandomRuns(density, length, fixed=True)] = None
+        if not lengths:
+            maps[random_pages(density)] = None
+    return tuple(random_trace(memory, one, MAPS, seed) for one in maps)

@@ -25,7 +25,7 @@ from harness.native.library import Library, content_hash
 from harness.native.linking import Link
 from harness.native.making import make_library
 from harness.native.placement import Placement, draw_placements, every_offset
-from harness.native.toolchain import FORM, Toolchain, cargo_toolchain, rust_companion
+from harness.native.toolchain import AS_GIVEN, FORM, Toolchain, cargo_toolchain, rust_companion
 from harness.native.variant import CONTRACT, VARIANTS, Variant
 
 _FOLDER = Path(__file__).parent
@@ -86,6 +86,8 @@ def compiling_toolchain(variant: Variant, toolchain: Toolchain) -> Toolchain:
     """
     if variant.package:
         return cargo_toolchain(variant.package.profile)
+    if variant.is_binary:
+        return AS_GIVEN
     return rust_companion(toolchain) if variant.is_rust else toolchain
 
 

@@ -1,16 +1,17 @@
 """A variant compiled with a toolchain, and what it says of itself."""
 
 import dataclasses
-from collections.abc import Sequence
+from pathlib import Path
 
 from harness.base.errors import BadInput
+from harness.base.text import shortened
 from harness.native.build import build_variant, compiling_toolchain
-from harness.native.finding import find_variant, with_arguments
+from harness.native.finding import find_variant
 from harness.native.library import Library
 from harness.native.loaded_variant import Description, describe_variant, load_variant
-from harness.native.operation import DEFAULT_OPERATION
+from harness.native.operation import DEFAULT_OPERATION, OPERATIONS
 from harness.native.toolchain import Toolchain, default_toolchain, rust_toolchain
-from harness.native.variant import Variant
+from harness.native.variant import FILES, Variant, built_in_variants
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,28 +43,6 @@ def build_here(variant: Variant, toolchain: Toolchain, placed: bool = False) -> 
     return description.obstacle() or BuiltVariant(variant, used, built, description)
 
 
-def operation_of(name: str, arguments: Sequence[str] = ()) -> str:
-    """Return the operation of a file or of a variant in the manifest, which it says of itself.
-
-    Args:
-        arguments: what its compiler is to be given.
-
-    Raises:
-        BadInput: it is not there, or does not compile.
-    """
-    return operation_of_variant(with_arguments(find_variant(name, DEFAULT_OPERATION), arguments))
-
-
-def operation_of_variant(variant: Variant) -> str:
-    """Return the operation that ``variant`` says it is of, whichever it was taken for.
-
-    Raises:
-        BadInput: it does not compile.
-    """
-    built = build_variant(variant, default_toolchain())
-    return describe_variant(built.path, str(variant.sources[0])).operation
-
-
 def describe_here(variant: Variant) -> Description:
     """Compile ``variant`` with the default toolchain and return what it says of itself.
 
@@ -91,6 +70,41 @@ def describe(variant: Variant, built: Library) -> Description:
             f"not of {variant.operation}; leave it out, or measure it by itself."
         )
     return description
+
+
+def operations_of(name: str) -> tuple[str, ...]:
+    """Return the operations that have a variant called ``name``: one of a file, which says so.
+
+    Raises:
+        BadInput: there is no such variant, or its file does not compile.
+    """
+    known = tuple(one for one in OPERATIONS if name in built_in_variants(one))
+    if known:
+        return known
+    try:
+        variant = find_variant(name, DEFAULT_OPERATION)
+    except BadInput:
+        if Path(name).suffix in FILES:
+            raise
+        raise BadInput(
+            f"variant {shortened(name)!r} is not known in any operation; take a name that "
+            f"'dirtyscan variants OPERATION' lists, or the path of a file ({', '.join(FILES)})."
+        ) from None
+    return (declared_operation(variant),)
+
+
+def declared_operation(variant: Variant) -> str:
+    """Return the operation that ``variant`` says it is one of, wherever it was looked up.
+
+    Raises:
+        BadInput: it does not compile here.
+    """
+    if variant.built_in:
+        return variant.operation
+    if variant.is_rust and (missing := rust_obstacle()):
+        raise BadInput(f"variant {variant.name} {missing}.")
+    built = build_variant(variant, default_toolchain())
+    return describe_variant(built.path, str(variant.sources[0])).operation
 
 
 def rust_obstacle() -> str:

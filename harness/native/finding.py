@@ -7,6 +7,7 @@ from pathlib import Path
 from harness.base.errors import BadInput
 from harness.base.text import LONGEST_NAME, can_be_shown, shortened
 from harness.native.manifest import find_manifest
+from harness.native.operation import DEFAULT_OPERATION
 from harness.native.variant import (
     ARCHIVE,
     BINARY,
@@ -68,6 +69,15 @@ def is_own(name: str) -> bool:
         return False
     manifest = find_manifest()
     return Path(name).suffix in FILES or bool(manifest and name in manifest.entries)
+
+
+def find_own(name: str, arguments: Sequence[str] = ()) -> Variant:
+    """Return a variant of one's own, of whichever operation, with what its compiler is given.
+
+    Raises:
+        BadInput: there is none.
+    """
+    return with_arguments(find_variant(name, DEFAULT_OPERATION), arguments)
 
 
 def with_arguments(variant: Variant, arguments: Sequence[str]) -> Variant:

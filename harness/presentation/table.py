@@ -1,6 +1,7 @@
 """Tables: columns with headings and formats, for a terminal, as Markdown, or in the page."""
 
 import dataclasses
+import json
 import re
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any
@@ -9,6 +10,8 @@ import pandas as pd
 import rich.table
 from rich.console import Console
 from rich.text import Text
+
+from workloads.random_runs import in_words
 
 Row = Mapping[Hashable, Any]
 """Of a data frame: values by the names of its columns."""
@@ -115,6 +118,15 @@ def as_markdown(table: Table) -> str:
     return "".join(text)
 
 
+def as_data(rows: pd.DataFrame, form: str) -> str:
+    """Return ``rows`` for another program: ``csv`` or ``json``."""
+    if form == "csv":
+        return str(rows.to_csv(index=False))
+    return (
+        json.dumps(json.loads(rows.to_json(orient="records", double_precision=15)), indent=1) + "\n"
+    )
+
+
 def _plain(value: object) -> str:
     if isinstance(value, float):
         return "" if value != value else format_short(value) if value < 1000 else f"{value:,.0f}"
@@ -143,6 +155,11 @@ def format_range(low: float, high: float) -> str:
 def short_interval(row: Row) -> str:
     """Write the interval of a row's speedup."""
     return f"{format_short(row['speedup_low'])} to {format_short(row['speedup_high'])}"
+
+
+def trace_name(row: Row) -> str:
+    """Return what a row's trace is called: its condition and origin, or what random maps it has."""
+    return in_words(row["condition"]) or f"{row['condition']} {row['origin']}"
 
 
 def claimed_range(row: Row) -> str:

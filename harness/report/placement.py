@@ -6,7 +6,7 @@ from math import isnan, nan
 import pandas as pd
 
 from harness.measurement.lineup import PEER_TOOLCHAIN
-from harness.presentation.table import Row, claimed_range, format_range
+from harness.presentation.table import Row, claimed_range, format_range, trace_name
 from harness.statistics.placement import depends_on_placement
 
 _FEW = 4
@@ -55,7 +55,7 @@ def placement_notes(rows: pd.DataFrame) -> list[str]:
         if moved := [row for row in own if depends(row)]:
             notes.append(f"{MARK} {variant} depends on where its code lies: {_ranges(moved)}")
         shares = [
-            f"{_trace(row)} {row['verdict_share']:.0%}"
+            f"{trace_name(row)} {row['verdict_share']:.0%}"
             for row in own
             if verdict_with_share(row) != verdict_on(row)
         ]
@@ -70,7 +70,7 @@ def placement_notes(rows: pd.DataFrame) -> list[str]:
 def _ranges(rows: Sequence[Row]) -> str:
     """Write the ranges of a few traces, or what they come to over many."""
     if len(rows) <= _FEW:
-        return ", ".join(f"{placement_range(row)} ({_trace(row)})" for row in rows)
+        return ", ".join(f"{placement_range(row)} ({trace_name(row)})" for row in rows)
     least = min(row["placement_low"] / row["speedup"] for row in rows)
     most = max(row["placement_high"] / row["speedup"] for row in rows)
     return f"by factors from {least:.2f} to {most:.2f}, on {len(rows)} traces"
@@ -87,7 +87,3 @@ def unvaried_note(rows: pd.DataFrame) -> str:
         f"placement of {', '.join(names)} not varied, so the intervals do not contain it; give an "
         "object file (.o) or the source instead of a shared object"
     )
-
-
-def _trace(row: Row) -> str:
-    return f"{row['condition']} {row['origin']}"

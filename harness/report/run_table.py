@@ -1,6 +1,5 @@
 """The table of a run: for a terminal of 80 columns, or as text to paste."""
 
-import json
 from math import isnan
 
 import pandas as pd
@@ -12,6 +11,7 @@ from harness.presentation.table import (
     Column,
     Row,
     Table,
+    as_data,
     as_markdown,
     claimed_range,
     for_terminal,
@@ -19,6 +19,7 @@ from harness.presentation.table import (
     format_range,
     format_short,
     make_table,
+    trace_name,
 )
 from harness.report.placement import (
     mark,
@@ -29,7 +30,7 @@ from harness.report.placement import (
     verdict_with_share,
 )
 from harness.results.limits import Limits, find_limits
-from harness.results.speedups import half_width, misses_one
+from harness.results.speedups import half_width, misses_one, named_apart
 
 _MOST_AS_ROWS = 3
 """Variants that get a row a trace; more are set out as variants against traces."""
@@ -96,13 +97,16 @@ def _claimed(row: Row) -> str:
     return format_range(row["claim_low"], row["claim_high"]) if claimed_range(row) else ""
 
 
-_TRACE = Column("trace", lambda row: f"{row['condition']} {row['origin']}")
-_COLUMNS = (
+_TRACE = Column("trace", trace_name)
+_MEASURED = (
     _TRACE,
     Column("variant"),
     Column("speedup", _speedup, True, True),
     Column("95 %", _reach, True, True),
     Column("calls", _calls, True, True),
+)
+_COLUMNS = (
+    *_MEASURED,
     Column("claimed", _claimed, True, True),
     Column("inside", _inside, True, True),
     Column("verdict", verdict_on, whole=True),
@@ -128,10 +132,12 @@ def results_table(rows: pd.DataFrame) -> Group:
     """Return the rows of one ``speedups.csv`` as tables for a terminal of 80 columns."""
     parts: list[RenderableType] = []
     for toolchain, group in rows.groupby("original_toolchain", sort=False):
+        group = named_apart(group)
         measured = group[~group["noise_floor"]]
         title = f"speedup of one call, {toolchain}"
         if measured["variant"].nunique() <= _MOST_AS_ROWS:
-            parts.append(for_terminal(make_table(_COLUMNS, measured, title)))
+            columns = _COLUMNS if measured["claim_low"].notna().any() else _MEASURED
+            parts.append(for_terminal(make_table(columns, measured, title)))
         else:
             parts += _ladder(title, measured)
         for note in (*calls_notes(measured), *placement_notes(group), unvaried_note(group)):
@@ -149,11 +155,11 @@ def results_table(rows: pd.DataFrame) -> Group:
 def calls_notes(rows: pd.DataFrame) -> list[str]:
     """Say where calls outside their claimed range lie, and which ranges are narrower than it."""
     records = rows.to_dict("records")
-    outside = [f"{row['condition']} {row['origin']} {inside[inside.index('(') + 1 : -1]}"
+    outside = [f"{trace_name(row)} {inside[inside.index('(') + 1 : -1]}"
                for row in records if "(" in (inside := calls_inside(row))]  # fmt: skip
     notes = [f"calls outside the claimed range: {'; '.join(outside)}"] if outside else []
     for said in dict.fromkeys(row["remark"] for row in records if row["remark"]):
-        named = [f"{row['condition']} {row['origin']}" for row in records if row["remark"] == said]
+        named = [trace_name(row) for row in records if row["remark"] == said]
         notes.append(f"{said}: {', '.join(named)}")
     return notes
 
@@ -170,15 +176,13 @@ def results_text(rows: pd.DataFrame, form: str) -> str:
         return as_markdown(make_table(_MARKDOWN, rows)) + (
             f"\nNoise floor: {floor}.\n" if floor else ""
         )
-    rows = rows[list(_PASTED)]
-    if form == "csv":
-        return str(rows.to_csv(index=False))
-    return json.dumps(json.loads(rows.to_json(orient="records")), indent=1) + "\n"
+    return as_data(rows[list(_PASTED)], form)
 
 
 def _ladder(title: str, rows: pd.DataFrame) -> list[RenderableType]:
     """Return variants against traces, with how near each comes to its limit."""
-    rows = rows.assign(trace=rows["condition"] + " " + rows["origin"].map(_ORIGINS))
+    shortened = rows.assign(origin=rows["origin"].map(_ORIGINS)).to_dict("records")
+    rows = rows.assign(trace=[trace_name(row) for row in shortened])
     traces = list(dict.fromkeys(rows["trace"]))
     limits = find_limits(rows)
     parts: list[RenderableType] = []
@@ -216,7 +220,6 @@ def noise_floor(rows: pd.DataFrame) -> str:
         return ""
     low, high = rows["speedup"].min(), rows["speedup"].max()
     said = f"{rows['original'].iloc[0]} against itself gave {low:.4f} to {high:.4f}"
-    if missed := [f"{row['condition']} {row['origin']}" for row in rows.to_dict("records")
-                  if misses_one(row)]:  # fmt: skip
+    if missed := [trace_name(row) for row in rows.to_dict("records") if misses_one(row)]:
         said += f"; that is not 1 on {', '.join(missed)}: verdicts there may be the machine's"
     return said

@@ -38,6 +38,7 @@ from harness.report.section import Section
 from harness.report.stored import Stored
 from harness.report.variants import MOST_SIDE_BY_SIDE, draw_ladder
 from harness.results.calls import TRACE
+from harness.results.speedups import named_apart
 
 _WIDTH = 5.4
 """Inches of the picture: what a telephone shows without making letters too small to read."""
@@ -53,22 +54,25 @@ _HEIGHT = 0.62
 
 @house_style()
 def draw_speedups(rows: pd.DataFrame, calls: pd.DataFrame | None = None) -> Figure:
-    """Draw the rows of one ``speedups.csv``, the noise floor left out, a panel a toolchain.
+    """Draw the rows of one ``speedups.csv``, the noise floor left out.
+
+    A panel for each toolchain of the original, with all that is compared with it.
 
     Args:
         calls: the single calls of these rows, as :func:`harness.results.calls.single_calls` has
             them; without them the reach of the calls is drawn alone.
     """
     rows = rows[~rows["noise_floor"]]
-    toolchains = list(dict.fromkeys(rows["toolchain"]))
-    lines = max(_Lines(group).length for _, group in rows.groupby("toolchain"))
+    rows = rows.assign(called=named_apart(rows)["variant"])
+    toolchains = list(dict.fromkeys(rows["original_toolchain"]))
+    lines = max(_Lines(group).length for _, group in rows.groupby("original_toolchain"))
     longest = max(len(_name(row, _several(rows))) for row in rows.to_dict("records"))
     width = _WIDTH + _LETTER * max(0, longest - len("synthetic"))
     figure, panels = make_panels(
         width, len(toolchains) * (_LINE * lines + 0.7) + 1.5, len(toolchains), 1, sharex=True
     )
     for axes, toolchain in zip(panels, toolchains, strict=True):
-        _draw_panel(axes, rows[rows["toolchain"] == toolchain], rows, calls)
+        _draw_panel(axes, rows[rows["original_toolchain"] == toolchain], rows, calls)
         axes.set_title(f"Checking several pages at once ({toolchain})", x=-0.16)
     panels[-1].set_xlabel("speedup: original time / variant time (logarithmic)")
     _legend(figure, rows, calls)
@@ -180,12 +184,12 @@ def _write_figures(axes: Axes, row: Row, place: float) -> None:
 
 
 def _several(rows: pd.DataFrame) -> bool:
-    return len(set(rows["variant"])) > 1
+    return len(set(rows["called"])) > 1
 
 
 def _name(row: Row, several: bool) -> str:
     """Return the name of a line, with the variant if there are several."""
-    return f"{row['variant']}, {row['origin']}" if several else str(row["origin"])
+    return f"{row['called']}, {row['origin']}" if several else str(row["origin"])
 
 
 def _name_lines(axes: Axes, rows: pd.DataFrame, lines: _Lines, several: bool) -> None:

@@ -12,7 +12,7 @@ from harness.presentation.table import INTERVAL, Column, Table, format_short, ma
 from harness.report.section import Section
 from harness.report.stored import Stored
 from harness.results.limits import find_limits
-from harness.results.speedups import judged
+from harness.results.speedups import judged, named_apart
 
 MOST_SIDE_BY_SIDE = 4
 """Variants that are drawn beside each other; more are drawn a line each."""
@@ -21,7 +21,7 @@ MOST_SIDE_BY_SIDE = 4
 @house_style()
 def draw_ladder(rows: pd.DataFrame) -> Figure:
     """Draw the rows of one ``speedups.csv``, the noise floor left out, a panel a toolchain."""
-    rows = judged(rows)
+    rows = named_apart(judged(rows))
     toolchains = list(dict.fromkeys(rows["original_toolchain"]))
     dots = Dots(rows, "speedup")
     size = (2.4 + 4.4 * len(toolchains), 0.27 * len(dots.order) + 1.9)
@@ -57,6 +57,7 @@ _FIGURES = (
 
 def ladder_table(rows: pd.DataFrame) -> Table:
     """Return a row for each variant over all traces."""
+    rows = named_apart(rows)
     limits = find_limits(rows)
     keys = ["map", "variant", "toolchain", "original_toolchain"]
     ranges = rows.groupby(keys, sort=False)["speedup"].agg(low="min", high="max").reset_index()

@@ -13,7 +13,7 @@ import pyperf
 from harness.base.errors import BadInput
 from harness.base.files import write_text
 from harness.measurement.run import Run
-from harness.native.toolchain import recorded_toolchain
+from harness.native.toolchain import find_toolchain
 from harness.results.environment import ENVIRONMENT, describe_environment
 from harness.results.rows import ProcessRow, Row, SnapshotRow, make_rows, process_rows
 from harness.results.tables import read_rows
@@ -41,7 +41,7 @@ def write_result(run: Run, folder: Path, toolchains: Sequence[str] = ()) -> dict
         BadInput: a file cannot be written.
     """
     used = dict.fromkeys((*toolchains, *run.plan.toolchains()))
-    made = [recorded_toolchain(name) for name in used]
+    made = [find_toolchain(name) for name in used]
     environment = describe_environment(made, _layout(run), run.disturbance)
     rows, snapshot_rows = make_rows(run)
     suite = io.StringIO()

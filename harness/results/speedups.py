@@ -14,6 +14,17 @@ def judged(rows: pd.DataFrame) -> pd.DataFrame:
     return rows[~rows["noise_floor"] & (rows["paid_in"] == "")]
 
 
+def named_apart(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return ``rows`` in which no two variants beside one original are called the same.
+
+    What several toolchains have made of a variant has theirs in its name: that of one in Rust, if
+    others than one of Rust take part beside one of C.
+    """
+    several = rows.groupby(["original_toolchain", "variant"])["toolchain"].transform("nunique") > 1
+    names = rows["variant"] + " (" + rows["toolchain"] + ")"
+    return rows.assign(variant=rows["variant"].mask(several, names))
+
+
 def misses_one(row: Mapping[Any, Any]) -> bool:
     """Return whether a noise floor's row is not 1, however many rows there are beside it.
 

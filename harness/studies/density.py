@@ -18,6 +18,7 @@ from harness.native.toolchain import find_toolchains
 from harness.presentation.frames import Place, make_pairs, move_apart, of_first_toolchain
 from harness.presentation.style import BLACK, ORIGIN_MARKERS, add_legend, house_style, key, mark
 from harness.presentation.table import INTERVAL, Column, Row, format_short, make_table
+from harness.results.speedups import named_apart
 from harness.studies import Question
 from harness.studies.study import Exhibit, Options, Study, measured_once
 from workloads.conditions import DEFAULT_CONDITIONS, find_condition
@@ -66,6 +67,7 @@ def table(rows: pd.DataFrame, results: Path) -> pd.DataFrame:
     ``density`` and ``mean_run`` are means over the snapshots; the maps also have those that were
     ``asked`` for, and the traces a ``trace``, which is the condition and the origin.
     """
+    rows = named_apart(rows)
     parts = []
     for path in sorted((results / "traces").glob("*.trace")):
         trace = open_trace(path)

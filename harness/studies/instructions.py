@@ -10,7 +10,7 @@ from harness.base.errors import BadInput
 from harness.counting.callgrind import Program, count_instructions, require_valgrind, total
 from harness.counting.perf_counters import counters_obstacle, read_counters
 from harness.machine.state import Watch
-from harness.native.build import build_driver, build_variant
+from harness.native.build import build_driver, build_variant, compiling_toolchain
 from harness.native.finding import find_variant
 from harness.native.loaded_variant import load_variant
 from harness.native.operation import DEFAULT_OPERATION
@@ -18,7 +18,7 @@ from harness.native.stopwatch import Snapshots, make_snapshots
 from harness.native.toolchain import Toolchain, find_toolchains
 from harness.native.variant import Variant, built_in_variants
 from harness.presentation.dots import Dots
-from harness.presentation.frames import make_panels, of_first_toolchain
+from harness.presentation.frames import make_panels
 from harness.presentation.progress import ProgressDisplay
 from harness.presentation.style import house_style
 from harness.presentation.table import (
@@ -65,6 +65,7 @@ def measure(options: Options, session: Session) -> pd.DataFrame:
     variants = [find_variant(name, DEFAULT_OPERATION) for name in names]
     watch = Watch()
     rows: list[dict[str, object]] = []
+    made = {toolchains[0].name: toolchains[0]}
     with (
         tempfile.TemporaryDirectory(prefix="dirtyscan-") as scratch,
         ProgressDisplay(session.log) as tell,
@@ -72,15 +73,20 @@ def measure(options: Options, session: Session) -> pd.DataFrame:
         traces = [(trace, _snapshots(trace)) for trace in _traces(Path(scratch), tell)]
         for done, variant in enumerate(variants, start=1):
             try:
+                done_with: set[str] = set()
                 for toolchain in toolchains:
-                    rows += _count(variant, toolchain, traces, read=not obstacle)
+                    used = compiling_toolchain(variant, toolchain)
+                    if used.name not in done_with:
+                        rows += _count(variant, toolchain, used.name, traces, read=not obstacle)
+                        made |= {used.name: used} if used.command else {}
+                    done_with.add(used.name)
             except _NotCountedError as error:
                 session.leave_out(str(error))
             tell("variants", done, len(variants))
     if not rows:
         raise BadInput("none of the variants could be counted; name others with --variant.")
     layout = {"left_out": session.left_out}
-    session.describe(describe_environment(toolchains, layout, watch.stop()))
+    session.describe(describe_environment(list(made.values()), layout, watch.stop()))
     return pd.DataFrame(rows)
 
 
@@ -101,11 +107,16 @@ def _snapshots(trace: Trace) -> Snapshots:
 
 
 def _count(
-    variant: Variant, toolchain: Toolchain, traces: list[tuple[Trace, Snapshots]], read: bool
+    variant: Variant,
+    toolchain: Toolchain,
+    used: str,
+    traces: list[tuple[Trace, Snapshots]],
+    read: bool,
 ) -> list[dict[str, object]]:
     """Return a row for each trace, mispredictions by callgrind's simulated predictor.
 
     Args:
+        used: the name of what compiles it where C is compiled with ``toolchain``.
         read: whether the counters of the CPU are read too.
     """
     built = build_variant(variant, toolchain)
@@ -129,7 +140,7 @@ def _count(
                 "origin": trace.source.origin,
                 "variant": variant.name,
                 "map": said.map,
-                "toolchain": toolchain.name,
+                "toolchain": used,
                 "instructions_per_page": counts.instructions / pages,
                 "branches_per_page": counts.conditional_branches / pages,
                 "mispredicted_per_page": counts.mispredicted_branches / pages,
@@ -164,8 +175,8 @@ _FIGURES = plain_columns(
 
 @house_style()
 def draw_instructions(found: pd.DataFrame) -> Figure:
-    """Draw the rows of the first toolchain, a line a variant."""
-    found = of_first_toolchain(found)
+    """Draw each variant as its first toolchain has made it, a line a variant."""
+    found = found.drop_duplicates(["condition", "origin", "variant"])
     found = found.assign(mispredicted_per_1000=1000 * found["mispredicted_per_page"])
     dots = Dots(found, "instructions_per_page", fastest_first=False)
     figure, (first, second) = make_panels(11, 0.27 * len(dots.order) + 1.9, 1, 2, sharey=True)

@@ -64,7 +64,8 @@ def request(variant: Variant, toolchain: Toolchain, options: Options) -> Request
 def measure(options: Options, session: Session) -> pd.DataFrame:
     """Measure each variant in a run of its own, as their offsets do not fit into one."""
     parts: list[pd.DataFrame] = []
-    for toolchain in find_toolchains(options.toolchains):
+    of_c = {one.name: one for one in find_toolchains(options.toolchains)}
+    for toolchain in of_c.values():
         for name in options.variants or VARIANTS:
             variant = find_variant(name, DEFAULT_OPERATION)
             if variant.is_rust or variant.is_binary:

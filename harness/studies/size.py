@@ -20,6 +20,7 @@ from harness.presentation.scale import guest_memory_axis, plain_log_axis
 from harness.presentation.style import BLACK, GREY, add_legend, house_style, mark, variant_colour
 from harness.presentation.table import INTERVAL, Table, make_table, plain_columns, table_by_name
 from harness.results.limits import find_limits
+from harness.results.speedups import named_apart
 from harness.studies import Question
 from harness.studies.study import Exhibit, Options, Study, measured_once, with_originals
 from workloads.guest import DEFAULT_PAGE_SIZE, GuestMemory
@@ -73,7 +74,7 @@ def trace_of_size(memory: GuestMemory, seed: int) -> Draft:
 
 def table(rows: pd.DataFrame, _: Path) -> pd.DataFrame:
     """Return a row for each size and variant, the original among them."""
-    rows = rows[~rows["noise_floor"]]
+    rows = named_apart(rows[~rows["noise_floor"]])
     keys = ["guest_memory_bytes", "original_toolchain"]
     found = with_originals(rows, keys, DEFAULT_OPERATION)
     found = found.sort_values("guest_memory_bytes", kind="stable", ignore_index=True)
