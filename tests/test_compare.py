@@ -23,7 +23,7 @@ from tests.conftest import Run, store
 from tests.test_operations import two_maps
 from tests.test_own_variants import SOURCE
 
-STORED = Path(__file__).parent.parent / "results/amd-epyc-zen3"
+STORED = Path(__file__).parent.parent / "results/amd-epyc-25-1"
 RATIO = re.compile(r"x is ([\d.]+) ± ([\d.]+) times (faster|slower) than y on cond1 captured\.")
 NAMED = {
     operation.name: {path.name.split(".")[0] for path in operation.glob("*.[cr]*")}

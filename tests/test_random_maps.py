@@ -102,7 +102,7 @@ def test_they_stand_beside_conditions_that_are_named_and_in_the_place_of_the_let
 
 def test_a_table_without_claims_has_no_column_of_claims() -> None:
     """Beside them the names of random maps were cut off, in a terminal of 80 columns."""
-    rows = read_table(Path(__file__).parent.parent / "results/amd-epyc-zen3", SPEEDUPS)
+    rows = read_table(Path(__file__).parent.parent / "results/amd-epyc-25-1", SPEEDUPS)
     rows = rows[rows["condition"] == "cond1"].assign(condition="density-0.1-run-16-fixed")
     names = ["claim_low", "claim_high", "calls_below", "calls_within", "calls_above"]
     shown = Console(width=80)

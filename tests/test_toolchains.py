@@ -96,7 +96,7 @@ def test_a_profile_of_x86_is_refused_elsewhere(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_one_of_rust_without_rustc_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("harness.native.toolchain._rustc", lambda: None)
+    monkeypatch.setattr("harness.native.toolchain._of_rust", lambda _: None)
     with pytest.raises(BadInput, match=r"^toolchain rustc-size needs rustc, .* rustup\.rs\)\.$"):
         find_toolchains(("rustc-size",))
 
@@ -277,7 +277,7 @@ def test_a_library_that_goes_astray_is_named_with_it(dirtyscan: Run, tmp_path: P
 
 def test_what_several_profiles_made_is_told_apart_in_tables() -> None:
     """Of one variant beside one original: the second was shown as the first."""
-    rows = read_table(Path(__file__).parent.parent / "results/amd-epyc-variants", SPEEDUPS)
+    rows = read_table(Path(__file__).parent.parent / "results/amd-epyc-26-2-variants", SPEEDUPS)
     rows = rows[(rows["original_toolchain"] == "cc-era") & ~rows["noise_floor"]]
     one = rows[rows["variant"] == "word_sum"]
     both = pd.concat(
