@@ -59,7 +59,8 @@ def test_the_reference_can_be_drawn_again() -> None:
         f"Cond{n}" for n in (1, 2, 3, 4)
     ]
     assert "speedup" in axes.get_xlabel()
-    both = pd.concat([rows, rows.assign(toolchain="clang-era")], ignore_index=True)
+    clang = rows.assign(toolchain="clang-era", original_toolchain="clang-era")
+    both = pd.concat([rows, clang], ignore_index=True)
     titles = [axes.get_title(loc="left") for axes in draw_speedups(both).axes]
     assert [title[title.index("(") :] for title in titles] == ["(cc-era)", "(clang-era)"]
     shown = {text.get_text() for text in axes.texts}
