@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 from harness.presentation.style import save
+from harness.report.hills import draw_speedups
 from harness.report.runtime import draw_runtime
-from harness.report.speedups import draw_speedups
 from harness.report.stored import Stored
 from harness.report.traces import dirty_shares, draw_memory
 from tests.conftest import store

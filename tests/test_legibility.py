@@ -16,11 +16,12 @@ from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
 from harness.presentation.style import house_style
+from harness.report.hills import draw_speedups
 from harness.report.history import draw_history
 from harness.report.origins import draw_comparison
 from harness.report.remaining import draw_remaining, patch_calls
 from harness.report.runtime import draw_runtime
-from harness.report.speedups import draw_main, draw_speedups
+from harness.report.speedups import draw_main
 from harness.report.stored import Stored
 from harness.report.traces import draw_memory
 from harness.report.variants import draw_ladder
