@@ -48,7 +48,8 @@ class Settled:
     remark: str = ""
     """What is to be said beside the verdict."""
     captured_low: float | None = None
-    """The lowest speedup of the same pair on the captured traces of the letter's conditions."""
+    """The lowest speedup of the same pair on captured traces: of the claim's conditions, if it is
+    about some, or else of all that the letter has."""
     captured_high: float | None = None
     placement_low: float | None = None
     """The speedup at the least favourable placement of the two, and at the most favourable; empty

@@ -159,7 +159,7 @@ def _find(claim: Claim, group: Group, rows: pd.DataFrame, calls: pd.DataFrame) -
     of_conditions = rows.head(len(rows) - len(group.given))
     captured = of_conditions[
         (of_conditions["origin"] == "captured")
-        & of_conditions["condition"].isin(DEFAULT_CONDITIONS)
+        & of_conditions["condition"].isin(claim.conditions or DEFAULT_CONDITIONS)
     ]
     if claim.conditions:
         chosen = of_conditions[of_conditions["condition"].isin(claim.conditions)]
