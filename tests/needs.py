@@ -19,6 +19,7 @@ PROMISES = {
     "kernel in /boot": "captures of real guests",
     "valgrind": "counted instructions",
     "rustc": "variants and commands in Rust",
+    "zig": "what zig makes of the variants",
     "clang": "what clang makes of the variants",
     "gcc": "what gcc makes of the variants",
     "noexec mounts": "file systems that let nothing be loaded",

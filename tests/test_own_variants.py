@@ -141,7 +141,7 @@ def test_one_that_is_not_a_variant_is_refused(dirtyscan: Run, tmp_path: Path) ->
     assert "mine.c does not compile with cc-era:" in done.stderr
     text = (SOURCE % "").replace('"count", .map', '"merge", .map')
     (tmp_path / "mine.c").write_text(text)
-    done = dirtyscan(*SMALL, "--variant", "mine.c")
+    done = dirtyscan(*SMALL, "--operation", "count", "--variant", "mine.c")
     assert done.returncode == 2
     assert "mine.c is one of operation 'merge' and not of count" in done.stderr
     (tmp_path / "mine.c").write_text((SOURCE % "").replace('"byte map"', '"tree"'))
