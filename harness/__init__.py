@@ -1,3 +1,3 @@
 """The harness: compiles variants, times them on traces, and says what came out."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
