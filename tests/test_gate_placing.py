@@ -9,7 +9,7 @@ import pytest
 from harness.doctor.harmless import HARMLESS, MOVED
 from harness.gate.finding import Basis, Change, Finding
 from harness.gate.lanes import compile_pairs
-from harness.gate.placing import is_slower_in_one, of_equal_instructions, settle_placement
+from harness.gate.placing import is_slower_in_some, of_equal_instructions, settle_placement
 from harness.gate.revision import Pair
 from harness.measurement.choice import choose
 from harness.measurement.experiment import Look, measure
@@ -39,21 +39,28 @@ def slower(*placements: float) -> Finding:
         ((0.6, 1.0, 1.0, 1.0), frozenset([SUBJECT]), Change.UNDECIDED),
         ((0.6, 1.0, 1.0, 1.0), None, Change.UNDECIDED),
         ((0.6, 1.0, 1.0, 1.0), frozenset(), Change.SLOWER),
-        ((0.6, 0.9, 1.0, 1.0), frozenset([SUBJECT]), Change.SLOWER),
+        ((0.6, 0.9, 1.0, 1.0), frozenset([SUBJECT]), Change.UNDECIDED),
+        # What two harmless changes gave that move a function beside the library that it calls.
+        ((1.038, 0.834, 1.092, 0.935), frozenset([SUBJECT]), Change.UNDECIDED),
+        ((1.130, 0.982, 0.767, 1.041), frozenset([SUBJECT]), Change.UNDECIDED),
+        ((1.038, 0.834, 1.092, 0.935), frozenset(), Change.SLOWER),
         ((0.95, 0.95, 0.95, 0.95), frozenset([SUBJECT]), Change.SLOWER),
         ((), frozenset([SUBJECT]), Change.SLOWER),
     ],
 )
-def test_slower_in_one_place_alone_is_no_more_work(
+def test_slower_in_some_places_alone_is_no_more_work(
     placements: tuple[float, ...], equal: frozenset[tuple[str, str, str]] | None, change: Change
 ) -> None:
     finding = slower(*placements) if placements else dataclasses.replace(slower(0.9), placements=())
     settled = settle_placement(finding, 0.01, equal)
     assert settled.change is change
     if change is Change.UNDECIDED:
-        assert settled.reason.startswith("it depends on placement (by placement 0.600, 1.000")
+        assert settled.reason.startswith(
+            f"it depends on placement (by placement {placements[0]:.3f}, "
+        )
         assert ("not counted" in settled.reason) == (equal is None)
-    assert is_slower_in_one(finding, 0.01) == (placements[:2] == (0.6, 1.0))
+    in_every = all(ratio < 0.99 for ratio in placements)
+    assert is_slower_in_some(finding, 0.01) == (not in_every)
 
 
 @needs("valgrind")

@@ -14,7 +14,7 @@ from harness.gate.decision import compare_pairs, decide, processes_for
 from harness.gate.evidence import Scope
 from harness.gate.finding import Basis, Change, Compared, Finding, Verdict, join
 from harness.gate.lanes import Compiled, compile_pairs, line_up_pairs
-from harness.gate.placing import is_slower_in_one, of_equal_instructions, settle_placement, subject
+from harness.gate.placing import is_slower_in_some, of_equal_instructions, settle_placement, subject
 from harness.gate.repository import read_repository
 from harness.gate.revision import Older, is_own_clone, pair_files, read_revision
 from harness.gate.row import Row, rows_of
@@ -130,7 +130,7 @@ def time_changed(changed: Changed, scope: Scope, tell: Tell) -> Verdict:
         rows += rows_of(run)
         broken += [failure.sentence() for failure in run.failures]
     findings = _judge(rows, tolerance)
-    doubtful = {subject(one) for one in findings if is_slower_in_one(one, tolerance)}
+    doubtful = {subject(one) for one in findings if is_slower_in_some(one, tolerance)}
     if doubtful:
         counted = [one for one in changed.compiled if one.subject in doubtful]
         equal = of_equal_instructions(counted, tell)
