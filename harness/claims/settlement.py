@@ -3,15 +3,13 @@
 import dataclasses
 import functools
 import itertools
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from harness.base.errors import BadInput
+from harness.claims.calls import calls_of
 from harness.claims.claim import Claim
 from harness.claims.settled import Settled, measured, not_measured
 from harness.measurement.choice import Choice, choose
@@ -167,10 +165,5 @@ def _find(claim: Claim, group: Group, rows: pd.DataFrame, calls: pd.DataFrame) -
         about = (claim.runs, claim.scaled_to) if claim.runs else Path(claim.trace)
         chosen = rows.iloc[[len(of_conditions) + group.given.index(about)]]
     return [
-        measured(claim, row, _calls_of(row, calls), captured) for row in chosen.to_dict("records")
+        measured(claim, row, calls_of(row, calls), captured) for row in chosen.to_dict("records")
     ]
-
-
-def _calls_of(row: Mapping[Hashable, Any], calls: pd.DataFrame) -> NDArray[np.float64]:
-    same = [calls[name] == row[name] for name in ("condition", "origin", "variant", "toolchain")]
-    return calls.loc[np.logical_and.reduce(same), "speedup"].to_numpy()

@@ -48,12 +48,30 @@ def git(folder: Path, *arguments: str) -> bytes:
     return done.stdout
 
 
-def commit_of(folder: Path, name: str) -> str:
-    """Return the commit of revision ``name`` in the repository of ``folder``.
+def find_commit(folder: Path, name: str, at_merge_base: bool) -> tuple[str, str]:
+    """Return the commit of revision ``name`` in the repository of ``folder``, and its name.
+
+    Args:
+        at_merge_base: take the commit at which the working tree's history has left ``name``
+            instead, so that what was done there since is not taken for undone here.
 
     Raises:
         BadInput: there is none.
     """
+    commit = _commit(folder, name)
+    if not at_merge_base:
+        return commit, f"{name} ({commit[:SHORT]})"
+    commit = _merge_base(folder, name, commit)
+    return commit, f"the merge base with {name} ({commit[:SHORT]})"
+
+
+def changed_files(folder: Path, *options: str) -> list[str]:
+    """Return the files that ``git status`` with ``options`` lists in ``folder``."""
+    status = git(folder, "status", "--porcelain", *options)
+    return [line[3:] for line in os.fsdecode(status).splitlines()]
+
+
+def _commit(folder: Path, name: str) -> str:
     try:
         return say(folder, "rev-parse", "--verify", "--quiet", f"{name}^{{commit}}")
     except GitFailed as error:
@@ -63,12 +81,7 @@ def commit_of(folder: Path, name: str) -> str:
         ) from None
 
 
-def merge_base(folder: Path, name: str, commit: str) -> str:
-    """Return the commit at which the history of the working tree has left ``commit``.
-
-    Raises:
-        BadInput: there is none.
-    """
+def _merge_base(folder: Path, name: str, commit: str) -> str:
     try:
         return say(folder, "merge-base", commit, "HEAD")
     except GitFailed:

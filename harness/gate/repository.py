@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from harness.base.errors import BadInput
-from harness.gate.git import SHORT, GitFailed, commit_of, git, merge_base, say, work_tree
+from harness.gate.git import GitFailed, changed_files, find_commit, say, work_tree
 from harness.gate.revision import Older, Pair
 from harness.native.built_variant import declared_operation
 from harness.native.finding import find_variant
@@ -28,7 +28,7 @@ def read_repository(
 
     Args:
         scratch: a folder for the work tree of the revision.
-        at_merge_base: take the commit at which the working tree's history has left ``name``.
+        at_merge_base: see :func:`harness.gate.git.find_commit`.
         files: of variants; all that the manifest names if there are none.
 
     Raises:
@@ -50,11 +50,7 @@ def read_repository(
             f"{here} is in no git repository ({error}), so {name} is no revision; go to one, or "
             "compare two files (dirtyscan gate --against old.c new.c)."
         ) from None
-    commit = commit_of(top, name)
-    called = f"{name} ({commit[:SHORT]})"
-    if at_merge_base:
-        commit = merge_base(top, name, commit)
-        called = f"the merge base with {name} ({commit[:SHORT]})"
+    commit, called = find_commit(top, name, at_merge_base)
     with work_tree(top, commit, scratch) as tree:
         if manifest:
             older = _pair_manifests(called, manifest, tree, top)
@@ -116,8 +112,8 @@ def _pair(before: Variant, after: Variant) -> Pair:
 
 
 def _not_committed(top: Path) -> list[str]:
-    changed = git(top, "status", "--porcelain", "--untracked-files=no").decode().splitlines()
-    files = ", ".join(line[3:] for line in changed[:_MOST])
+    changed = changed_files(top, "--untracked-files=no")
+    files = ", ".join(changed[:_MOST])
     more = f" and {len(changed) - _MOST} more" if len(changed) > _MOST else ""
     return (
         [f"the working tree has changes that are not committed: {files}{more}"] if changed else []

@@ -2,14 +2,13 @@
 
 import dataclasses
 import io
-import os
 import re
 import tarfile
 from pathlib import Path
 
 from harness.base.errors import BadInput
 from harness.base.files import read_file
-from harness.gate.git import SHORT, GitFailed, commit_of, git, merge_base, say
+from harness.gate.git import GitFailed, changed_files, find_commit, git, say
 from harness.native.built_variant import declared_operation
 from harness.native.contract import READABLE
 from harness.native.finding import find_variant
@@ -49,17 +48,12 @@ def read_revision(name: str, scratch: Path, at_merge_base: bool = False) -> Olde
     """Extract the variants of revision ``name`` into ``scratch`` and pair them with today's.
 
     Args:
-        at_merge_base: take the commit at which the working tree's history has left ``name``
-            instead, so that what was done there since is not taken for undone here.
+        at_merge_base: see :func:`harness.gate.git.find_commit`.
 
     Raises:
         BadInput: there is no such revision.
     """
-    commit = commit_of(VARIANTS, name)
-    called = f"{name} ({commit[:SHORT]})"
-    if at_merge_base:
-        commit = merge_base(VARIANTS, name, commit)
-        called = f"the merge base with {name} ({commit[:SHORT]})"
+    commit, called = find_commit(VARIANTS, name, at_merge_base)
     _extract(name, commit, scratch)
     remarks = tuple(_not_committed())
     theirs = _abi(scratch)
@@ -110,11 +104,10 @@ def _extract(name: str, commit: str, scratch: Path) -> None:
 
 
 def _not_committed() -> list[str]:
-    status = git(VARIANTS, "status", "--porcelain", "--untracked-files=all", ".")
-    changed = os.fsdecode(status).splitlines()
+    changed = changed_files(VARIANTS, "--untracked-files=all", ".")
     if not changed:
         return []
-    files = ", ".join(sorted(line[3:].rpartition("variants/")[2] for line in changed))
+    files = ", ".join(sorted(name.rpartition("variants/")[2] for name in changed))
     return [f"the working tree has variants that are not committed: {files}"]
 
 

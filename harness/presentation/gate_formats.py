@@ -62,15 +62,21 @@ def to_annotations(verdict: Verdict) -> Iterator[str]:
         yield _command("warning", "nothing was compared", words.comparisons(verdict))
     else:
         yield _command("notice", "compared", words.comparisons(verdict))
-    for (operation, variant), group in itertools.groupby(
-        sorted(verdict.having(Change.SLOWER), key=_file_of), _file_of
-    ):
-        for sentence in words.summaries(list(group), Change.SLOWER):
-            yield _command("error", f"{variant} got slower", sentence, operation, variant)
+    for operation, variant, sentence in _slower(verdict):
+        yield _command("error", f"{variant} got slower", sentence, operation, variant)
     for sentence in verdict.broken:
         yield _command("error", "a variant went astray", sentence)
     for sentence in words.undecided(verdict):
         yield _command("warning", "not decided", sentence)
+
+
+def _slower(verdict: Verdict) -> Iterator[tuple[str, str, str]]:
+    """Yield the operation and the variant of what got slower, with a sentence each."""
+    for (operation, variant), group in itertools.groupby(
+        sorted(verdict.having(Change.SLOWER), key=_file_of), _file_of
+    ):
+        for sentence in words.summaries(list(group), Change.SLOWER):
+            yield operation, variant, sentence
 
 
 def _file_of(finding: Finding) -> tuple[str, str]:
@@ -169,21 +175,18 @@ def to_custom_bigger_is_better(verdict: Verdict) -> str:
 def to_code_quality(verdict: Verdict) -> str:
     """Return GitLab's code quality report: an issue for each variant that got slower."""
     issues = []
-    for (operation, variant), group in itertools.groupby(
-        sorted(verdict.having(Change.SLOWER), key=_file_of), _file_of
-    ):
-        source = _source(operation, variant)
-        for sentence in words.summaries(list(group), Change.SLOWER):
-            names = f"{operation} {variant} {sentence.partition(' is ')[0]}"
-            issues.append(
-                {
-                    "description": f"{variant} got slower: {sentence}",
-                    "check_name": "dirtyscan",
-                    "fingerprint": hashlib.sha256(names.encode(errors="replace")).hexdigest(),
-                    "severity": "major",
-                    "location": {"path": str(source or MANIFEST), "lines": {"begin": 1}},
-                }
-            )
+    for operation, variant, sentence in _slower(verdict):
+        names = f"{operation} {variant} {sentence.partition(' is ')[0]}"
+        path = str(_source(operation, variant) or MANIFEST)
+        issues.append(
+            {
+                "description": f"{variant} got slower: {sentence}",
+                "check_name": "dirtyscan",
+                "fingerprint": hashlib.sha256(names.encode(errors="replace")).hexdigest(),
+                "severity": "major",
+                "location": {"path": path, "lines": {"begin": 1}},
+            }
+        )
     return json.dumps(issues, indent=1) + "\n"
 
 

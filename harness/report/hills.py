@@ -10,6 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from harness.claims.calls import calls_of
+from harness.claims.verdict import usual_range
 from harness.presentation.frames import draw_interval, make_panels
 from harness.presentation.scale import plain_log_axis
 from harness.presentation.style import (
@@ -28,7 +30,6 @@ from harness.presentation.table import (
 )
 from harness.report.placement import MARK, depends
 from harness.report.placement import mark as placed
-from harness.results.calls import TRACE
 from harness.results.speedups import named_apart
 
 _WIDTH = 5.4
@@ -50,7 +51,7 @@ def draw_speedups(rows: pd.DataFrame, calls: pd.DataFrame | None = None) -> Figu
     A panel for each toolchain of the original, with all that is compared with it.
 
     Args:
-        calls: the single calls of these rows, as :func:`harness.results.calls.single_calls` has
+        calls: the single calls of these rows, as :func:`harness.claims.calls.single_calls` has
             them; without them the reach of the calls is drawn alone.
     """
     rows = rows[~rows["noise_floor"]]
@@ -123,8 +124,7 @@ def _reach(rows: pd.DataFrame) -> tuple[float, float]:
 def _of_row(row: Row, calls: pd.DataFrame | None) -> NDArray[np.float64] | None:
     if calls is None:
         return None
-    same = np.logical_and.reduce([calls[name] == row[name] for name in TRACE])
-    found = calls.loc[same, "speedup"].to_numpy(np.float64)
+    found = calls_of(row, calls)
     return found if len(found) else None
 
 
@@ -145,7 +145,7 @@ def _draw_calls(
     counts, _ = np.histogram(calls, edges)
     hill = place + _HEIGHT * np.sqrt(counts / counts.max())
     axes.stairs(hill, edges, baseline=place, fill=True, color=colour, alpha=0.45, linewidth=0)
-    low, high = np.percentile(calls, (5, 95))
+    low, high = usual_range(calls)
     axes.plot([low, high], [place, place], color=colour, linewidth=3.5, alpha=0.55,
               solid_capstyle="butt")  # fmt: skip
 

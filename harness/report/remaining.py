@@ -5,6 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from harness.claims.calls import TRACE
 from harness.presentation.frames import draw_claimed_across, make_pairs, of_first_toolchain
 from harness.presentation.scale import format_plain, plain_log_axis
 from harness.presentation.style import (
@@ -37,9 +38,8 @@ def patch_calls(result: Stored) -> pd.DataFrame | None:
     claimed = rows[(rows["variant"] == PATCH) & rows["claim_low"].notna()]
     if claimed.empty or result.calls is None:
         return None
-    names = ["condition", "origin", "variant", "toolchain"]
-    ranges = of_first_toolchain(claimed)[[*names, "claim_low", "claim_high"]]
-    return result.calls.merge(ranges, on=names)
+    ranges = of_first_toolchain(claimed)[[*TRACE, "claim_low", "claim_high"]]
+    return result.calls.merge(ranges, on=TRACE)
 
 
 @house_style()

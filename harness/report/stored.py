@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from harness.base.errors import BadInput
-from harness.results.calls import single_calls
+from harness.claims.calls import single_calls
 from harness.results.environment import ENVIRONMENT, read_environment
 from harness.results.history import measured_at, read_history
 from harness.results.result import SNAPSHOTS, SPEEDUPS, read_table
@@ -52,7 +52,7 @@ class Stored:
 
     @cached_property
     def calls(self) -> pd.DataFrame | None:
-        """The speedups of single calls, as :func:`harness.results.calls.single_calls` has them."""
+        """The speedups of single calls, as :func:`harness.claims.calls.single_calls` has them."""
         if self.snapshots is None:
             return None
         return single_calls(self.measured, self.snapshots)

@@ -1,7 +1,7 @@
 """The rows of a run: what its tables hold, a dataclass each."""
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
 import msgspec
@@ -121,21 +121,23 @@ def make_rows(run: Run) -> tuple[list[Row], list[SnapshotRow]]:
         trace = open_trace(run.base / planned.path)
         if not run.elapsed(planned.key):  # every variant had gone astray before it was measured
             continue
+        calls = {number: _call_speedups(run, planned.key, number) for number in sound}
         rows += [
-            _row(planned, trace, run, number)
+            _row(planned, trace, run, number, calls[number])
             for _, number in run.plan.pairs()
             if (planned.key, number) in run.speedups
         ]
-        snapshot_rows += _snapshot_rows(planned, trace, run, sound)
+        snapshot_rows += _snapshot_rows(planned, trace, run, calls)
     return rows, snapshot_rows
 
 
-def _row(planned: PlannedTrace, trace: Trace, run: Run, number: int) -> Row:
+def _row(
+    planned: PlannedTrace, trace: Trace, run: Run, number: int, calls: NDArray[np.float64]
+) -> Row:
     plan, pair = run.plan, (planned.key, number)
     lane = plan.lanes[number]
     original = plan.lanes[lane.original]
     interval = run.speedups[pair]
-    calls = _call_speedups(run, planned.key, number)
     calls_low, calls_high = usual_range(calls)
     original_seconds = float(run.typical_seconds(planned.key, lane.original).mean())
     factors = run.placement_factors(pair)
@@ -201,27 +203,22 @@ def _verdict_share(figures: Figures, factors: Factors, claim: Claim) -> float | 
 
 def _call_speedups(run: Run, key: str, number: int) -> NDArray[np.float64]:
     """Return the speedup of a lane on each snapshot of a trace, over all processes."""
-    original = run.plan.lanes[number].original
+    original = run.plan.lanes[number].original  # an original's own, which gives 1 everywhere
     logs = [snapshot_log_speedups(e[:, original], e[:, number]) for e in run.elapsed(key)]
     return np.exp(centre(np.array(logs)))
 
 
 def _snapshot_rows(
-    planned: PlannedTrace, trace: Trace, run: Run, lanes: Sequence[int]
+    planned: PlannedTrace, trace: Trace, run: Run, calls: Mapping[int, NDArray[np.float64]]
 ) -> list[SnapshotRow]:
     runs = [
         dirty_runs(np.unpackbits(bitmap, bitorder="little"))
         for bitmap in trace.bitmaps(planned.snapshots)
     ]
     rows = []
-    for number in lanes:
+    for number, speedups in calls.items():
         lane = run.plan.lanes[number]
         typical = run.typical_seconds(planned.key, number).tolist()
-        speedups = (
-            _call_speedups(run, planned.key, number).tolist()
-            if lane.original != number
-            else [1.0] * len(typical)
-        )
         for place, snapshot in enumerate(planned.snapshots):
             rows.append(
                 SnapshotRow(
@@ -235,7 +232,7 @@ def _snapshot_rows(
                     runs[place],
                     lane.label,
                     typical[place],
-                    speedups[place],
+                    float(speedups[place]),
                 )
             )
     return rows

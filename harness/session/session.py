@@ -9,9 +9,9 @@ import pandas as pd
 from rich.console import Console
 
 from harness.base.files import write_text
+from harness.claims.calls import single_calls
 from harness.measurement.request import Request
 from harness.measurement.run_folder import RunFolder
-from harness.results.calls import single_calls
 from harness.results.environment import ENVIRONMENT
 from harness.results.result import SNAPSHOTS, SPEEDUPS, read_table
 from harness.session.measured import Measured, measure, print_end

@@ -1,6 +1,11 @@
 """Single calls: the speedup of each, which is what a range over calls is judged by."""
 
+from collections.abc import Hashable, Mapping
+from typing import Any
+
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 TRACE = ["condition", "origin", "toolchain", "variant"]
 """The columns that say whose calls they are."""
@@ -31,3 +36,13 @@ def single_calls(speedups: pd.DataFrame, snapshots: pd.DataFrame) -> pd.DataFram
         calls["speedup"] = calls["speedup"].fillna(ratios)
     kept = [*TRACE, "snapshot", "tick_ms", "remaining_pages", "dirty_runs", "speedup"]
     return calls[kept]
+
+
+def calls_of(row: Mapping[Hashable, Any], calls: pd.DataFrame) -> NDArray[np.float64]:
+    """Return the speedups of the single calls of a row of ``speedups.csv``, (calls,).
+
+    Args:
+        calls: see :func:`single_calls`.
+    """
+    same = np.logical_and.reduce([calls[name] == row[name] for name in TRACE])
+    return calls.loc[same, "speedup"].to_numpy(np.float64)
