@@ -236,6 +236,12 @@ def mapped(*present: int, pages: int = 100, blocks: str = "pc.ram") -> bytes:
     return bytes(data)
 
 
+def far(bitmap: int = 4096, data: int = 8192) -> bytes:
+    """The same, said to have its bitmap and its pages somewhere else."""
+    places = struct.pack(">QQ", 4096, 8192)
+    return mapped(1).replace(places, struct.pack(">QQ", bitmap, data), 1)
+
+
 def test_what_changed_between_files_of_mapped_ram(tmp_path: Path) -> None:
     first, second = tmp_path / "s-1", tmp_path / "s-2"
     first.write_bytes(mapped(1, 2, 3, 70))
@@ -252,6 +258,10 @@ def test_what_changed_between_files_of_mapped_ram(tmp_path: Path) -> None:
         (b"", r"is no file of mapped-ram \(it ends too early\)"),
         (b"GIF89a--", "it has no header of QEMU's migration"),
         (mapped(1)[:4100], "is cut short"),
+        (far(bitmap=2**63 + 4096), "a RAM block 'pc.ram' that lies beyond the end of any file"),
+        (far(data=2**63 - 4096), "a RAM block 'pc.ram' that lies beyond the end of any file"),
+        (far(data=2**64 - 4096), "a RAM block 'pc.ram' that lies beyond the end of any file"),
+        (far(bitmap=2**62), "is cut short"),
         (mapped(1, blocks="vga.vram"), "no RAM block of the guest is in the stream"),
         (mapped(1).replace(b"\x03ram", b"\x03rom"), "a section 'rom' before that of ram"),
     ],

@@ -36,6 +36,7 @@ from workloads.trace_writer import write_trace
 
 _HEAD = 2**16
 _MEM_SIZE = 0x04
+_BEYOND = 2**63  # where no file of Linux has a byte
 _COMPARED = 2**12  # pages at a time
 
 
@@ -142,6 +143,8 @@ def _read_blocks(file: BinaryIO) -> list[MappedBlock]:
             raise Unsupported(f"version {version} and pages of {page_size} bytes")
         if not 0 < length <= left or length % PAGE_SIZE:
             raise Broken(f"a RAM block {name!r} of {length} bytes")
+        if max(bitmap, data + length) >= _BEYOND:
+            raise Broken(f"a RAM block {name!r} that lies beyond the end of any file")
         blocks.append(MappedBlock(RamBlock(name, first, length // PAGE_SIZE), bitmap, data))
         first += length // PAGE_SIZE
         left -= length
