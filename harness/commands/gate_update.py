@@ -26,6 +26,7 @@ from harness.measurement.preparation import prepare
 from harness.measurement.run_folder import RunFolder
 from harness.presentation.progress import ProgressDisplay
 from harness.report.run_table import results_table
+from harness.results.environment import read_environment
 from harness.results.result import SPEEDUPS, read_table, write_result
 from workloads.conditions import DEFAULT_CONDITIONS
 
@@ -58,6 +59,6 @@ def update(options: argparse.Namespace, settings: Settings, out: Console, log: C
         sources = own_sources(one_name_each(settings.variants))
         write_gate_file(folder.path, old, settings.requirements, instructions, sources)
         folder.finish()
-    out.print(results_table(read_table(path, SPEEDUPS)))
+    out.print(results_table(read_table(path, SPEEDUPS), read_environment(path)))
     out.print(f"reference: {path}", soft_wrap=True)
     return 0

@@ -32,6 +32,7 @@ def run(options: argparse.Namespace) -> int:
     from harness.report.contents import write_plots
     from harness.report.page import write_page
     from harness.report.run_table import results_table, results_text
+    from harness.report.stored import Stored
     from harness.results.result import SPEEDUPS, read_table
 
     out = console()
@@ -45,7 +46,7 @@ def run(options: argparse.Namespace) -> int:
             continue
         if len(folders) > 1:
             out.print(f"{folder}:", soft_wrap=True)
-        out.print(results_table(rows))
+        out.print(results_table(rows, Stored(folder).environment))
     told = console(stderr=options.format != "table")
     if options.plots:
         for path in write_plots(folders[0], Path(options.plots)):

@@ -60,7 +60,7 @@ def run(options: argparse.Namespace) -> int:
             title=kind, title_justify="left", box=None, pad_edge=False, padding=(0, 2, 0, 0)
         )
         for name in ("variant", "year", "needs", "what"):
-            table.add_column(name, no_wrap=name in ("variant", "year"))
+            table.add_column(name, no_wrap=name in ("variant", "year"), overflow="fold")
         for row in (row for row in rows if row.map == kind):
             name = f"{row.name} *" if row.name in best else row.name
             table.add_row(name, str(row.year or ""), row.needs, Text(row.what))
