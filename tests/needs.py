@@ -24,7 +24,7 @@ PROMISES = {
     "gcc": "what gcc makes of the variants",
     "noexec mounts": "file systems that let nothing be loaded",
     "mounts": "how CI hides tools",
-    "repository of git": "source distributions",
+    "repository of git": "distributions and their installation",
 }
 OTHER_CPU = re.compile(r"is not for \S+|needs .*, which this CPU lacks")
 
