@@ -22,6 +22,8 @@ PROMISES = {
     "zig": "what zig makes of the variants",
     "clang": "what clang makes of the variants",
     "gcc": "what gcc makes of the variants",
+    "fish": "completion in fish",
+    "zsh": "completion in zsh",
     "noexec mounts": "file systems that let nothing be loaded",
     "mounts": "how CI hides tools",
     "repository of git": "distributions and their installation",

@@ -16,6 +16,7 @@ import sys
 from collections.abc import Mapping, Sequence
 
 from harness.base.errors import BadInput
+from harness.base.text import did_you_mean
 
 # Every binary gets these; they decide its form and not its speed.
 FORM = ("-std=gnu11", "-fPIC")
@@ -96,7 +97,8 @@ def find_toolchain(name: str) -> Toolchain:
         return cargo_toolchain(name.removeprefix(_CARGO))
     if name not in toolchain_names():
         raise BadInput(
-            f"toolchain {name!r} is not known; choose from {', '.join(toolchain_names())}."
+            f"toolchain {name!r} is not known; choose from {', '.join(toolchain_names())}"
+            f"{did_you_mean(name, toolchain_names())}."
         )
     compiler, profile = name.split("-")
     if (needed := _ONLY_ON.get(profile, platform.machine())) != platform.machine():
