@@ -196,9 +196,8 @@ class _Completion(argparse.Action):
         for one in parser.parsers():
             for action in one._actions:
                 if action.metavar in ("FILE", "DIR"):
-                    action.complete = getattr(
-                        shtab, "FILE" if action.metavar == "FILE" else "DIRECTORY"
-                    )  # type: ignore[attr-defined]
+                    kind = shtab.FILE if action.metavar == "FILE" else shtab.DIRECTORY
+                    vars(action)["complete"] = kind  # where shtab looks
         print(shtab.complete(parser, given[1]))
         parser.exit()
 

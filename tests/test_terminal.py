@@ -12,7 +12,6 @@ import pytest
 from rich.console import Console
 
 from harness.cli import main
-from harness.presentation import progress
 from harness.presentation.progress import ProgressDisplay
 
 RESULTS = Path(__file__).parent.parent / "results"
@@ -74,7 +73,7 @@ def test_a_narrow_terminal_cuts_nothing_off(name: str, tmp_path: Path) -> None:
 def test_time_left_is_shown_though_the_whole_changes(monkeypatch: pytest.MonkeyPatch) -> None:
     """rich's own column forgets its pace then, and always said -:--:--."""
     now = 100.0
-    monkeypatch.setattr(progress.time, "monotonic", lambda: now)
+    monkeypatch.setattr("time.monotonic", lambda: now)
     stream = io.StringIO()
     shown = Console(file=stream, force_terminal=True, width=80, get_time=lambda: now)
     with ProgressDisplay(shown) as tell:
@@ -88,7 +87,7 @@ def test_time_left_is_shown_though_the_whole_changes(monkeypatch: pytest.MonkeyP
 
 def test_what_takes_steps_is_told_by_their_pace(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 100.0
-    monkeypatch.setattr(progress.time, "monotonic", lambda: now)
+    monkeypatch.setattr("time.monotonic", lambda: now)
     stream = io.StringIO()
     shown = Console(file=stream, force_terminal=True, width=80, get_time=lambda: now)
     with ProgressDisplay(shown) as tell:
