@@ -24,6 +24,7 @@ from harness.native.stopwatch import make_snapshots
 from harness.native.toolchain import default_toolchain
 from harness.native.variant import Variant
 from harness.report.contents import all_sections
+from harness.results.environment import read_environment
 from harness.studies import _read_question, load_study, operations, questions, size
 from harness.studies.density import grid
 from harness.studies.size import reach
@@ -268,6 +269,8 @@ def test_the_study_of_operations(dirtyscan: Run, tmp_path: Path) -> None:
     best = table.groupby(["trace", "origin"])["share_of_best"].max()
     assert best.to_numpy() == pytest.approx(1)
     assert (table["share_of_best"] > 0).all()
+    # The page said of such a study that it was made when the result beside it was.
+    assert read_environment(tmp_path / "results/operations")["toolchains"]
 
 
 def test_without_rustc_what_cannot_be_compared_is_said(
