@@ -36,8 +36,8 @@ MEANT = {
     "OPERATION": "ranges", "results/A": "results/amd-epyc-26-2",
     "results/B": "results/amd-epyc-gate",
 }  # fmt: skip
-# Commands that other tests run, as they take what a text cannot make (guests, repositories, files of
-# hypervisors) or minutes: by how they start, the module of the test, and how it calls them.
+# Commands that other tests run, as they take what a text cannot make (guests, repositories, files
+# of hypervisors) or minutes: by how they start, the module of the test, and how it calls them.
 ELSEWHERE = {
     "init": ("test_manifest", 'dirtyscan("init")'),
     "trace capture": ("test_capture", '"trace", "capture"'),

@@ -5,6 +5,7 @@ import dataclasses
 import importlib
 import math
 import os
+import re
 from pathlib import Path
 
 import numpy as np
@@ -244,6 +245,25 @@ def test_the_study_of_instructions(dirtyscan: Run, tmp_path: Path) -> None:
     assert set(table["condition"]) == {"cond1", "cond2", "cond3", "cond4"}
     # The original does the same for every page, whatever the map holds.
     assert table["instructions_per_page"].max() / table["instructions_per_page"].min() < 1.2
+
+
+def test_a_budget_that_cannot_be_enough_is_refused_before_maps_are_made(
+    dirtyscan: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was told after nearly 4 minutes, and left a run behind that the next one kept aside."""
+    monkeypatch.setattr(size, "SIZES", (2**22, 2**40))
+    monkeypatch.setattr("harness.studies.size.check_fits", lambda _: None)
+    monkeypatch.setattr("harness.session.measured.prepare", None)  # which makes the maps
+    done = dirtyscan("study", "size", "--variant", "word_sum", "--budget", "1.5")
+    assert done.returncode == 2
+    assert re.search(r"a budget of 1\.5 s is shorter than .*, which takes \d+ s", done.stderr)
+    assert not (tmp_path / "results/size/unfinished").exists()
+
+
+def test_a_run_without_a_round_leaves_nothing_behind(dirtyscan: Run, tmp_path: Path) -> None:
+    done = dirtyscan("bench", "--quick", "--condition", "cond1", "--budget", "0.01")
+    assert "is shorter than one round" in done.stderr
+    assert [path.name for path in (tmp_path / "results/latest").iterdir()] in ([], [".lock"])
 
 
 def test_a_guest_that_does_not_fit_is_refused(
