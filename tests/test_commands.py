@@ -4,6 +4,7 @@ import gzip
 import re
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -11,7 +12,7 @@ from harness.cli import main
 from harness.doctor.tools import inspect_tools
 from harness.machine.cpu import cpu_slug
 from harness.results.environment import read_environment
-from tests.conftest import Run
+from tests.conftest import Run, store
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "results"
@@ -154,3 +155,18 @@ def test_committed_results_name_no_place_on_a_machine() -> None:
         data = path.read_bytes()
         text = (gzip.decompress(data) if path.suffix == ".gz" else data).decode()
         assert not re.search(r'"hostname"|/(root|home|Users)/', text), path
+
+
+def test_traces_that_come_with_dirtyscan_have_names(dirtyscan: Run, tmp_path: Path) -> None:
+    """Nothing said where those of a wheel lie, which every command can read."""
+    for origin, folder in (("recorded", "recorded"), ("captured", "captured")):
+        told = dirtyscan("trace", "info", f"cond2-{origin}")
+        path = ROOT / "workloads" / folder / "cond2.trace"
+        assert told.returncode == 0, told.stderr
+        assert told.stdout == dirtyscan("trace", "info", str(path)).stdout
+    done = dirtyscan("trace", "info", "cond2-recored")
+    assert done.returncode == 2
+    assert "cond4-captured (did you mean cond2-recorded?)." in done.stderr
+    # A file of that name goes first.
+    store(tmp_path / "cond2-recorded", [np.ones(64, dtype=bool)], name="mine")
+    assert "name          mine\n" in dirtyscan("trace", "info", "cond2-recorded").stdout
