@@ -307,7 +307,7 @@ def brief(monkeypatch: pytest.MonkeyPatch, hasty: None) -> None:
     monkeypatch.setattr(gate_update, "PROCESSES", 4)
     monkeypatch.setattr(speedups, "processes_for", lambda _: 4)
     monkeypatch.setattr(gate_update, "PRECISION", 1e6)
-    monkeypatch.setattr(gate_update, "count_built_in", lambda *_: (counted, ()))
+    monkeypatch.setattr(gate_update, "count_all", lambda *_: (counted, ()))
 
 
 def settings(folder: Path, variants: list[str], requirements: list[str]) -> None:
@@ -315,6 +315,7 @@ def settings(folder: Path, variants: list[str], requirements: list[str]) -> None
     (folder / "pyproject.toml").write_text(f"[tool.dirtyscan.gate]\n{table}")
 
 
+BOTH = ("kept", "kept-next")
 UPDATE = ["--update", "--baseline", "kept", *MEASURE]
 
 
@@ -365,6 +366,47 @@ def test_a_reference_of_a_file_of_ones_own_serves_in_its_folder(gate: Gate, tmp_
     answer = gate("--baseline", "kept", *MEASURE)
     assert answer.status == 3
     assert "mine (count), src/mine.c is not here any more" in words(answer)
+
+
+@pytest.mark.usefixtures("brief")
+def test_each_operation_has_a_reference_of_its_own(gate: Gate, tmp_path: Path) -> None:
+    of_next = "cond1 find_next_inline captured >= 0.01"
+    settings(tmp_path, ["multi_page", "find_next_inline"], [of_next])
+    assert gate(*UPDATE).status == 0
+    made = {name: json.loads((tmp_path / name / "gate.json").read_text()) for name in BOTH}
+    assert [made[name]["operation"] for name in BOTH] == ["count", "next"]
+    assert [made[name]["requirements"] for name in BOTH] == [[], [of_next]]
+    answer = gate("--baseline", "kept", "--requirements", "--tolerance", "60%", *MEASURE)
+    assert answer.status == 0, answer
+    said = words(answer)
+    assert "3 rows of 1 variant (count) timed against reference kept" in said
+    assert "3 rows of 1 variant (next) timed against reference kept-next" in said
+    assert "1 requirement checked on 1 row" in said
+    # Of one that is not there any more nothing is compared, and of the other what there is.
+    shutil.rmtree(tmp_path / "kept")
+    answer = gate("--baseline", "kept", "--tolerance", "60%", *MEASURE)
+    assert answer.status == 0, answer
+    assert "3 rows of 1 variant (next) timed against reference kept-next" in words(answer)
+
+
+@pytest.mark.usefixtures("brief")
+def test_a_row_may_lose_what_is_said_of_it(gate: Gate, tmp_path: Path) -> None:
+    """The reference is made out to be twice as fast as what was measured."""
+    settings(tmp_path, ["multi_page"], [])
+    assert gate(*UPDATE).status == 0
+    table = pd.read_csv(tmp_path / "kept" / "processes.csv")
+    table["speedup"] *= 2
+    table.to_csv(tmp_path / "kept" / "processes.csv", index=False)
+    ask = ("--baseline", "kept", *MEASURE)
+    assert gate(*ask).status == 1
+    path = tmp_path / "pyproject.toml"
+    text = path.read_text()
+    path.write_text(text + 'tolerances = ["cond1 multi_page = 80%"]\n')
+    assert gate(*ask).status == 0
+    path.write_text(text + 'tolerances = ["cond1 multi_page captured = 80%"]\n')
+    answer = gate(*ask)
+    assert answer.status == 1
+    assert "slower on 2 of 3 traces" in words(answer)
 
 
 @pytest.mark.usefixtures("brief")

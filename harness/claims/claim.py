@@ -117,17 +117,25 @@ def _runs(entry: Entry) -> RandomRuns | None:
     return random_pages(entry.density)
 
 
-def find_claims(names: Sequence[str], path: Path = CLAIMS) -> tuple[Claim, ...]:
-    """Return the claims called ``names``, or all of ``path`` if there are none.
+def find_claims(
+    names: Sequence[str], path: Path = CLAIMS, own: Sequence[Path] = ()
+) -> tuple[Claim, ...]:
+    """Return the claims called ``names``, or all if there are none.
+
+    Args:
+        path: a file of claims.
+        own: files of a repository's own, whose claims stand before those of ``path`` and are all
+            that there are where none is named.
 
     Raises:
         BadInput: one is not there.
     """
-    known = {claim.name: claim for claim in read_claims(path)}
+    mine = {claim.name: claim for file in own for claim in read_claims(file)}
+    known = mine | {claim.name: claim for claim in read_claims(path) if claim.name not in mine}
     for name in names:
         if name not in known:
             raise BadInput(f"claim {name!r} is not known; choose from {', '.join(known)}.")
-    return tuple(known[name] for name in dict.fromkeys(names) or known)
+    return tuple(known[name] for name in dict.fromkeys(names) or mine or known)
 
 
 def find_claim(operation: str, original: str, variant: str, condition: str | None) -> Claim | None:

@@ -130,6 +130,7 @@ def _request(options: argparse.Namespace) -> "Request":
     from harness.measurement.request import DEFAULT_ORIGINS, Given, Request, condition_traces
     from harness.native.built_variant import declared_operation
     from harness.native.finding import find_own, is_own
+    from harness.native.manifest import find_manifest
     from harness.native.toolchain import find_toolchains
 
     given = tuple(dict.fromkeys((*options.files, *options.variant)))
@@ -145,6 +146,9 @@ def _request(options: argparse.Namespace) -> "Request":
     variants = given or find_operation(operation).shown
     others: tuple[Given, ...] = (*random_maps(options), *map(Path, options.trace))
     only_others = others and not options.condition
+    if own and not (others or options.condition):
+        manifest = find_manifest()
+        others = manifest.trace_files() if manifest else ()
     of_conditions = condition_traces(
         () if only_others else find_conditions(options.condition),
         options.origin or DEFAULT_ORIGINS,

@@ -13,7 +13,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("action", nargs="?", choices=("list", "run"), default="list")
     parser.add_argument("names", nargs="*", metavar="NAME")
-    parser.add_argument("--claims", metavar="FILE", help="a TOML file of claims of your own")
+    parser.add_argument(
+        "--claims",
+        metavar="FILE",
+        help="a TOML file of claims of your own; default: those that dirtyscan.toml names, "
+        "or else those that come with dirtyscan",
+    )
     parser.add_argument(
         "--unscaled", action="store_true",
         help="measure on the guests that claims are about, also where that takes long",

@@ -4,8 +4,9 @@ import argparse
 import dataclasses
 from pathlib import Path
 
-from harness.claims.claim import CLAIMS, find_claims
+from harness.claims.claim import find_claims
 from harness.commands.study_run import run_study
+from harness.native.manifest import find_manifest
 from harness.presentation.console import console
 from harness.presentation.table import Column, make_table, print_table
 from harness.studies.study import Options
@@ -21,7 +22,11 @@ _COLUMNS = (
 
 def run(options: argparse.Namespace) -> int:
     """List claims, or settle them."""
-    claims = find_claims(options.names, Path(options.claims) if options.claims else CLAIMS)
+    if options.claims:
+        claims = find_claims(options.names, Path(options.claims))
+    else:
+        manifest = find_manifest()
+        claims = find_claims(options.names, own=manifest.claim_files() if manifest else ())
     if options.action == "list":
         rows = [vars(claim) | {"claimed": claim.claimed} for claim in claims]
         table = dataclasses.replace(make_table(_COLUMNS, rows), fold=True)

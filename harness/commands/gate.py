@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from harness.base.units import parse_share
 from harness.commands.options import (
     add_budget,
     add_conditions,
@@ -10,7 +11,6 @@ from harness.commands.options import (
     add_toolchains,
     positive,
     run_by,
-    share,
 )
 from harness.presentation.gate_formats import FORMATS
 
@@ -56,7 +56,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="check this too, such as 'cond1 multi_page >= 8'",
     )  # fmt: skip
     parser.add_argument(
-        "--tolerance", type=positive(share, "a share above 0 such as 5%", 0.0), metavar="SHARE",
+        "--tolerance", metavar="SHARE",
+        type=positive(parse_share, "a share above 0 such as 5%", 0.0),
         help="loss of speed that is let pass; default: 5%% of a reference, 1%% of a revision or "
         "of instructions",
     )  # fmt: skip

@@ -15,6 +15,7 @@ from harness.base.files import read_file
 from harness.gate.counts import Counted
 from harness.machine.cpu import cpu_slug
 from harness.measurement.plan import AGAIN
+from harness.native.operation import DEFAULT_OPERATION, OPERATIONS
 from harness.results.environment import ENVIRONMENT, Environment, read_environment
 from harness.results.result import PROCESSES, read_table
 from harness.results.tables import Positive
@@ -39,6 +40,8 @@ class GateFile:
     """The provenance of the references that it has replaced, the newest first."""
     instructions: tuple[tuple[str, str, str, str, Positive], ...]
     """Operation, variant, toolchain, trace, and instructions a page."""
+    operation: str = DEFAULT_OPERATION
+    """That of its variants that were timed."""
     sources: Mapping[str, str] = dataclasses.field(default_factory=dict)
     """The path of each variant that does not come with dirtyscan, from where it was made."""
     format: int = FORMAT
@@ -74,22 +77,38 @@ class Reference:
         return self.environment["layout"]["traces"].get(key, "")
 
 
-def find_reference(folder: Path = RESULTS) -> Path:
-    """Return the committed reference in ``folder`` that fits this machine best.
+def folder_of(base: Path, operation: str) -> Path:
+    """Return where a reference of ``operation`` lies: *count*'s is ``base``, others lie beside."""
+    return base if operation == DEFAULT_OPERATION else base.with_name(f"{base.name}-{operation}")
 
-    One of this CPU, else one of this architecture.
+
+def stored_at(base: Path) -> list[Path]:
+    """Return the references that are at ``base``, one for each operation that has one."""
+    folders = (folder_of(base, operation) for operation in OPERATIONS)
+    return [folder for folder in folders if (folder / GATE).exists()]
+
+
+def find_references(base: Path | None = None) -> tuple[Reference, ...]:
+    """Read the references at ``base``; without one, the committed ones that fit this machine best.
+
+    Those are of this CPU, else of one of this architecture.
 
     Raises:
-        BadInput: there is none.
+        BadInput: there is none, or one cannot be read.
     """
-    own = folder / f"{cpu_slug()}{SUFFIX}"
-    if (own / GATE).exists():
-        return own
-    for path in sorted(folder.glob(f"*{SUFFIX}/{GATE}")):
+    found = stored_at(base or RESULTS / f"{cpu_slug()}{SUFFIX}")
+    if base and not found:
+        return (read_reference(base),)  # which says what is missing
+    return tuple(map(read_reference, found or _nearest()))
+
+
+def _nearest() -> list[Path]:
+    for path in sorted(RESULTS.glob(f"*{SUFFIX}*/{GATE}")):
         if read_environment(path.parent)["cpu"]["architecture"] == platform.machine():
-            return path.parent
+            name, suffix, _ = path.parent.name.rpartition(SUFFIX)
+            return stored_at(RESULTS / f"{name}{suffix}")
     raise BadInput(
-        f"there is no reference for {platform.machine()} in {folder}; {REMAKE}, or name one with "
+        f"there is no reference for {platform.machine()} in {RESULTS}; {REMAKE}, or name one with "
         "--baseline."
     )
 

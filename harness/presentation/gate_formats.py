@@ -165,7 +165,8 @@ def to_custom_bigger_is_better(verdict: Verdict) -> str:
             "unit": "speed after / before",
             "value": round(row.ratio, 6),
             "range": f"± {(row.high - row.low) / 2:.4f}",
-            "extra": f"{words.values(row)}; {row.change}; against {against[row.basis]}",
+            "extra": f"{words.values(row)}; {row.change}; "
+            f"against {row.against or against[row.basis]}",
         }
         for row in verdict.findings
     ]
