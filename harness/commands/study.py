@@ -17,6 +17,9 @@ from harness.studies import questions
 from workloads.draws import DEFAULT_SEED
 
 
+_NAMED = "; {study} in it stands for the name of the study, also in --plots"
+
+
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Say what the command takes."""
     actions = parser.add_subparsers(required=True, metavar="STUDY")
@@ -28,8 +31,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
             each[name].set_defaults(run=run_by("study_run"))
     what = "every study, one after the other, each as by default"
     every = actions.add_parser("all", help=what, description=f"{what.capitalize()}.")
-    more = "; {study} stands for the name of each, also in --plots"
-    add_folder(every, "--output", "results/{study}", more)
+    add_folder(every, "--output", "results/{study}", _NAMED)
     add_folder(every, "--plots", "plots")
     every.set_defaults(run=run_by("study_run", "run_all"), parsers=each)
 
@@ -49,7 +51,7 @@ def add_study_options(parser: argparse.ArgumentParser, name: str) -> None:
         ),
         "precision": lambda: add_precision(parser, "1%"),
         "budget": lambda: add_budget(parser, f"{each}default: %(default)g", question.budget),
-        "output": lambda: add_folder(parser, "--output", f"results/{name}"),
+        "output": lambda: add_folder(parser, "--output", f"results/{name}", _NAMED),
         "plots": lambda: add_folder(parser, "--plots", "plots"),
         "resume": lambda: add_resume(parser, "one that was cut short"),
         "seed": lambda: add_seed(parser),
