@@ -16,7 +16,6 @@ from harness.commands.options import (
 from harness.studies import questions
 from workloads.draws import DEFAULT_SEED
 
-
 _NAMED = "; {study} in it stands for the name of the study, also in --plots"
 
 
