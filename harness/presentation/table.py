@@ -96,8 +96,13 @@ def for_terminal(table: Table) -> rich.table.Table:
             overflow="fold" if table.fold else "ellipsis",
         )
     for line in table.lines:
-        made.add_row(*(Text(cell, STYLES.get(cell, "")) for cell in line))
+        made.add_row(*(Text(cell, _style(cell)) for cell in line))
     return made
+
+
+def _style(cell: str) -> str:
+    """Return the style of a verdict, or of a cell that ends with one."""
+    return next((style for verdict, style in STYLES.items() if cell.endswith(verdict)), "")
 
 
 def print_table(table: Table, out: Console) -> None:
