@@ -51,7 +51,7 @@ def run(options: argparse.Namespace) -> int:
             continue
         if len(folders) > 1:
             out.print(f"{folder}:", soft_wrap=True)
-        out.print(results_table(rows))
+        out.print(results_table(rows, Stored(folder).environment))
     for table in tables if options.format == "table" else ():
         print_table(dataclasses.replace(table, fold=True), out)
     told = console(stderr=options.format != "table")
