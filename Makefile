@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
-C := $(wildcard harness/native/*.[ch] harness/trial/*.c harness/variants/*.h harness/variants/*/*.[ch] \
+C := $(wildcard harness/native/*.[ch] harness/kernel/*.[ch] harness/trial/*.c harness/variants/*.h harness/variants/*/*.[ch] \
 	tests/*.[ch] workloads/capture/*.c workloads/record/*.c)
 C_FLAGS := -std=gnu11 -Iharness/variants -Iharness/native
 
