@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import psutil
 from numpy.typing import NDArray
 
 from harness.base.errors import BadInput
@@ -22,13 +23,14 @@ from harness.base.units import format_size
 from harness.kernel.guest import LARGEST, PAGE_SIZE
 from harness.kernel.method import Method
 from harness.kernel.replay import Job, Replayed, Seconds, read_replayed
+from harness.measurement.tell import Tell
 from harness.native.build import build_guest
 from harness.native.toolchain import default_toolchain
 from harness.statistics.interval import Interval, confidence_interval, process_log_speedup
-from workloads.synthesis import Report
 
 MIN_PROCESSES = 8
 ROUNDS = 5
+_KEPT_PER_PAGE = 40  # bytes: KVM's reverse map and page tables, and the guest's code
 _LIMIT = 600.0  # seconds after which a process is taken to hang
 
 
@@ -111,7 +113,7 @@ class Wanted:
     """See :class:`~harness.kernel.replay.Job`."""
 
 
-def measure(wanted: Wanted, report: Report) -> Replays:
+def measure(wanted: Wanted, tell: Tell) -> Replays:
     """Measure until it is precise enough, or the time is spent.
 
     Raises:
@@ -122,6 +124,7 @@ def measure(wanted: Wanted, report: Report) -> Replays:
             f"a guest of {format_size(wanted.pages * PAGE_SIZE)} is larger than ours can be; give "
             f"at most {format_size(LARGEST)}."
         )
+    _check_fits(wanted)
     began = time.monotonic()
     found: list[Replayed] = []
     with tempfile.TemporaryDirectory(prefix="dirtyscan-") as scratch:
@@ -134,11 +137,33 @@ def measure(wanted: Wanted, report: Report) -> Replays:
                 raise BadInput(f"nothing could be asked: {' '.join(replays.left_out)}")
             elapsed = time.monotonic() - began
             longest = elapsed / len(found)
-            report("running guests", int(elapsed), int(max(wanted.budget, elapsed)))
+            what = f"running guests, {len(found)} processes"
+            tell(what, elapsed, max(wanted.budget, elapsed), "s")
             if len(found) >= wanted.processes and replays.half_width() <= wanted.precision:
                 return replays
             if len(found) >= 2 and elapsed + longest > wanted.budget:
                 return replays
+
+
+def _check_fits(wanted: Wanted) -> None:
+    """Check that this machine can hold what the guests write.
+
+    Raises:
+        BadInput: it cannot.
+    """
+    written = np.bitwise_count(np.bitwise_or.reduce(wanted.maps, axis=0)).sum(dtype=np.int64)
+    pages = wanted.pages if wanted.populate else int(written)
+    # KVM's guests share their memory; a process that is tracked itself has its own.
+    memories = len({method.in_process for method in wanted.methods})
+    bookkeeping = _KEPT_PER_PAGE * wanted.pages * len(wanted.methods)
+    needed = pages * PAGE_SIZE * memories + bookkeeping
+    available = psutil.virtual_memory().available
+    if needed > available:
+        raise BadInput(
+            f"guests of {format_size(wanted.pages * PAGE_SIZE)} that write {pages} pages need "
+            f"{needed // 2**20}MiB and this machine has {available // 2**20}MiB free; give less "
+            "--guest-memory, or fewer ways of asking."
+        )
 
 
 def _usable(wanted: Wanted, found: Sequence[Replayed]) -> list[int]:
@@ -156,13 +181,17 @@ def _replays(wanted: Wanted, found: Sequence[Replayed], usable: list[int]) -> Re
 
 
 def _chosen(one: Replayed, usable: list[int]) -> Replayed:
-    each: dict[str, Seconds] = {n: getattr(one, n)[:, usable] for n in _EACH}
-    alone: dict[str, Seconds] = {n: getattr(one, n)[usable] for n in _ALONE}
-    return dataclasses.replace(one, **each, **alone, failures=())
-
-
-_EACH = ("sync", "faulting", "repeated")
-_ALONE = ("touching", "first", "start", "stop")
+    return dataclasses.replace(
+        one,
+        sync=one.sync[:, usable],
+        faulting=one.faulting[:, usable],
+        repeated=one.repeated[:, usable],
+        touching=one.touching[usable],
+        first=one.first[usable],
+        start=one.start[usable],
+        stop=one.stop[usable],
+        failures=(),
+    )
 
 
 def _write_job(wanted: Wanted, scratch: Path) -> Path:

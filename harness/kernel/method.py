@@ -106,6 +106,6 @@ def obstacle(method: Method, device: str = _DEVICE) -> str:
 
 def _lacks(method: Method, kvm: int) -> str:
     said = [fcntl.ioctl(kvm, _CHECK_EXTENSION, number) for number in method.capabilities]
-    if not method.capabilities or any(said) and said[0] & method.bits == method.bits:
+    if not method.capabilities or (any(said) and said[0] & method.bits == method.bits):
         return ""
     return f"this kernel ({platform.release()}) has no {method.needs}; {method.since} has it"

@@ -3,7 +3,7 @@
 import contextlib
 import dataclasses
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -60,9 +60,9 @@ class Replayed:
 
 def write_replayed(path: Path, replayed: Replayed) -> None:
     """Write it to ``path``, whole or not at all."""
-    fields = dataclasses.asdict(replayed)
+    fields: dict[str, Any] = dataclasses.asdict(replayed)
     with replacing(path) as file:
-        np.savez(file, **{name: np.asarray(value) for name, value in fields.items()})
+        np.savez(file, **fields)
 
 
 def read_replayed(path: Path) -> Replayed:
@@ -98,7 +98,7 @@ class _Replay:
         self._each = {name: np.full(shape, np.nan) for name in ("sync", "faulting", "repeated")}
 
     def run(self, random: np.random.Generator) -> Replayed:
-        """Make the guests in an order drawn anew: what was made before may take the better place."""
+        """Make the guests in an order drawn anew, as the first may be the better off, and run them."""
         library = load_guest_library(Path(self._job.library))
         shared = make_memory(library, self._job.pages)
         with contextlib.ExitStack() as stack:
@@ -110,12 +110,12 @@ class _Replay:
                         raise BadInput(f"{method.name}: {why}.")
                     own = method.in_process
                     memory = make_memory(library, self._job.pages) if own else shared
-                    guest = running(library, method, memory, self._job.pages)
-                    guests[place] = stack.enter_context(guest)
+                    made = running(library, method, memory, self._job.pages)
+                    guests[place] = stack.enter_context(made)
                     self._prepare(place, guests[place])
             for turn in range(self._job.rounds):
-                for number in random.permutation(len(self._maps)):
-                    for place in random.permutation(len(self._methods)):
+                for number in random.permutation(len(self._maps)).tolist():
+                    for place in random.permutation(len(self._methods)).tolist():
                         with self._failing(place):
                             if not self._failures[place]:
                                 self._time(place, guests[place], (turn, place, number))
@@ -128,7 +128,7 @@ class _Replay:
         return Replayed(**self._each, **self._alone, prepared=prepared, failures=failures)
 
     @contextlib.contextmanager
-    def _failing(self, place: int) -> Any:
+    def _failing(self, place: int) -> Iterator[None]:
         try:
             yield
         except BadInput as error:

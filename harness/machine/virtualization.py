@@ -12,6 +12,7 @@ _THP = Path("/sys/kernel/mm/transparent_hugepage")
 _SECOND_LEVEL = {"ept": "EPT", "npt": "NPT"}
 """What lets the CPU itself translate a guest's addresses, by the parameter that says so."""
 _ON = ("Y", "1")
+_HUGE_PAGES = ("enabled", "shmem_enabled")
 _PARAMETERS = ("tdp_mmu", "eager_page_split", "nx_huge_pages")
 
 
@@ -50,7 +51,7 @@ def read_virtualization(modules: Path = _MODULES) -> Virtualization:
             if (value := read_line(modules / "kvm" / "parameters" / name))
         },
         huge_pages={
-            name: value for name in ("enabled", "shmem_enabled") if (value := read_line(_THP / name))
+            name: value for name in _HUGE_PAGES if (value := read_line(_THP / name))
         },
         kernel=platform.release(),
         mitigations={k: v for k, v in vulnerable.items() if v and v != "Not affected"},
@@ -71,5 +72,5 @@ def host_in_words(host: Virtualization) -> str:
     if not host["module"]:
         return f"{where}, without KVM"
     paging = host["paging"]
-    how = "without EPT or NPT (shadow page tables)" if paging == "shadow" else f"with {paging}"
+    how = "without EPT or NPT" if paging == "shadow" else f"with {paging}"
     return f"{where}, {host['module']} {how}, Linux {host['kernel']}"
