@@ -21,6 +21,10 @@
 #define GUEST_SLOT 0 /* of guest memory; that of its code and page tables is the next */
 #define GUEST_FAILED UINT64_MAX
 
+/* Of its code: an instruction that writes to a page, and what stands before and behind all of them. */
+#define GUEST_STORE_BYTES 9
+#define GUEST_FRAME_BYTES 3
+
 /* At what a guest has failed; guest.py has the words. */
 enum guest_step {
     GUEST_DONE,
@@ -100,6 +104,10 @@ uint64_t guest_sync(struct guest *guest, uint64_t *words);
 
 /* Why the last of these has failed. */
 const struct guest_failure *guest_failure_of(const struct guest *guest);
+
+/* machine.c: makes its virtual machine, with memory and a vCPU; and lets go of it. */
+int guest_make_machine(struct guest *guest);
+void guest_end_machine(struct guest *guest);
 
 /* Notes at what it has failed, with errno, and returns -1. */
 int guest_fail(struct guest *guest, enum guest_step step);

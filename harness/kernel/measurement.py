@@ -21,7 +21,7 @@ from harness.base.errors import BadInput
 from harness.base.processes import describe_status, module_command, module_environment
 from harness.base.units import format_size
 from harness.kernel.guest import LARGEST, PAGE_SIZE
-from harness.kernel.method import Method
+from harness.kernel.method import Method, obstacle
 from harness.kernel.replay import Job, Replayed, Seconds, read_replayed
 from harness.measurement.tell import Tell
 from harness.native.build import build_guest
@@ -31,6 +31,7 @@ from harness.statistics.interval import Interval, confidence_interval, process_l
 MIN_PROCESSES = 8
 ROUNDS = 5
 _KEPT_PER_PAGE = 40  # bytes: KVM's reverse map and page tables, and the guest's code
+_NOTHING = "the kernel can be asked in none of these ways: {}"
 _LIMIT = 600.0  # seconds after which a process is taken to hang
 
 
@@ -125,6 +126,9 @@ def measure(wanted: Wanted, tell: Tell) -> Replays:
             f"at most {format_size(LARGEST)}."
         )
     _check_fits(wanted)
+    lacking = [f"{method.name}: {why}." for method in wanted.methods if (why := obstacle(method))]
+    if len(lacking) == len(wanted.methods):
+        raise BadInput(_NOTHING.format(" ".join(lacking)))
     began = time.monotonic()
     found: list[Replayed] = []
     with tempfile.TemporaryDirectory(prefix="dirtyscan-") as scratch:
@@ -134,7 +138,7 @@ def measure(wanted: Wanted, tell: Tell) -> Replays:
             usable = _usable(wanted, found)
             replays = _replays(wanted, found, usable)
             if not usable:
-                raise BadInput(f"nothing could be asked: {' '.join(replays.left_out)}")
+                raise BadInput(_NOTHING.format(" ".join(replays.left_out)))
             elapsed = time.monotonic() - began
             longest = elapsed / len(found)
             what = f"running guests, {len(found)} processes"

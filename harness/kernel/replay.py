@@ -98,7 +98,7 @@ class _Replay:
         self._each = {name: np.full(shape, np.nan) for name in ("sync", "faulting", "repeated")}
 
     def run(self, random: np.random.Generator) -> Replayed:
-        """Make the guests in an order drawn anew, as the first may be the better off, and run them."""
+        """Make the guests in an order drawn anew (the first may be better off), and run them."""
         library = load_guest_library(Path(self._job.library))
         shared = make_memory(library, self._job.pages)
         with contextlib.ExitStack() as stack:

@@ -35,7 +35,7 @@ _HEADERS = (_FOLDER / "operations.h", VARIANTS / CONTRACT)
 _TRIAL_FOLDER = _FOLDER.parent / "trial"
 TRIAL = (_TRIAL_FOLDER / "trial.c", _TRIAL_FOLDER / "writers.c")
 _GUEST_FOLDER = _FOLDER.parent / "kernel"
-GUEST = tuple(_GUEST_FOLDER / f"{name}.c" for name in ("guest", "log", "ring", "scan"))
+GUEST = tuple(_GUEST_FOLDER / f"{name}.c" for name in ("guest", "machine", "log", "ring", "scan"))
 
 # What lets code begin at any byte; a compiler's own choice is 16 for functions and many loops.
 _ANYWHERE = ("-falign-functions=1", "-falign-loops=1", "-falign-jumps=1")

@@ -78,7 +78,7 @@ def measure(options: Options, session: Session) -> pd.DataFrame:
         BadInput: a size does not fit into this machine.
     """
     watch = Watch()
-    asked = cases(options.sizes or SIZES, options.seed)
+    asked = cases([int(size) for size in options.sizes or SIZES], options.seed)
     rows = _from_the_kernel(asked, options, session)
     for name in PARTS:
         if name not in FROM_THE_KERNEL:
@@ -198,7 +198,7 @@ def _summary(found: pd.DataFrame) -> Table:
     for part in parts:
         for kind in _MARKERS if part == DEFAULT_OPERATION else (THEN,):
             heads.append(f"{part}\n{kind}" if part == DEFAULT_OPERATION else part)
-            columns.append(by_count[kind][part] if part in by_count[kind] else None)
+            columns.append(by_count[kind].get(part))
     pages = found.drop_duplicates("map").set_index("map")["written_pages"]
     lines = [
         (str(name), f"{pages[name]:.0f}",
@@ -280,9 +280,9 @@ STUDY = Study(
     summary=_summary,
     exhibit=Exhibit(
         title="Where the time of a tick goes",
-        said="A guest of our own writes what recorded guests wrote in a tick, and random maps: what "
-        "its faults take, what the kernel takes to say which pages, and what merge, count, next and "
-        "drain take in user space, on the same maps.",
+        said="A guest of our own writes what recorded guests wrote in a tick, and random maps: "
+        "what its faults take, what the kernel takes to say which pages, and what merge, count, "
+        "next and drain take in user space, on the same maps.",
         draw=draw_kernel,
         shown=("map", "part", "variant", "seconds", "nanoseconds_a_page", "share_of_tick"),
         figures=lambda found: make_table(_FIGURES, found.head(100)),

@@ -1,4 +1,4 @@
-"""What does it take to ask the kernel which pages a guest has written, and which way is cheapest?"""
+"""Which way of asking the kernel what a guest has written is cheapest?"""
 
 import dataclasses
 
@@ -80,8 +80,8 @@ def measure(options: Options, session: Session) -> pd.DataFrame:
         with ProgressDisplay(session.log) as tell:
             found = measure_guests(wanted, tell)
             once = dataclasses.replace(
-                wanted, methods=found.methods, maps=np.zeros_like(maps[:1]), rounds=1, processes=STARTS,
-                precision=np.inf, populate=True,
+                wanted, methods=found.methods, maps=np.zeros_like(maps[:1]), rounds=1,
+                processes=STARTS, precision=np.inf, populate=True,
             )  # fmt: skip
             starts = measure_guests(once, tell)
         for sentence in found.left_out:
@@ -212,9 +212,9 @@ STUDY = Study(
     summary=_summary,
     exhibit=Exhibit(
         title="Asking the kernel what was written",
-        said=f"A guest of our own writes a map, and the kernel is asked for it in each of its ways; "
-        f"{ORIGINAL.name} is what the others are compared with. What it takes depends on the host's "
-        "virtualization, which stands above the picture.",
+        said="A guest of our own writes a map, and the kernel is asked for it in each of its ways; "
+        f"{ORIGINAL.name} is what the others are compared with. What it takes depends on the "
+        "host's virtualization, which stands above the picture.",
         draw=draw_sync,
         shown=("variant", "map", "dirty_pages", "seconds", "speedup", "nanoseconds_a_page"),
         figures=lambda found: make_table(_FIGURES, found.head(60)),
