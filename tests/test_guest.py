@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from harness.base.errors import BadInput
-from harness.kernel import method
 from harness.kernel.cases import bitmap_words, cases, to_bools, to_words
 from harness.kernel.guest import Guest, exit_in_words, load_guest_library, make_memory, running
 from harness.kernel.method import METHODS, ORIGINAL, Method, find_methods, obstacle
@@ -259,7 +258,7 @@ def test_what_a_kernel_lacks_is_named_with_the_one_that_has_it(
     tmp_path: Path,
 ) -> None:
     on_x86(monkeypatch)
-    monkeypatch.setattr(method.fcntl, "ioctl", lambda _, __, number: answers[number])
+    monkeypatch.setattr("fcntl.ioctl", lambda _, __, number: answers[number])
     (tmp_path / "kvm").write_text("")
     said = obstacle(find_methods([name])[0], str(tmp_path / "kvm"))
     assert said.endswith(lacks)

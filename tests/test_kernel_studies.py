@@ -11,8 +11,10 @@ import pandas as pd
 import pytest
 
 from harness.base.errors import BadInput
+from harness.claims.claim import read_claims
+from harness.claims.settlement import obstacle
 from harness.kernel import cases as kernel_cases
-from harness.kernel import measurement, method, replay
+from harness.kernel import claimed, measurement, method, replay
 from harness.kernel.measurement import Replays, Wanted, measure
 from harness.kernel.method import METHODS, ORIGINAL, find_methods
 from harness.kernel.parts import COUNTS, PARTS, THEN, answer, saved, ticks
@@ -55,9 +57,11 @@ def test_intervals_come_from_processes_and_ratios_from_turns() -> None:
     assert found.seconds("start", 1).value == pytest.approx(4, rel=0.02)
     # What makes all of a process faster or slower cancels in its ratios.
     for map_, expected in ((0, 0.5), (1, 2.0)):
-        speedup = found.speedup(1, map_)
+        speedup = found.speedup(1, [map_])
         assert speedup.value == pytest.approx(expected)
         assert speedup.half_width < 1e-9
+    assert found.speedup(1, [0, 1]).value == pytest.approx(11 / 7)
+    assert found.start_speedup(1).value == pytest.approx(3 / 4)
     assert 0.05 < found.half_width() < 0.2
 
 
@@ -256,6 +260,14 @@ def brief(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kernel_cases, "TICKS", 2)
     monkeypatch.setattr(kernel_cases, "DENSITIES", (0.01,))
     monkeypatch.setattr(kernel_study, "PARTS", ("guest", "sync", "merge", "count"))
+    # As two_processes has it for what is measured in user space.
+    monkeypatch.setattr(
+        kernel_study,
+        "measure_guests",
+        lambda asked, tell: measure(
+            dataclasses.replace(asked, processes=2, precision=np.inf, budget=1e9), tell
+        ),
+    )
 
 
 @needs_kvm
@@ -265,7 +277,7 @@ def test_the_study_of_a_tick(
 ) -> None:
     brief(monkeypatch)
     sizes = ("--guest-memory", "4MiB", "--guest-memory", "8MiB")
-    done = dirtyscan("study", "kernel", *sizes, "--budget", "1")
+    done = dirtyscan("study", "kernel", *sizes, "--budget", "600")
     assert done.returncode == 0, done.stderr
     assert "If the count took nothing, a whole tick of the recorded guests would shrink" in (
         done.stdout
@@ -290,7 +302,7 @@ def test_without_kvm_the_study_of_a_tick_goes_on(
     brief(monkeypatch)
     why = "there is no /dev/kvm; load KVM's module"
     monkeypatch.setattr(kernel_study, "obstacle", lambda _: why)
-    done = dirtyscan("study", "kernel", "--guest-memory", "4MiB", "--budget", "1")
+    done = dirtyscan("study", "kernel", "--guest-memory", "4MiB", "--budget", "600")
     assert done.returncode == 0, done.stderr
     assert f"left out: a guest on KVM: {why}" in done.stderr
     table = pd.read_csv(tmp_path / "results/kernel/kernel.csv")
@@ -331,3 +343,72 @@ def test_the_host_is_described_as_its_kernel_does(
     assert said in host_in_words(host)
     assert host["pml"] == files.get("kvm_intel/parameters/pml", "")
     assert ("inside a virtual machine" in host_in_words(host)) == host["nested"]
+
+
+def claims_file(tmp_path: Path, **changed: str) -> Path:
+    """Write a claim that manual protection costs next to nothing, with some fields otherwise."""
+    fields = {
+        "name": '"mine"', "source": '"me"', "date": '"2026"', "operation": '"sync"',
+        "original": '"get"', "variant": '"clear"', "density": "0.1", "guest_memory": '"8MiB"',
+        "low": "0.01", "high": "100.0", "note": '""', **changed,
+    }  # fmt: skip
+    path = tmp_path / "mine.toml"
+    lines = "".join(f"{name} = {value}\n" for name, value in fields.items() if value)
+    path.write_text(f"[[claim]]\n{lines}")
+    return path
+
+
+@needs_kvm
+@pytest.mark.parametrize("operation", ["sync", "start"])
+def test_a_claim_on_the_kernel_is_settled_by_guests(
+    operation: str, dirtyscan: Run, tmp_path: Path
+) -> None:
+    path = claims_file(tmp_path, operation=f'"{operation}"')
+    done = dirtyscan("claims", "run", "--claims", str(path), "--budget", "1")
+    assert done.returncode == 0, done.stderr
+    (row,) = pd.read_csv(tmp_path / "results/claims/claims.csv").to_dict("records")
+    assert row["verdict"] in ("reproduced", "undecided")
+    assert row["speedup"] > 0
+    assert row["original_seconds"] > 0
+    assert "Linux" in row["toolchain"]
+    assert read_environment(tmp_path / "results/claims")["virtualization"]["module"]
+
+
+@pytest.mark.parametrize("paging", ["shadow", "EPT"])
+def test_a_claim_about_hosts_of_a_kind_is_not_decided_by_others(
+    paging: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host = {**read_virtualization(), "module": "kvm_pvm", "paging": paging}
+    monkeypatch.setattr(claimed, "read_virtualization", lambda: host)
+    monkeypatch.setattr(claimed, "obstacle", lambda _: "")
+    claims = {claim.name: claim for claim in read_claims()}
+    assert obstacle(claims["ch-8899-get-clear"]) == ""
+    assert obstacle(claims["ch-8899-start"]) == (
+        "" if paging == "EPT" else
+        "it is about hosts with EPT or NPT, and this one has neither (kvm_pvm keeps page tables of "
+        "its own for each guest)"
+    )  # fmt: skip
+    monkeypatch.setattr(claimed, "obstacle", lambda _: "there is no /dev/kvm")
+    assert obstacle(claims["kvm-enable-in-chunks"]) == "get: there is no /dev/kvm"
+
+
+@pytest.mark.parametrize(
+    ("changed", "sentence"),
+    [
+        ({"variant": '"pml"'}, "'pml' is no way of asking the kernel; choose from get"),
+        ({"variant": '"get"'}, "compares get with itself; name another variant."),
+        ({"density": "", "guest_memory": "", "conditions": '["cond1"]'},
+         "is about the kernel's part; give it a density of random maps."),
+        ({"host": '"EPT"'}, "Invalid enum value 'EPT' in host"),
+        ({"operation": '"drain"', "original": '"skip_clean"', "variant": '"skip_lines"',
+          "host": '"EPT or NPT"'}, "is about a host, and no kernel has a part in it; leave"),
+    ],
+)  # fmt: skip
+def test_a_claim_on_the_kernel_that_is_none_is_one_sentence(
+    changed: dict[str, str], sentence: str, dirtyscan: Run, tmp_path: Path
+) -> None:
+    path = claims_file(tmp_path, **changed)
+    done = dirtyscan("claims", "--claims", str(path))
+    assert done.returncode == 2
+    assert sentence in done.stderr
+    assert done.stderr.count("\n") == 1

@@ -24,7 +24,7 @@ DENSITIES = (0.001, 0.01, 0.1)
 DENSITY_OF_SIZES = 0.01
 TICKS = 12
 """Of a recorded guest, whose mean stands for all of its ticks."""
-_SNAPSHOTS = 4
+_SNAPSHOTS = 2
 
 
 def to_words(dirty: NDArray[np.bool_]) -> NDArray[np.uint64]:

@@ -29,7 +29,7 @@ from harness.native.toolchain import default_toolchain
 from harness.statistics.interval import Interval, confidence_interval, process_log_speedup
 
 MIN_PROCESSES = 8
-ROUNDS = 5
+ROUNDS = 9
 _KEPT_PER_PAGE = 40  # bytes: KVM's reverse map and page tables, and the guest's code
 _NOTHING = "the kernel can be asked in none of these ways: {}"
 _LIMIT = 600.0  # seconds after which a process is taken to hang
@@ -68,13 +68,20 @@ class Replays:
         )
         return _interval([max(seconds, 1e-9) for seconds in extra])
 
-    def speedup(self, method: int, map_: int) -> Interval:
-        """Return the speedup of a sync against the first method's."""
-        logs = []
-        for one in self.processes:
-            original, variant = one.sync[:, None, 0, [map_]], one.sync[:, None, method, [map_]]
-            logs.append(process_log_speedup(original, variant))
+    def speedup(self, method: int, maps: Sequence[int]) -> Interval:
+        """Return the speedup of the syncs of some maps together against the first method's."""
+        chosen = list(maps)
+        logs = [
+            process_log_speedup(one.sync[:, None, 0, chosen], one.sync[:, None, method, chosen])
+            for one in self.processes
+        ]
         return confidence_interval(logs)
+
+    def start_speedup(self, method: int) -> Interval:
+        """Return the speedup of the start against the first method's."""
+        return confidence_interval(
+            [float(np.log(one.start[0] / one.start[method])) for one in self.processes]
+        )
 
     def half_width(self) -> float:
         """Return that of the least precise sync; infinite if there is none."""

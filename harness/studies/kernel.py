@@ -67,6 +67,7 @@ QUESTION = Question(
 )
 SIZES = tuple(size * 2**30 for size in (0.5, 4, 32))
 _COLOURS = dict(zip(PARTS, (VERMILLION, ORANGE, GREEN, BLUE, PURPLE, GREY), strict=True))
+_ROUNDS = 5  # of many maps, whose mean is asked for
 _NAMES = {GUEST: "guest: faults", SYNC: "kernel: sync"}
 _MARKERS = dict(zip(COUNTS, "osD", strict=True))
 
@@ -125,7 +126,9 @@ def _from_the_kernel(
     for pages in dict.fromkeys(case.memory.pages for case in asked):
         alike = [case for case in asked if case.memory.pages == pages]
         maps = np.concatenate([case.writes for case in alike])
-        wanted = Wanted((method,), pages, maps, options.seed, options.precision, session.budget)
+        wanted = Wanted(
+            (method,), pages, maps, options.seed, options.precision, session.budget, rounds=_ROUNDS
+        )
         try:
             with ProgressDisplay(session.log) as tell:
                 found = measure_guests(wanted, tell)

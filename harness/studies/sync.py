@@ -103,7 +103,7 @@ def _rows(
         for number, name in enumerate(MAPS):
             pages = int(np.bitwise_count(maps[number]).sum(dtype=np.int64))
             syncs = found.typical("sync", place, [number])
-            speedup, tax = found.speedup(place, number), found.tax(place, [number])
+            speedup, tax = found.speedup(place, [number]), found.tax(place, [number])
             rows.append(
                 {
                     "variant": method.name,
