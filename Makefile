@@ -4,8 +4,8 @@ BIN := .venv/bin
 READY := .venv/.ready
 # What tests, lint and types take besides, which is as much again, and which nothing else installs.
 DEV := .venv/.ready-dev
-C := $(wildcard harness/native/*.[ch] harness/trial/*.c harness/variants/*.h harness/variants/*/*.[ch] \
-	tests/*.[ch] workloads/capture/*.c workloads/record/*.c)
+C := $(wildcard harness/native/*.[ch] harness/kernel/*.[ch] harness/trial/*.c harness/variants/*.h \
+	harness/variants/*/*.[ch] tests/*.[ch] workloads/capture/*.c workloads/record/*.c)
 C_FLAGS := -std=gnu11 -Iharness/variants -Iharness/native
 
 .PHONY: bench capture record reference studies claims quick gate test fuzz lint format types package lock \

@@ -17,6 +17,8 @@ PROMISES = {
     "qemu10-system-x86_64": "captures and streams of QEMU 10",
     "qemu-system-x86_64": "captures of real guests",
     "kernel in /boot": "captures of real guests",
+    "/dev/kvm": "a guest of our own on KVM",
+    "PAGEMAP_SCAN": "the tracking of a process",
     "valgrind": "counted instructions",
     "rustc": "variants and commands in Rust",
     "zig": "what zig makes of the variants",

@@ -38,11 +38,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def add_study_options(parser: argparse.ArgumentParser, name: str) -> None:
     """Add the options of the study ``name``; those that it has not have their defaults."""
     question = questions()[name]
-    variants = "a name or path, as for 'dirtyscan bench'"
     each = f"for {question.budget_for}; " if question.budget_for else ""
     none: list[str] = []
     add: Mapping[str, Callable[[], object]] = {
-        "variant": lambda: add_names(parser, "--variant", variants),
+        "variant": lambda: add_names(parser, "--variant", question.variants),
         "toolchain": lambda: add_toolchains(parser),
         "operation": lambda: add_names(parser, "--operation", "default: all"),
         "guest-memory": lambda: parser.add_argument(
