@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.claims.claim import Claim, find_claim, find_claims, read_claims
-from harness.claims.settlement import group_claims, obstacle, settle
+from harness.claims.settled import not_measured
+from harness.claims.settlement import group_claims, obstacle, request_group, settle
 from harness.claims.verdict import Figures, judge, remark, shares, verdict
 from harness.cli import main
 from harness.measurement.choice import choose
@@ -272,6 +273,8 @@ BAD = {
     "range": (ENTRY.replace("figure = 2.0", "low = 2\nhigh = 1"), "its high is below its low"),
     "only high": (ENTRY + "high = 3.0", "its high is below its low, or without one"),
     "size": (ENTRY.replace('"64MiB"', '"big"'), "'big' is not a size"),
+    "toolchain": (ENTRY + 'toolchain = "icc-fast"', "toolchain 'icc-fast' is not known"),
+    "beside": (ENTRY + 'beside = "cc-distro"', "its beside goes with a toolchain, which it has not"),
     "no size": (ENTRY.replace('guest_memory = "64MiB"', ""), "its density needs a guest_memory"),
     "small": (ENTRY.replace('"64MiB"', '"8KiB"'), "guest memory of 8KiB is 2 pages"),
     "scale": (ENTRY + 'scaled_to = "1GiB"', "is scaled to more than its guest_memory"),
@@ -459,7 +462,7 @@ def test_a_variant_that_went_astray_settles_nothing() -> None:
             "variant": "word_sum", "condition": ["cond1", "cond2"], "origin": "captured",
             "guest_memory_bytes": 2**29, "speedup": [9.0, 2.0], "speedup_low": [8.5, 2.0],
             "speedup_high": [9.5, 2.0], "original_seconds": 1.0, "variant_seconds": 1.0,
-            "toolchain": "cc", "placement_low": [6.0, 2.0], "placement_high": [10.0, 2.0],
+            "toolchain": "cc", "original_toolchain": "cc", "placement_low": [6.0, 2.0], "placement_high": [10.0, 2.0],
         }
     )  # fmt: skip
     calls = pd.concat([rows.assign(speedup=speedup) for speedup in (8.5, 8.9, 9.0, 6.0)])
@@ -476,6 +479,44 @@ def test_a_variant_that_went_astray_settles_nothing() -> None:
 
 
 @pytest.mark.usefixtures("two_processes")
+def test_a_claim_is_judged_by_its_toolchain_and_says_what_another_gives() -> None:
+    claim = Claim(
+        "f", "", "", "merge", "per_bit", "per_word", 2.0, 4.0, "",
+        toolchain="cc-distro", beside="cc-popcnt", conditions=("cond1",),
+    )  # fmt: skip
+    (group,) = group_claims([claim])
+    rows = pd.DataFrame(
+        {
+            "variant": "per_word", "condition": "cond1", "guest_memory_bytes": 2**29,
+            "origin": ["recorded", "captured"] * 2, "speedup": [3.0, 2.5, 9.0, 8.5],
+            "speedup_low": [2.9, 2.4, 8.0, 8.4], "speedup_high": [3.1, 2.6, 10.0, 8.6],
+            "original_seconds": 1.0, "variant_seconds": 1.0, "placement_low": math.nan,
+            "placement_high": math.nan, "toolchain": ["cc-distro"] * 2 + ["cc-popcnt"] * 2,
+        }
+    )  # fmt: skip
+    rows["original_toolchain"] = rows["toolchain"]
+    first, second = settle(group, rows, rows, 2, [])
+    assert (first.toolchain, first.speedup, first.verdict) == ("cc-distro", 3.0, "reproduced")
+    assert (first.beside_toolchain, first.beside_speedup) == ("cc-popcnt", 9.0)
+    assert (first.beside_low, first.beside_high, first.beside_verdict) == (8.0, 10.0, "stronger")
+    assert (second.speedup, second.beside_speedup) == (2.5, 8.5)
+    (found, _) = settle(group, rows.head(2), rows, 2, [])
+    assert (found.verdict, found.beside_toolchain) == ("reproduced", "")
+
+
+def test_a_toolchain_that_is_not_here_is_a_reason_and_one_beside_it_is_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    entry = dataclasses.replace(read_claims()[0], toolchain="cc-distro", beside="cc-popcnt")
+    monkeypatch.setattr(platform, "machine", lambda: "aarch64")
+    assert obstacle(entry) == ""
+    (group,) = group_claims([entry])
+    lanes = request_group(group, 0.01).lineup.lanes
+    assert {lane.toolchain for lane in lanes} == {"cc-distro"}
+    missing = dataclasses.replace(entry, toolchain="cc-popcnt", beside="")
+    assert obstacle(missing) == "toolchain cc-popcnt is for x86_64 and this is aarch64; leave it out"
+
+
 def test_where_every_variant_goes_astray_that_is_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -508,7 +549,7 @@ def test_where_nothing_can_be_measured_that_is_no_success(
     said = capsys.readouterr()
     assert said.out == ""
     assert said.err == (
-        "dirtyscan: nothing was measured: ch-8899-100 (variant trailing_zeros needs rustc, which "
+        "dirtyscan: nothing was measured: ch-8899-100 (variant bit_positions needs rustc, which "
         "is not here (install it from rustup.rs)); rust-vmm-130-1 (variant per_page needs rustc, "
         "which is not here (install it from rustup.rs)).\n"
     )
@@ -552,8 +593,13 @@ def test_files_of_one_name_are_told_apart(tmp_path: Path, monkeypatch: pytest.Mo
 def test_a_claim_about_a_larger_guest_is_scaled_and_says_so() -> None:
     (claim,) = (claim for claim in read_claims() if claim.name == "ch-7468-1")
     assert claim.guest_memory == 12 * 2**40
-    assert claim.scaled_to == 16 * 2**30
+    assert claim.scaled_to == 2**40
     assert claim.unscaled().scaled_to == claim.guest_memory
+    assert not_measured(claim, "").scaled == (
+        "12TiB scaled down 12 times to 1TiB with the same density and runs"
+    )
+    (large, small) = group_claims([claim, dataclasses.replace(claim, scaled_to=2**34)])
+    assert (request_group(large, 0.01).rounds, request_group(small, 0.01).rounds) == (1, 3)
     (small,) = (claim for claim in read_claims() if claim.name == "ch-8899-sparse-1")
     assert small.scaled_to == small.guest_memory == 64 * 2**30
 
@@ -565,8 +611,8 @@ def test_claims_of_one_original_are_measured_together() -> None:
     assert sum(len(group.claims) for group in groups) == len(read_claims()) + 3
     assert len({group.name for group in groups}) == len(groups)
     for group in groups:
-        assert {(c.operation, c.original) for c in group.claims} == {
-            (group.operation, group.original)
+        assert {(c.operation, c.original, c.toolchains) for c in group.claims} == {
+            (group.operation, group.original, group.toolchains)
         }
 
 

@@ -12,7 +12,14 @@ from rich.text import Text
 
 from harness.base.errors import BadInput
 from harness.claims.settled import Settled, not_measured, sentences, to_table
-from harness.claims.settlement import Group, group_claims, obstacle, request_group, settle
+from harness.claims.settlement import (
+    BUILT,
+    Group,
+    group_claims,
+    obstacle,
+    request_group,
+    settle,
+)
 from harness.claims.verdict import NOT_MEASURED
 from harness.presentation.frames import draw_interval, make_panels
 from harness.presentation.scale import plain_log_axis
@@ -82,7 +89,7 @@ def _settle_group(group: Group, precision: float, session: Session) -> list[Sett
     found = run.measured.run
     assert found  # it was not resumed
     if not found.speedups:
-        none = pd.DataFrame(columns=["variant"])
+        none = pd.DataFrame(columns=["variant", *BUILT])
         return settle(group, none, none, len(found.processes), found.failures)
     return settle(group, run.rows, run.calls, len(found.processes), found.failures)
 

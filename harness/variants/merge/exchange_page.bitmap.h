@@ -1,0 +1,11 @@
+/* What exchange_page.c calls across translation units. */
+#ifndef DIRTYSCAN_EXCHANGE_PAGE_BITMAP_H
+#define DIRTYSCAN_EXCHANGE_PAGE_BITMAP_H
+
+#include "dirtyscan.h"
+
+/* Clears `count` bits from `first` on, atomically a word, and returns whether any was set. */
+__attribute__((visibility("hidden"))) int test_and_clear_atomic(uint64_t *words, uint64_t first,
+                                                                uint64_t count);
+
+#endif
