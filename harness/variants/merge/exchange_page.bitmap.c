@@ -1,4 +1,4 @@
-/* The second translation unit of exchange_page.c. */
+/* The third translation unit of exchange_page.c: bits. */
 #include "exchange_page.bitmap.h"
 
 int test_and_clear_atomic(uint64_t *words, uint64_t first, uint64_t count)
