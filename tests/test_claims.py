@@ -274,7 +274,10 @@ BAD = {
     "only high": (ENTRY + "high = 3.0", "its high is below its low, or without one"),
     "size": (ENTRY.replace('"64MiB"', '"big"'), "'big' is not a size"),
     "toolchain": (ENTRY + 'toolchain = "icc-fast"', "toolchain 'icc-fast' is not known"),
-    "beside": (ENTRY + 'beside = "cc-distro"', "its beside goes with a toolchain, which it has not"),
+    "beside": (
+        ENTRY + 'beside = "cc-distro"',
+        "its beside goes with a toolchain, which it has not",
+    ),
     "no size": (ENTRY.replace('guest_memory = "64MiB"', ""), "its density needs a guest_memory"),
     "small": (ENTRY.replace('"64MiB"', '"8KiB"'), "guest memory of 8KiB is 2 pages"),
     "scale": (ENTRY + 'scaled_to = "1GiB"', "is scaled to more than its guest_memory"),
@@ -514,7 +517,9 @@ def test_a_toolchain_that_is_not_here_is_a_reason_and_one_beside_it_is_none(
     lanes = request_group(group, 0.01).lineup.lanes
     assert {lane.toolchain for lane in lanes} == {"cc-distro"}
     missing = dataclasses.replace(entry, toolchain="cc-popcnt", beside="")
-    assert obstacle(missing) == "toolchain cc-popcnt is for x86_64 and this is aarch64; leave it out"
+    assert (
+        obstacle(missing) == "toolchain cc-popcnt is for x86_64 and this is aarch64; leave it out"
+    )
 
 
 def test_where_every_variant_goes_astray_that_is_said(

@@ -2,8 +2,8 @@
 //!
 //! Source of the idea: Cloud Hypervisor's dirty_log() since pull request 7468 (2025), at commit
 //! a7fa3a0c8, and the benchmark that its figures are from (github.com/blitz/chv-bitmap-bench): what
-//! the kernel has logged and what the hypervisor itself has written are two maps. Here both hold the
-//! same, as in that benchmark, and are filled before a call's time begins.
+//! the kernel has logged and what the hypervisor itself has written are two maps. Here both hold
+//! the same, as in that benchmark, and are filled before a call's time begins.
 //! Cost: as there, with two loads and an or for every word.
 
 #[allow(dead_code)]
