@@ -1,9 +1,11 @@
 """Claims and verdicts."""
 
 import dataclasses
+import io
 import json
 import math
 import platform
+import re
 import shutil
 from pathlib import Path
 
@@ -23,6 +25,7 @@ from harness.native.build import build_variant
 from harness.native.finding import find_variant
 from harness.native.toolchain import default_toolchain
 from harness.native.variant import built_in_variants
+from harness.presentation.table import format_number, format_range
 from harness.report.answer import answer
 from harness.studies.claims import figures
 from harness.trial.failure import Failure
@@ -465,7 +468,8 @@ def test_a_variant_that_went_astray_settles_nothing() -> None:
             "variant": "word_sum", "condition": ["cond1", "cond2"], "origin": "captured",
             "guest_memory_bytes": 2**29, "speedup": [9.0, 2.0], "speedup_low": [8.5, 2.0],
             "speedup_high": [9.5, 2.0], "original_seconds": 1.0, "variant_seconds": 1.0,
-            "toolchain": "cc", "original_toolchain": "cc", "placement_low": [6.0, 2.0], "placement_high": [10.0, 2.0],
+            "toolchain": "cc", "original_toolchain": "cc",
+            "placement_low": [6.0, 2.0], "placement_high": [10.0, 2.0],
         }
     )  # fmt: skip
     calls = pd.concat([rows.assign(speedup=speedup) for speedup in (8.5, 8.9, 9.0, 6.0)])
@@ -631,3 +635,44 @@ def test_names_may_follow_options(dirtyscan: Run) -> None:
     said = dirtyscan("claims", "run", "--budget", "5", "no-such-claim")
     assert (said.returncode, said.stdout) == (2, "")
     assert "no-such-claim" in said.stderr
+
+
+STORED = Path(__file__).parent.parent / "results" / "amd-epyc-26-2-claims"
+
+
+def test_a_terminal_keeps_figures_whole(dirtyscan: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    done = dirtyscan("report", str(STORED))
+    assert done.returncode == 0, done.stderr
+    rows = pd.read_csv(STORED / "claims.csv")
+    lines = done.stdout.splitlines()
+    assert max(map(len, lines[: len(rows)])) <= 80
+    for row in rows.to_dict("records"):
+        written = f"{re.escape(format_number(row['speedup']))} "
+        if row["claimed_high"] < math.inf:
+            claimed = format_range(row["claimed_low"], row["claimed_high"])
+            written = rf"{re.escape(claimed)} +{written}"
+        found = [line for line in lines if re.search(rf"^{row['claim']} .* {written}", line)]
+        assert found, row["claim"]
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "expected"), [(0.85, 0.95, "0.85-0.95"), (99.6, 119.5, "100-120")]
+)
+def test_a_range_is_written_without_an_exponent(low: float, high: float, expected: str) -> None:
+    assert format_range(low, high) == expected
+
+
+def test_a_stored_table_of_claims_is_written_as_the_documentation_has_it(dirtyscan: Run) -> None:
+    done = dirtyscan("report", str(STORED), "--format", "markdown")
+    assert done.returncode == 0, done.stderr
+    rows = pd.read_csv(STORED / "claims.csv")
+    head, _, *lines = done.stdout.splitlines()
+    assert head.startswith("| claim | about | claimed | measured | by placement | verdict |")
+    assert len(lines) == len(rows)
+    for line, row in zip(lines, rows.to_dict("records"), strict=True):
+        assert line.startswith(f"| {row['claim']} | {row['workload']} |")
+        assert format_number(row["speedup"]) in line
+        assert row["verdict"] in line
+    as_csv = dirtyscan("report", str(STORED), "--format", "csv").stdout
+    assert pd.read_csv(io.StringIO(as_csv)).equals(rows)

@@ -89,11 +89,11 @@ def test_a_pair_is_found_by_what_it_stands_for(upstream: Path) -> None:
 
 
 @pytest.mark.usefixtures("two_processes")
-def test_a_variant_is_timed_beside_the_code(dirtyscan: Run, upstream: Path) -> None:
+def test_a_variant_is_timed_beside_the_code(dirtyscan: Run, upstream: Path, tmp_path: Path) -> None:
     done = dirtyscan("claims", "check", "--upstream", str(upstream), "--output", "checked",
                      "--budget", "600")  # fmt: skip
     assert done.returncode == 0, done.stderr
-    rows = pd.read_csv("checked/fidelity.csv")
+    rows = pd.read_csv(tmp_path / "checked/fidelity.csv")
     assert len(rows) == 9
     assert set(rows["variant"]) == {"find_next_bit"}
     assert set(rows["upstream"]) == {"theirs"}
@@ -104,7 +104,8 @@ def test_a_variant_is_timed_beside_the_code(dirtyscan: Run, upstream: Path) -> N
     assert (rows["guest_memory_bytes"].head(5) == MEMORY.size).all()
     assert said_of(rows) in done.stdout
     assert max(map(len, done.stdout.splitlines())) <= 100
-    assert "find_next_bit" in Path("checked/find_next_bit-theirs/speedups.csv").read_text()
+    speedups = tmp_path / "checked/find_next_bit-theirs/speedups.csv"
+    assert "find_next_bit" in speedups.read_text()
 
 
 @pytest.mark.parametrize(

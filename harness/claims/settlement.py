@@ -129,7 +129,7 @@ def request_group(group: Group, precision: float) -> Request:
 
 
 def _toolchains(group: Group) -> list[Toolchain]:
-    """Return what the variants of ``group`` are compiled with, each once; what is not here is not."""
+    """Return what the variants of ``group`` are compiled with, as far as it is here."""
     here = []
     for place, name in enumerate(group.toolchains):
         try:

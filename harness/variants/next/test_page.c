@@ -20,7 +20,7 @@ static int is_dirty(const struct dirtyscan_map *map, uint64_t page)
     pthread_mutex_lock(&bitmap_mutex);
     word = map->words[page / DIRTYSCAN_WORD_PAGES];
     pthread_mutex_unlock(&bitmap_mutex);
-    return word >> page % DIRTYSCAN_WORD_PAGES & 1;
+    return (int)(word >> page % DIRTYSCAN_WORD_PAGES & 1);
 }
 
 static uint64_t next_dirty(const struct dirtyscan_map *map, uint64_t from)
