@@ -6,7 +6,7 @@ READY := .venv/.ready
 DEV := .venv/.ready-dev
 C := $(wildcard harness/native/*.[ch] harness/kernel/*.[ch] harness/trial/*.c harness/variants/*.h \
 	harness/variants/*/*.[ch] tests/*.[ch] workloads/capture/*.c workloads/record/*.c)
-C_FLAGS := -std=gnu11 -Iharness/variants -Iharness/native
+C_FLAGS := -std=gnu11 -Iharness/variants -Iharness/native -Iharness/kernel
 
 .PHONY: bench capture record reference studies claims quick gate test fuzz lint format types package lock \
 	clean

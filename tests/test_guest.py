@@ -6,6 +6,7 @@ import errno
 import functools
 import os
 import platform
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,10 +21,11 @@ from harness.kernel.cases import bitmap_words, cases, to_bools, to_words
 from harness.kernel.guest import Guest, exit_in_words, load_guest_library, make_memory, running
 from harness.kernel.method import METHODS, ORIGINAL, Method, find_methods, obstacle
 from harness.kernel.replay import difference, full_map
-from harness.native.build import build_guest
+from harness.native.build import GUEST, build_guest
 from harness.native.toolchain import default_toolchain
 from tests.conftest import once, store
 from tests.fuzz import fuzz
+from tests.needs import needs
 from workloads.captured import captured_trace
 from workloads.conditions import CONDITIONS, DEFAULT_CONDITIONS, find_condition
 from workloads.guest import GuestMemory
@@ -186,6 +188,24 @@ def test_a_vcpu_that_stops_says_why() -> None:
         "a guest tracked by get cannot be run: its vCPU has stopped: it used memory that it has "
         "not, exit 6."
     )
+
+
+@needs_kvm
+@needs("gcc")
+def test_guests_leave_nothing_behind_and_touch_nothing_else(tmp_path: Path) -> None:
+    """Under AddressSanitizer and UndefinedBehaviorSanitizer, with a ring that runs over too."""
+    program = tmp_path / "guests"
+    sanitized = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+    sources = [str(source) for source in (Path(__file__).parent / "guest.c", *GUEST)]
+    strict = ("-O1", "-g1", "-std=gnu11", "-Wall", "-Wextra", "-Werror", f"-I{GUEST[0].parent}")
+    command = ["gcc", *strict, *sanitized, *sources, "-o", str(program)]
+    built = subprocess.run(command, capture_output=True, text=True)
+    if built.returncode and "san" in built.stderr:
+        pytest.skip("needs gcc's sanitizers (Debian: libasan8, libubsan1)")
+    assert built.returncode == 0, built.stderr
+    able = [each.name for each in METHODS if not each.in_process and not obstacle(each)]
+    done = subprocess.run([program, *able], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
@@ -36,6 +35,7 @@ from harness.native.toolchain import find_toolchains
 from harness.presentation.frames import make_panels
 from harness.presentation.progress import ProgressDisplay
 from harness.presentation.scale import plain_log_axis
+from harness.presentation.shares import draw_shares
 from harness.presentation.style import (
     BLUE,
     GREEN,
@@ -60,7 +60,7 @@ from harness.studies.study import Exhibit, Options, Study, on_host, where_measur
 QUESTION = Question(
     "Where does the time of a tick go: to the guest, to the kernel, or to what counts?",
     place=42,
-    options=("precision", "budget", "plots", "resume", "seed"),
+    options=("precision", "budget", "plots", "seed"),
     budget=30.0,
     budget_for="each operation, and the guests of each size",
     sizes="of the guests with random maps; default: 512MiB, 4GiB and 32GiB",
@@ -175,21 +175,19 @@ def _operation(
     chosen = [variant for variant in kinds if variant != original]
     lineup = line_up(choose(chosen, name, original), find_toolchains(options.toolchains))
     run = session.run(Request(lineup, tuple(traces), options.precision, options.seed), name)
-    found = run.rows[~run.rows["noise_floor"]]
-    rows: list[dict[str, object]] = []
-    for row in found.to_dict("records"):
-        rows += [
-            {
-                "map": names[str(row["condition"])],
-                "guest_memory_bytes": row["guest_memory_bytes"],
-                "part": name, "kind": kind, "variant": variant,
-                "seconds": row["variant_seconds" if variant != original else "original_seconds"],
-            }
-            for variant, kind in kinds.items()
-            if variant in (row["variant"], original)
-        ]  # fmt: skip
-    unique = {(row["map"], row["variant"]): row for row in rows}
-    return list(unique.values())
+    rows: dict[tuple[str, str], dict[str, object]] = {}
+    for row in run.rows.to_dict("records"):
+        seconds = {original: row["original_seconds"]}
+        if not row["noise_floor"]:
+            seconds[str(row["variant"])] = row["variant_seconds"]
+        for variant in set(seconds) & set(kinds):
+            name_of_map = names[str(row["condition"])]
+            rows[name_of_map, kinds[variant]] = {
+                "map": name_of_map, "guest_memory_bytes": row["guest_memory_bytes"],
+                "part": name, "kind": kinds[variant], "variant": variant,
+                "seconds": seconds[variant],
+            }  # fmt: skip
+    return list(rows.values())
 
 
 def _summary(found: pd.DataFrame) -> Table:
@@ -230,7 +228,9 @@ def draw_kernel(found: pd.DataFrame) -> Figure:
     maps = list(dict.fromkeys(found["map"]))
     figure, (shares, times) = make_panels(5.8, 0.5 * len(maps) + 3.4, 2, 1, height_ratios=(1, 1.15))
     each = ticks(found).reindex(maps)
-    _draw_shares(shares, each)
+    draw_shares(shares, each, _COLOURS)
+    shares.set_title("What the work of a tick is", pad=16)
+    shares.set_xlabel("share (%), with the count of 2010")
     for part in each:
         for kind in _MARKERS if part == DEFAULT_OPERATION else ("",):
             rows = found[found["part"] == part]
@@ -258,24 +258,6 @@ def draw_kernel(found: pd.DataFrame) -> Figure:
     ]  # fmt: skip
     add_legend(figure, handles, 3)
     return figure
-
-
-def _draw_shares(axes: Axes, each: pd.DataFrame) -> None:
-    total = each.sum(axis=1)
-    left = np.zeros(len(each))
-    places = -np.arange(len(each))
-    for part in each:
-        share = (100 * each[part] / total).fillna(0).to_numpy()
-        axes.barh(places, share, left=left, color=_COLOURS[str(part)], height=0.68)
-        left += share
-    for place, seconds in zip(places, total, strict=True):
-        axes.annotate(
-            f"{1e3 * seconds:.3g} ms", (100, place), xytext=(4, 0), textcoords="offset points",
-            va="center", fontsize=8.5, annotation_clip=False,
-        )  # fmt: skip
-    axes.set_xlim(0, 100)
-    axes.set_title("What the work of a tick is", pad=16)
-    axes.set_xlabel("share (%), with the count of 2010")
 
 
 STUDY = Study(
