@@ -1,8 +1,8 @@
 """Packs: a result as one file that can be given, and read without trust in who gives it.
 
 A pack is a ZIP archive of the tables and JSON documents of a result, with the SHA-256 of each in
-``pack.json``. Pictures are left out: they can be drawn again, and may hold programs. The same result
-always gives the same bytes.
+``pack.json``. Pictures are left out: they can be drawn again, and may hold programs. The same
+result always gives the same bytes.
 """
 
 import dataclasses

@@ -84,7 +84,9 @@ def _clean(text: str, words: Sequence[str]) -> str:
     home = str(Path.home())
     if len(home) > 1:
         text = text.replace(f"{home}/", "~/")
-    text = _PATH.sub(lambda match: match[1] + _last_part(match[2]), text)
+    # Again, as what is left of one path may be another; there is a slash less each time.
+    while (less := _PATH.sub(lambda match: match[1] + _last_part(match[2]), text)) != text:
+        text = less
     for word in words:
         text = _word(word).sub(_SOMEBODY, text)
     return text

@@ -21,15 +21,15 @@ from harness.statistics.interval import centre, confidence_interval
 ROUNDING = 1e-6
 """What nine digits of a table may be off by, as a share."""
 APART = 0.05
-"""What pyperf's rounds, each a sum over all calls, may differ by from the sums of typical calls that
-a row has: the share that the gate lets two runs of the same differ by. In the committed results they
-differ by 2.5 % at most."""
+"""What pyperf's rounds, each a sum over all calls, may differ by from the sums of typical calls
+that a row has: the share that the gate lets two runs of the same differ by. In the committed
+results they differ by 2.5 % at most."""
 _Seconds = Annotated[float, msgspec.Meta(gt=0, le=1e9)]
 
 
 class _Run(msgspec.Struct):
     metadata: dict[str, Any] = {}
-    values: list[_Seconds] = []
+    rounds: list[_Seconds] = msgspec.field(default=[], name="values")
 
 
 class _Benchmark(msgspec.Struct):
@@ -62,7 +62,7 @@ def read_pyperf(path: Path) -> dict[str, Timed]:
         found = {}
         for benchmark in suite.benchmarks:
             about = {**suite.metadata, **benchmark.metadata}
-            rounds = [run.values for run in benchmark.runs if run.values]
+            rounds = [run.rounds for run in benchmark.runs if run.rounds]
             calibrations = sum("calibrate_loops" in run.metadata for run in benchmark.runs)
             name = str(about["name"])
             if name in found:
@@ -150,9 +150,7 @@ def _check_processes(
     yield from told(PROCESSES, wrong, f"it makes the same {len(rows)} speedups and intervals")
 
 
-def _check_pyperf(
-    folder: Path, rows: pd.DataFrame, layout: Mapping[str, Any]
-) -> Iterator[Found]:
+def _check_pyperf(folder: Path, rows: pd.DataFrame, layout: Mapping[str, Any]) -> Iterator[Found]:
     timed = read_pyperf(folder / PYPERF)
     hashes = layout.get("traces", {})
     wrong = list(_wrong_runs(timed, layout))
@@ -205,7 +203,7 @@ def _check_snapshots(
 ) -> Iterator[Found]:
     calls = read_table(folder, SNAPSHOTS)
     keys = ["condition", "origin", "variant", "toolchain"]
-    groups = {key: group for key, group in calls.groupby(keys, sort=False)}
+    groups = dict(iter(calls.groupby(keys, sort=False)))
     wrong = []
     for row in rows.to_dict("records"):
         where = (row["condition"], row["origin"])
