@@ -9,6 +9,7 @@ import pandas as pd
 import pyperf
 
 from harness.base.errors import BadInput
+from harness.results.design import Design, design_of
 from harness.results.environment import read_environment
 from harness.results.result import PYPERF, SPEEDUPS, read_table
 from harness.results.speedups import judged
@@ -27,21 +28,48 @@ def read_history(folders: Sequence[Path]) -> pd.DataFrame:
     Columns are those of ``speedups.csv`` that a history needs, with when (``date``, UTC), what
     (``git_commit``) and where (``cpu``, ``compiler``) each was measured.
 
+    Args:
+        folders: of results, or of folders that hold results.
+
     Raises:
         BadInput: a folder has no results, or they cannot be read.
     """
-    parts = [_read(folder) for folder in folders]
+    found = [result for folder in folders for result in _results_in(folder)]
+    environments = [read_environment(folder) for folder in found]
+    cpus = _names([design_of(environment["cpu"]) for environment in environments])
+    parts = [_read(*one) for one in zip(found, environments, cpus, strict=True)]
     rows = pd.concat(parts, ignore_index=True).sort_values("date", kind="stable")
     return rows.reset_index(drop=True)
 
 
-def _read(folder: Path) -> pd.DataFrame:
+def _results_in(folder: Path) -> list[Path]:
+    """Return ``folder``, or the results that lie in it if it is none itself."""
+    if not (folder / SPEEDUPS).exists():
+        return [path.parent for path in sorted(folder.glob(f"*/{SPEEDUPS}"))] or [folder]
+    return [folder]
+
+
+def _names(designs: Sequence[Design]) -> list[str]:
+    """Return what each CPU is called; two that are told apart are not called alike.
+
+    A result that says less of its CPU than another, as those of earlier versions do, is taken for
+    of the same where nothing that it says is otherwise.
+    """
+    known: dict[Design, str] = {}
+    for design in sorted(dict.fromkeys(designs), key=lambda one: one.known, reverse=True):
+        if any(map(design.fits, known)):
+            continue
+        alike = sum(one.name == design.name for one in known)
+        known[design] = f"{design.name} [{alike + 1}]" if alike else design.name
+    return [next(name for one, name in known.items() if one.fits(design)) for design in designs]
+
+
+def _read(folder: Path, environment: Mapping[str, Any], cpu: str) -> pd.DataFrame:
     rows = judged(read_table(folder, SPEEDUPS)).copy()
-    environment = read_environment(folder)
     versions = {made["name"]: made["version"] for made in environment["toolchains"]}
     rows["date"] = measured_at(folder, environment)
     rows["git_commit"] = environment.get("git_commit", "unknown")
-    rows["cpu"] = environment["cpu"]["model"]
+    rows["cpu"] = cpu
     rows["compiler"] = rows["toolchain"].map(versions).fillna("")
     rows["results"] = folder.name
     return rows[list(_COLUMNS)]
@@ -56,7 +84,8 @@ def measured_at(folder: Path, environment: Mapping[str, Any]) -> datetime:
     try:
         if "date" in environment:
             return datetime.fromisoformat(str(environment["date"])).replace(tzinfo=None)
-        suite = pyperf.BenchmarkSuite.load(str(folder / PYPERF))
+        packed = folder / f"{PYPERF}.gz"  # as results of version 0.1 have it
+        suite = pyperf.BenchmarkSuite.load(str(packed if packed.exists() else folder / PYPERF))
         dates = suite.get_dates()
     except (OSError, ValueError) as error:
         raise BadInput(f"{folder} does not say when it was measured ({error}).") from None
