@@ -124,17 +124,32 @@ def _in_series(series: pd.DataFrame, find: Find, known: int) -> Iterator[Change]
 def find_places(values: Sequence[float], find: Find) -> list[int]:
     """Return the first places of what differs from what was before.
 
-    A single value unlike those before and behind it is left out, and the rest looked at again.
+    A single value unlike those before and behind it is left out, and the rest looked at again. One
+    that lies between the two is the first of a change that was disturbed.
     """
     kept = list(range(len(values)))
+    begun: dict[int, int] = {}
     while len(kept) > 1:
-        places = find([values[place] for place in kept])
-        ends = [0, *places]
+        ends = [0, *find([values[place] for place in kept])]
         alone = [start for start, end in pairwise(ends) if end - start == 1]
         if not alone:
-            return [kept[place] for place in places]
-        del kept[alone[0]]
+            return [begun.get(kept[place], kept[place]) for place in ends[1:]]
+        (place, behind), lone = ends[ends.index(alone[0]) :][:2], kept[alone[0]]
+        if place and _between(values, kept, ends, place):
+            begun[kept[behind]] = begun.get(lone, lone)
+        del kept[place]
     return []
+
+
+def _between(values: Sequence[float], kept: Sequence[int], ends: Sequence[int], place: int) -> bool:
+    """Return whether a value that is alone lies between those before and those behind it."""
+    number = ends.index(place)
+    stop = ends[number + 2] if number + 2 < len(ends) else len(kept)
+    before, behind = (
+        float(np.median([values[one] for one in kept[start:end]]))
+        for start, end in ((ends[number - 1], place), (place + 1, stop))
+    )
+    return bool((values[kept[place]] - before) * (behind - values[kept[place]]) > 0)
 
 
 def _since(last: "pd.Series[object]", first: "pd.Series[object]") -> str:

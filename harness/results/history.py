@@ -35,9 +35,10 @@ def read_history(folders: Sequence[Path]) -> pd.DataFrame:
         BadInput: a folder has no results, or they cannot be read.
     """
     found = [result for folder in folders for result in _results_in(folder)]
+    tables = [judged(read_table(folder, SPEEDUPS)).copy() for folder in found]
     environments = [read_environment(folder) for folder in found]
     cpus = _names([design_of(environment["cpu"]) for environment in environments])
-    parts = [_read(*one) for one in zip(found, environments, cpus, strict=True)]
+    parts = [_placed(*one) for one in zip(found, tables, environments, cpus, strict=True)]
     rows = pd.concat(parts, ignore_index=True).sort_values("date", kind="stable")
     return rows.reset_index(drop=True)
 
@@ -64,8 +65,10 @@ def _names(designs: Sequence[Design]) -> list[str]:
     return [next(name for one, name in known.items() if one.fits(design)) for design in designs]
 
 
-def _read(folder: Path, environment: Mapping[str, Any], cpu: str) -> pd.DataFrame:
-    rows = judged(read_table(folder, SPEEDUPS)).copy()
+def _placed(
+    folder: Path, rows: pd.DataFrame, environment: Mapping[str, Any], cpu: str
+) -> pd.DataFrame:
+    """Return the rows of a result with when, what and where it was measured."""
     versions = {made["name"]: made["version"] for made in environment["toolchains"]}
     rows["date"] = measured_at(folder, environment)
     rows["git_commit"] = environment.get("git_commit", "unknown")
