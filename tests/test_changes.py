@@ -236,6 +236,33 @@ def test_a_new_fall_has_a_status_and_is_named_once(
     assert dirtyscan(*command).returncode == 0  # a rise is told, and no fall
 
 
+@needs_otava
+def test_packed_nights_are_read_and_the_first_of_a_cpu_is_compared_with_nothing(
+    stored_nights: Callable[[Sequence[float]], Path], dirtyscan: Run, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    folder = stored_nights(list(steady(12)))
+    for night in sorted(folder.iterdir()):
+        assert dirtyscan("results", "pack", str(night), "-o", f"packs/{night.name}.zip").stdout
+    done = dirtyscan("history", "packs", "--changes")
+    assert done.returncode == 0, done.stderr
+    assert "of up to 12 results" in done.stdout
+    assert "nothing was compared" not in done.stdout
+    rows = read_history([tmp_path / "packs"])
+    pd.testing.assert_frame_equal(rows, read_history([folder]))
+    one = dirtyscan("history", "packs/night-03.zip", "--changes", env={"GITHUB_ACTIONS": "true"})
+    assert "nothing was compared: the newest result is of AMD EPYC" in one.stdout
+    assert "::warning title=nothing was compared::" in one.stdout
+    # A night on another CPU than those before.
+    environment = json.loads((folder / "night-11" / "environment.json").read_text())
+    environment["cpu"]["model"] = "Another CPU"
+    (folder / "night-11" / "environment.json").write_text(json.dumps(environment))
+    done = dirtyscan("history", str(folder), "--changes")
+    assert "nothing was compared: the newest result is of Another CPU" in done.stdout
+    (tmp_path / "packs" / "night-05.zip").write_bytes(b"PK")
+    assert "pack packs/night-05.zip is no archive" in dirtyscan("history", "packs").stderr
+
+
 def test_without_otava_one_sentence_says_how_to_get_it(
     dirtyscan: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:

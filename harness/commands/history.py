@@ -13,7 +13,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "with the newest result."
     )
     parser.add_argument(
-        "results", nargs="+", metavar="DIR", help="a result, or a folder that holds some"
+        "results",
+        nargs="+",
+        metavar="DIR",
+        help="a result, also a packed one, or a folder that holds some",
     )
     add_names(parser, "--variant", "only this one")
     parser.add_argument(

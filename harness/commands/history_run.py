@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,7 +16,15 @@ from harness.presentation.gate_words import percent
 from harness.presentation.style import save
 from harness.presentation.table import Column, Table, format_number, format_short, print_table
 from harness.report.history import draw_history
-from harness.results.changes import CHANGES, KEYS, Change, find_changes, otava
+from harness.results.changes import (
+    CHANGES,
+    FEWEST,
+    KEYS,
+    Change,
+    find_changes,
+    find_uncompared,
+    otava,
+)
 from harness.results.history import HISTORY, read_history
 
 STEADY, FELL = 0, 1
@@ -42,9 +51,19 @@ def run(options: argparse.Namespace) -> int:
         write_text(plots / CHANGES, str(table.to_csv(index=False)))
         written.append(plots / CHANGES)
         _print_changes(changes, rows, out)
+        _print_uncompared(rows, out)
     for path in (*written, *save(draw_history(rows, changes), plots, "history")):
         out.print(str(path), soft_wrap=True)
     return FELL if any(change.new and change.ratio < 1 for change in changes) else STEADY
+
+
+def _print_uncompared(rows: pd.DataFrame, out: Console) -> None:
+    """Say that the newest result was compared with nothing, also to who reads GitHub's page."""
+    for cpu in find_uncompared(rows):
+        said = f"the newest result is of {cpu}, of which there are fewer than {FEWEST} yet"
+        out.print(f"nothing was compared: {said}", soft_wrap=True)
+        if os.environ.get("GITHUB_ACTIONS") == "true":
+            out.print(f"::warning title=nothing was compared::{said}", soft_wrap=True)
 
 
 def _print_results(rows: pd.DataFrame, out: Console) -> None:

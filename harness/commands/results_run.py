@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from harness.base.errors import BadInput
-from harness.base.text import printable
+from harness.base.text import shown
 from harness.gate.reference import GATE, RESULTS, read_reference
 from harness.presentation.console import console
 from harness.results.found import Found, Kind
@@ -54,14 +54,14 @@ def _tell(path: Path) -> int:
     try:
         found = list(_verify_pack(path) if path.is_file() else _verify(path))
     except BadInput as error:
-        print(f"dirtyscan: {printable(str(error))}", file=sys.stderr)
+        print(f"dirtyscan: {shown(str(error))}", file=sys.stderr)
         return DAMAGED
     faults = sum(one.kind is Kind.FAULT for one in found)
     said = f"{faults} of what it says is wrong" if faults else "it holds"
-    out.print(f"{path}: {said}", soft_wrap=True)
+    out.print(f"{shown(str(path))}: {said}", soft_wrap=True)
     for one in found:
         mark = {Kind.CHECKED: "  ", Kind.REMARK: "! ", Kind.FAULT: "✗ "}[one.kind]
-        out.print(f"  {mark}{one.member}: {one.what}", soft_wrap=True)
+        out.print(f"  {mark}{shown(f'{one.member}: {one.what}')}", soft_wrap=True)
     return WRONG if faults else HOLDS
 
 

@@ -99,6 +99,18 @@ def find_changes(rows: pd.DataFrame, find: Find, newest: int = 1) -> list[Change
     return changes
 
 
+FEWEST = 3
+"""Results of one series in which a change can be found at all: two differ always."""
+
+
+def find_uncompared(rows: pd.DataFrame) -> list[str]:
+    """Return the CPUs of the newest results whose every series is too short to be compared."""
+    newest = rows[rows["date"] == rows["date"].max()]
+    lengths = rows.groupby(list(KEYS), sort=False)["date"].transform("nunique")
+    longest = lengths[newest.index].groupby(newest["cpu"]).max()
+    return [str(cpu) for cpu, length in longest.items() if length < FEWEST]
+
+
 def _in_series(series: pd.DataFrame, find: Find, known: int) -> Iterator[Change]:
     """Yield the changes in one series, of which the first ``known`` results are not new."""
     values = series["speedup"].to_numpy(np.float64)

@@ -1,5 +1,6 @@
 """History: the speedups of many stored results, in the order in which they were measured."""
 
+import tempfile
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -11,6 +12,7 @@ import pyperf
 from harness.base.errors import BadInput
 from harness.results.design import Design, design_of
 from harness.results.environment import read_environment
+from harness.results.pack import SUFFIX, read_pack
 from harness.results.result import PYPERF, SPEEDUPS, read_table
 from harness.results.speedups import judged
 
@@ -29,25 +31,39 @@ def read_history(folders: Sequence[Path]) -> pd.DataFrame:
     (``git_commit``) and where (``cpu``, ``compiler``) each was measured.
 
     Args:
-        folders: of results, or of folders that hold results.
+        folders: of results, packed results, or folders that hold either.
 
     Raises:
-        BadInput: a folder has no results, or they cannot be read.
+        BadInput: one has no results, or they cannot be read.
     """
-    found = [result for folder in folders for result in _results_in(folder)]
-    tables = [judged(read_table(folder, SPEEDUPS)).copy() for folder in found]
-    environments = [read_environment(folder) for folder in found]
+    with tempfile.TemporaryDirectory(prefix="dirtyscan-") as scratch:
+        found = [one for folder in folders for one in _results_in(folder, Path(scratch))]
+        tables = [judged(read_table(folder, SPEEDUPS)).copy() for folder, _ in found]
+        environments = [read_environment(folder) for folder, _ in found]
+        dates = [measured_at(*one) for one in zip((f for f, _ in found), environments, strict=True)]
+    names = [name for _, name in found]
     cpus = _names([design_of(environment["cpu"]) for environment in environments])
-    parts = [_placed(*one) for one in zip(found, tables, environments, cpus, strict=True)]
+    parts = [_placed(*one) for one in zip(names, tables, environments, dates, cpus, strict=True)]
     rows = pd.concat(parts, ignore_index=True).sort_values("date", kind="stable")
     return rows.reset_index(drop=True)
 
 
-def _results_in(folder: Path) -> list[Path]:
-    """Return ``folder``, or the results that lie in it if it is none itself."""
-    if not (folder / SPEEDUPS).exists():
-        return [path.parent for path in sorted(folder.glob(f"*/{SPEEDUPS}"))] or [folder]
-    return [folder]
+def _results_in(path: Path, scratch: Path) -> list[tuple[Path, str]]:
+    """Return the folder and the name of each result at ``path``, or in it if it is none itself.
+
+    Packed ones are unpacked into ``scratch``.
+    """
+    if path.is_file():
+        pack = read_pack(path)
+        folder = Path(tempfile.mkdtemp(dir=scratch)) / pack.manifest.name
+        pack.write(folder)
+        return [(folder, path.name.removesuffix(SUFFIX))]
+    if not (path / SPEEDUPS).exists():
+        inside = [one.parent for one in path.glob(f"*/{SPEEDUPS}")]
+        inside += path.glob(f"*{SUFFIX}")
+        if inside:
+            return [found for one in sorted(inside) for found in _results_in(one, scratch)]
+    return [(path, path.name)]
 
 
 def _names(designs: Sequence[Design]) -> list[str]:
@@ -66,15 +82,15 @@ def _names(designs: Sequence[Design]) -> list[str]:
 
 
 def _placed(
-    folder: Path, rows: pd.DataFrame, environment: Mapping[str, Any], cpu: str
+    name: str, rows: pd.DataFrame, environment: Mapping[str, Any], date: datetime, cpu: str
 ) -> pd.DataFrame:
     """Return the rows of a result with when, what and where it was measured."""
     versions = {made["name"]: made["version"] for made in environment["toolchains"]}
-    rows["date"] = measured_at(folder, environment)
+    rows["date"] = date
     rows["git_commit"] = environment.get("git_commit", "unknown")
     rows["cpu"] = cpu
     rows["compiler"] = rows["toolchain"].map(versions).fillna("")
-    rows["results"] = folder.name
+    rows["results"] = name
     return rows[list(_COLUMNS)]
 
 
