@@ -8,7 +8,7 @@ C := $(wildcard harness/native/*.[ch] harness/kernel/*.[ch] harness/trial/*.c ha
 	harness/variants/*/*.[ch] tests/*.[ch] workloads/capture/*.c workloads/record/*.c)
 C_FLAGS := -std=gnu11 -Iharness/variants -Iharness/native -Iharness/kernel
 
-.PHONY: bench capture record reference studies claims quick gate test fuzz lint format types package lock \
+.PHONY: bench capture record reference studies claims page quick gate test fuzz lint format types package lock \
 	clean
 
 bench: $(READY)
@@ -40,6 +40,11 @@ studies: $(READY)
 # Whether the published figures of today hold here (needs rustc).
 claims: $(READY)
 	$(BIN)/dirtyscan claims run --output "results/{cpu}-claims" --plots "results/{cpu}-claims/plots"
+
+# Draws the page of all committed references anew, with the traces that make reference has left.
+REFERENCES := amd-epyc-26-2 amd-epyc-25-1 intel-xeon-processor
+page: $(READY)
+	$(BIN)/dirtyscan report $(addprefix results/, $(REFERENCES)) --html docs/report.html
 
 quick: $(READY)
 	$(BIN)/dirtyscan bench --quick --plots plots

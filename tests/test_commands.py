@@ -9,6 +9,8 @@ import pytest
 
 from harness.cli import main
 from harness.doctor.tools import inspect_tools
+from harness.machine.cpu import cpu_slug
+from harness.results.environment import read_environment
 from tests.conftest import Run
 
 ROOT = Path(__file__).parent.parent
@@ -61,12 +63,17 @@ def test_doctor_says_how_to_get_what_is_missing(
 
 
 @pytest.mark.usefixtures("two_processes")
-def test_doctor_calibrates(dirtyscan: Run) -> None:
-    done = dirtyscan("doctor", "--calibrate", "1")
+def test_doctor_calibrates_and_keeps_what_it_says(dirtyscan: Run, tmp_path: Path) -> None:
+    done = dirtyscan("doctor", "--calibrate", "1", "--runs", "kept/{cpu}")
     assert done.returncode == 0, done.stderr
     found = re.search(r"from (\S+) to (\S+) over", done.stdout)
     assert found
     assert 0.5 < float(found.group(1)) <= float(found.group(2)) < 2  # of two short processes
+    folder = tmp_path / "kept" / cpu_slug()
+    (row,) = pd.read_csv(folder / "runs.csv").to_dict("records")
+    assert f"{row['speedup']:.4f}" == found.group(1)
+    assert row["speedup_low"] <= row["speedup"] <= row["speedup_high"]
+    assert read_environment(folder)["toolchains"]
 
 
 def test_what_cannot_be_compiled_here_has_no_year(

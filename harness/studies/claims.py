@@ -76,7 +76,6 @@ def measure(options: Options, session: Session) -> pd.DataFrame:
             settled += _settle_group(sound_group, options.precision, session)
         if session.environment:
             # Written after each group, so that what was measured is there whatever happens next.
-            session.describe(session.environment)
             session.keep(to_table(settled))
     table = to_table(settled)
     if not session.environment:
