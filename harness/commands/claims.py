@@ -2,6 +2,7 @@
 
 import argparse
 
+from harness.commands.cluster import add_cluster
 from harness.commands.options import run_by
 from harness.commands.study import add_study_options
 
@@ -24,4 +25,5 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="measure on the guests that claims are about, also where that takes long",
     )  # fmt: skip
     add_study_options(parser, "claims")
+    add_cluster(parser)
     parser.set_defaults(run=run_by("claims_run"))
