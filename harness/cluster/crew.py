@@ -15,8 +15,9 @@ from harness.cluster.worker import do_errand, topic
 
 _LOOK_EVERY = 0.25  # seconds
 _WORKERS_EVERY = 1.0  # seconds between two looks at which workers there are
-_COMES_BACK = 30.0  # seconds in which a nanny, or somebody, may start a lost worker anew
+_COMES_BACK = 15.0  # seconds in which a nanny, or somebody, may start a lost worker anew
 _SILENT = 60.0  # seconds without a word of a host that tells every five that it lives
+_BEGINS = 15.0  # seconds in which a worker that is free has begun
 _SLOW, _SLOW_SECONDS = 2.0, 30.0  # times, and seconds more, that it may take longer than the others
 _STOPPING = 20.0  # seconds for hosts to keep what they have
 
@@ -43,6 +44,7 @@ class _Member:
     """When its worker was seen to be gone."""
     processes: int = 0
     said: set[str] = dataclasses.field(default_factory=set)
+    begun: bool = False
     stopped: bool = False
 
 
@@ -116,6 +118,8 @@ class Crew:
             by_address = (m for m in self._members.values() if m.host.address == message["worker"])
             if member := next(by_address, None):
                 member.heard = time.monotonic()
+                if not member.begun:
+                    member.begun, member.began = True, member.heard
                 member.processes = max(member.processes, message["processes"])
                 member.stopped = member.stopped or message["ended"]
                 lines = [] if self._stopping else message["lines"]  # all say the same then
@@ -185,7 +189,13 @@ class Crew:
     def _say_who_is_slow(self) -> None:
         now = time.monotonic()
         for member in self._members.values():
-            if member.lost is None and now - member.heard > _SILENT:
+            if member.lost is not None:
+                continue
+            if not member.begun:
+                if now - member.began > _BEGINS:
+                    self._say_once(member, "its worker does something else first; waiting")
+                continue
+            if now - member.heard > _SILENT:
                 self._say_once(member, f"has said nothing for {_SILENT:g} s, and is waited for")
             if self._longest and now - member.began > _SLOW * self._longest + _SLOW_SECONDS:
                 what = f"takes more than {_SLOW:g} times as long as {self._longest:.0f} s"

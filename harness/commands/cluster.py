@@ -123,5 +123,10 @@ def _for_host(options: argparse.Namespace, files: _Files) -> dict[str, Any]:
     for name in ("config", "claims"):
         if given.get(name):
             given[name] = files.add([Path(given[name])])
+    if manifest and "claims" in given and not given["claims"] and manifest.claim_files():
+        raise BadInput(
+            f"the claims that {manifest.path} names are not sent to hosts; name a file of them "
+            "with --claims."
+        )
     given["arguments"] = []
     return given

@@ -157,7 +157,13 @@ def git_commit() -> str:
 
 def _git(*arguments: str) -> str:
     done = subprocess.run(
-        ["git", *arguments], cwd=_ROOT, capture_output=True, text=True, check=True, timeout=10
+        # One that is killed while it holds the lock of the index would leave it behind.
+        ["git", "--no-optional-locks", *arguments],
+        cwd=_ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=10,
     )
     return done.stdout.strip()
 
