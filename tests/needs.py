@@ -19,14 +19,18 @@ PROMISES = {
     "kernel in /boot": "captures of real guests",
     "distributed": "many hosts on Dask",
     "asyncssh": "many hosts over SSH",
+    "/dev/kvm": "a guest of our own on KVM",
+    "PAGEMAP_SCAN": "the tracking of a process",
     "valgrind": "counted instructions",
     "rustc": "variants and commands in Rust",
     "zig": "what zig makes of the variants",
     "clang": "what clang makes of the variants",
     "gcc": "what gcc makes of the variants",
+    "fish": "completion in fish",
+    "zsh": "completion in zsh",
     "noexec mounts": "file systems that let nothing be loaded",
     "mounts": "how CI hides tools",
-    "repository of git": "source distributions",
+    "repository of git": "distributions and their installation",
 }
 OTHER_CPU = re.compile(r"is not for \S+|needs .*, which this CPU lacks")
 

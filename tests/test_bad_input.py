@@ -12,7 +12,7 @@ import pytest
 from tests.conftest import Run
 
 BAD = [
-    (["bench", "--fast"], "unrecognized arguments: --fast; see 'dirtyscan --help'"),
+    (["bench", "--fast"], "there is no option --fast; see 'dirtyscan bench --help'"),
     (["bench", "--guest-memory"], "argument --guest-memory: expected one argument"),
     ([], "the following arguments are required: COMMAND"),
     (["bench", "--condition", "cond5"], "condition 'cond5' is not known; choose from cond1"),

@@ -42,6 +42,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     density: Annotated[float, msgspec.Meta(ge=0, le=1)] | None = None
     mean_run: Annotated[float, msgspec.Meta(ge=1, le=_LONGEST_RUN)] | None = None
     run: Annotated[int, msgspec.Meta(ge=1, le=_LONGEST_RUN)] | None = None
+    host: Literal["EPT or NPT"] | None = None
     guest_memory: _Size | None = None
     scaled_to: _Size | None = None
 

@@ -3,15 +3,20 @@
 import dataclasses
 import functools
 import itertools
-from collections.abc import Sequence
+import math
+from collections.abc import Hashable, Sequence
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from harness.base.errors import BadInput
 from harness.claims.calls import calls_of
 from harness.claims.claim import Claim
 from harness.claims.settled import Settled, measured, not_measured
+from harness.kernel.claimed import CLAIMED, claim_obstacle, compare
+from harness.kernel.method import find_methods
+from harness.machine.virtualization import host_in_words, read_virtualization
 from harness.measurement.choice import Choice, choose
 from harness.measurement.lineup import line_up
 from harness.measurement.request import (
@@ -21,6 +26,7 @@ from harness.measurement.request import (
     condition_traces,
     random_trace,
 )
+from harness.measurement.tell import Tell
 from harness.native.built_variant import describe_here
 from harness.native.finding import find_variant
 from harness.native.operation import find_operation
@@ -84,6 +90,9 @@ def group_claims(claims: Sequence[Claim]) -> list[Group]:
 def obstacle(claim: Claim) -> str:
     """Say why ``claim`` cannot be measured here; empty if, as far as is known, it can."""
     try:
+        if claim.operation in CLAIMED:
+            GuestMemory(claim.scaled_to)
+            return claim_obstacle((claim.original, claim.variant), claim.host)
         for name in (claim.original, claim.variant):
             if payer := describe_here(find_variant(name, claim.operation)).paid_in:
                 return (
@@ -121,6 +130,38 @@ def request_group(group: Group, precision: float) -> Request:
 def _random_trace(runs: RandomRuns, size: int) -> Draft:
     name = f"{size}-{runs.name}"
     return random_trace(GuestMemory(size), runs, SNAPSHOTS, DEFAULT_SEED, name)
+
+
+def settle_with_guests(group: Group, precision: float, budget: float, tell: Tell) -> list[Settled]:
+    """Measure the claims of ``group``, which are on the kernel's part, and judge them.
+
+    The figures of one host are not another's; ``toolchain`` says which it was.
+    """
+    host = host_in_words(read_virtualization())
+    none = pd.DataFrame({"speedup": []})
+    settled: list[Settled] = []
+    for claim in group.claims:
+        original, variant = (find_methods([name])[0] for name in (claim.original, claim.variant))
+        assert claim.runs  # none is about anything else
+        maps = claim.runs, GuestMemory(claim.scaled_to)
+        try:
+            found = compare(claim.operation, (original, variant), maps, precision, budget, tell)
+        except BadInput as error:
+            settled.append(not_measured(claim, str(error).removesuffix(".")))
+            continue
+        row: dict[Hashable, object] = {
+            "guest_memory_bytes": claim.scaled_to,
+            "speedup": found.speedup.value,
+            "speedup_low": found.speedup.low,
+            "speedup_high": found.speedup.high,
+            "placement_low": math.nan,
+            "placement_high": math.nan,
+            "original_seconds": found.original_seconds,
+            "variant_seconds": found.variant_seconds,
+            "toolchain": host,
+        }
+        settled.append(measured(claim, row, np.array([found.speedup.value]), none))
+    return settled
 
 
 def settle(

@@ -112,7 +112,7 @@ def run(options: argparse.Namespace) -> int:
 
     with RunFolder(results_folder(options.output)) as folder:
         measured = measure(request, folder, _budget(options), options.resume, log)
-    out.print(results_table(read_table(folder.path, SPEEDUPS)))
+    out.print(results_table(read_table(folder.path, SPEEDUPS), measured.environment))
     for path in options.trace:
         call_out_idle(Path(path), log)
     out.print(f"results: {folder.path}", soft_wrap=True)

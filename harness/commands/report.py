@@ -1,6 +1,7 @@
 """``dirtyscan report``: show the results of a run, or of several beside each other."""
 
 import argparse
+import dataclasses
 from pathlib import Path
 
 from harness.base.errors import BadInput
@@ -29,23 +30,30 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Do what ``options`` ask for."""
     from harness.presentation.console import console
+    from harness.presentation.table import print_table
+    from harness.report.by_cpu import tables_by_cpu
     from harness.report.contents import write_plots
     from harness.report.page import write_page
     from harness.report.run_table import results_table, results_text
+    from harness.report.stored import Stored
     from harness.results.result import SPEEDUPS, read_table
 
     out = console()
     folders = [Path(folder) for folder in options.results]
     if options.plots and len(folders) > 1:
         raise BadInput("--plots draws one result; name one, or write a page of several (--html).")
-    for folder in folders:
+    results = [Stored(folder) for folder in folders]
+    tables = tables_by_cpu(results)
+    for folder in [one.folder for one in results if one.has_run or not tables]:
         rows = read_table(folder, SPEEDUPS)
         if options.format != "table":
             print(results_text(rows, options.format), end="")
             continue
         if len(folders) > 1:
             out.print(f"{folder}:", soft_wrap=True)
-        out.print(results_table(rows))
+        out.print(results_table(rows, Stored(folder).environment))
+    for table in tables if options.format == "table" else ():
+        print_table(dataclasses.replace(table, fold=True), out)
     told = console(stderr=options.format != "table")
     if options.plots:
         for path in write_plots(folders[0], Path(options.plots)):

@@ -17,6 +17,7 @@ from harness.base.errors import BadInput
 from harness.base.files import read_file
 from harness.machine.cpu import cpu_caches, cpu_flags, cpu_generation, cpu_model
 from harness.machine.state import Disturbance, inspect_machine
+from harness.machine.virtualization import Virtualization, read_virtualization
 from harness.native.toolchain import FORM, Toolchain
 
 _ROOT = Path(__file__).parents[2]
@@ -52,6 +53,7 @@ def describe_environment(
             "hypervisor": "hypervisor" in cpu_flags(),
         },
         "kernel": f"{platform.system()} {platform.release()}",
+        "virtualization": read_virtualization(),
         "python": platform.python_version(),
         "packages": {name: version for name in _PACKAGES if (version := package_version(name))},
         "toolchains": [
@@ -113,6 +115,7 @@ class Environment(TypedDict):
     git_commit: str
     cpu: _Cpu
     kernel: str
+    virtualization: NotRequired[Virtualization]
     python: str
     packages: dict[str, str]
     toolchains: list[_Toolchain]

@@ -12,9 +12,20 @@ from rich.text import Text
 
 from harness.base.errors import BadInput
 from harness.claims.settled import Settled, not_measured, sentences, to_table
-from harness.claims.settlement import Group, group_claims, obstacle, request_group, settle
+from harness.claims.settlement import (
+    Group,
+    group_claims,
+    obstacle,
+    request_group,
+    settle,
+    settle_with_guests,
+)
 from harness.claims.verdict import NOT_MEASURED
+from harness.kernel.claimed import CLAIMED
+from harness.machine.state import Watch
+from harness.native.toolchain import default_toolchain
 from harness.presentation.frames import draw_interval, make_panels
+from harness.presentation.progress import ProgressDisplay
 from harness.presentation.scale import plain_log_axis
 from harness.presentation.style import BLACK, BLUE, CLAIM, GREY, add_legend, house_style, key
 from harness.presentation.table import (
@@ -29,6 +40,7 @@ from harness.presentation.table import (
     plain_columns,
     short_interval,
 )
+from harness.results.environment import describe_environment
 from harness.results.speedups import half_width
 from harness.session.session import Session
 from harness.studies import Question
@@ -75,6 +87,8 @@ def _settle_group(group: Group, precision: float, session: Session) -> list[Sett
     session.log.print(
         Text(f"{group.operation} against {group.original}: {len(group.claims)} claims")
     )
+    if group.operation in CLAIMED:
+        return _settle_with_guests(group, precision, session)
     try:
         run = session.run(request_group(group, precision), group.name)
     except BadInput as error:
@@ -85,6 +99,16 @@ def _settle_group(group: Group, precision: float, session: Session) -> list[Sett
         none = pd.DataFrame(columns=["variant"])
         return settle(group, none, none, len(found.processes), found.failures)
     return settle(group, run.rows, run.calls, len(found.processes), found.failures)
+
+
+def _settle_with_guests(group: Group, precision: float, session: Session) -> list[Settled]:
+    watch = Watch()
+    with ProgressDisplay(session.log) as tell:
+        settled = settle_with_guests(group, precision, session.budget, tell)
+    if any(one.speedup for one in settled):
+        environment = describe_environment([default_toolchain()], {}, watch.stop())
+        session.environment = session.environment or environment
+    return settled
 
 
 def _is_measured(row: Row) -> bool:
