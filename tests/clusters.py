@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from harness.cluster.identity import GIVEN
+from harness.measurement.samples_folder import is_of_process
 from tests.conftest import store, wait_until
 
 LIMIT = "LIMIT_OF_FILES"
@@ -100,9 +101,11 @@ class LocalCluster:
     def samples(self) -> dict[str, bytes]:
         """Return what has been measured and is kept on the hosts, by host and process."""
         found = {}
-        for path in self.state.rglob("process-*.zip"):
-            with contextlib.suppress(FileNotFoundError):
-                found[f"{path.relative_to(self.state).parts[2]}/{path.name}"] = path.read_bytes()
+        for folder, _, names in os.walk(self.state):
+            for name in filter(is_of_process, names):
+                path = Path(folder) / name
+                with contextlib.suppress(FileNotFoundError):
+                    found[f"{path.relative_to(self.state).parts[2]}/{name}"] = path.read_bytes()
         return found
 
 

@@ -17,7 +17,7 @@ from harness.cluster.archive import pack
 from harness.cluster.errand import RESULT, STOPPED, Errand, Outcome
 from harness.cluster.state import forget_old, run_folder
 from harness.measurement.run_folder import RunFolder
-from harness.measurement.samples_folder import SamplesFolder
+from harness.measurement.samples_folder import is_of_process
 from harness.results.result import SPEEDUPS
 from harness.trial.failure import read_failures
 
@@ -113,7 +113,9 @@ class CommandProcess:
 
     def finished(self) -> int:
         """Return how many measuring processes of it are finished and kept."""
-        return sum(len(SamplesFolder(path).processes()) for path in self._result.rglob("samples"))
+        # By os.walk, which takes it as it comes that folders go while it walks.
+        found = [name for _, _, names in os.walk(self._result) for name in names]
+        return sum(map(is_of_process, found))
 
     def outcome(self) -> Outcome:
         """Return what became of it, once it has ended."""
