@@ -17,6 +17,8 @@ PROMISES = {
     "qemu10-system-x86_64": "captures and streams of QEMU 10",
     "qemu-system-x86_64": "captures of real guests",
     "kernel in /boot": "captures of real guests",
+    "distributed": "many hosts on Dask",
+    "asyncssh": "many hosts over SSH",
     "/dev/kvm": "a guest of our own on KVM",
     "PAGEMAP_SCAN": "the tracking of a process",
     "valgrind": "counted instructions",

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.base.errors import BadInput
+from harness.commands.cluster import add_cluster, is_for_hosts, run_on_hosts
 from harness.commands.options import (
     add_budget,
     add_conditions,
@@ -86,6 +87,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="also draw the plots there, and write the page into the folder of the results",
     )
     add_resume(parser, "a run that was cut short")
+    add_cluster(parser)
     add_workload_options(parser)
     parser.epilog = (
         "What stands behind -- goes to the compiler of your own file: options, and files to "
@@ -96,6 +98,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Do what ``options`` ask for."""
+    if is_for_hosts(options):
+        return run_on_hosts(options, "bench", "speedups.csv")
     from harness.commands.idle import call_out_idle
     from harness.measurement.run_folder import RunFolder
     from harness.presentation.console import console

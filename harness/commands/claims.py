@@ -2,6 +2,7 @@
 
 import argparse
 
+from harness.commands.cluster import add_cluster
 from harness.commands.options import add_toolchains, run_by
 from harness.commands.study import add_study_options
 
@@ -35,4 +36,5 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     add_study_options(parser, "claims")
     add_toolchains(parser)
+    add_cluster(parser)
     parser.set_defaults(run=run_by("claims_run"))

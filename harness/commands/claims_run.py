@@ -6,6 +6,7 @@ from pathlib import Path
 
 from harness.base.errors import BadInput
 from harness.claims.claim import find_claims
+from harness.commands.cluster import is_for_hosts, run_on_hosts
 from harness.commands.study_run import run_study
 from harness.native.manifest import find_manifest
 from harness.presentation.console import console
@@ -37,6 +38,8 @@ def run(options: argparse.Namespace) -> int:
     else:
         manifest = find_manifest()
         claims = find_claims(options.names, own=manifest.claim_files() if manifest else ())
+    if options.action == "run" and is_for_hosts(options):
+        return run_on_hosts(options, "claims_run", f"{options.study}.csv")
     if options.action == "list":
         rows = [vars(claim) | {"claimed": claim.claimed} for claim in claims]
         table = dataclasses.replace(make_table(_COLUMNS, rows), fold=True)

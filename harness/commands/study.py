@@ -3,6 +3,7 @@
 import argparse
 from collections.abc import Callable, Mapping
 
+from harness.commands.cluster import add_cluster
 from harness.commands.options import (
     add_budget,
     add_folder,
@@ -27,11 +28,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         if not question.command:
             each[name] = actions.add_parser(name, help=question.text, description=question.text)
             add_study_options(each[name], name)
+            add_cluster(each[name])
             each[name].set_defaults(run=run_by("study_run"))
     what = "every study, one after the other, each as by default"
     every = actions.add_parser("all", help=what, description=f"{what.capitalize()}.")
     add_folder(every, "--output", "results/{study}", _NAMED)
     add_folder(every, "--plots", "plots")
+    add_cluster(every)
     every.set_defaults(run=run_by("study_run", "run_all"), parsers=each)
 
 

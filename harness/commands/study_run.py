@@ -3,6 +3,7 @@
 import argparse
 
 from harness.base.units import parse_size
+from harness.commands.cluster import is_for_hosts, run_on_hosts
 from harness.commands.options import results_folder
 from harness.presentation.console import console
 from harness.presentation.style import save
@@ -17,6 +18,9 @@ STUDY = "{study}"
 
 def run(options: argparse.Namespace) -> int:
     """Measure a study with what a user chose."""
+    if is_for_hosts(options):
+        options.output = options.output.replace(STUDY, options.study)
+        return run_on_hosts(options, "study_run", f"{options.study}.csv")
     chosen = Options(
         variants=tuple(dict.fromkeys(options.variant)),
         toolchains=tuple(dict.fromkeys(options.toolchain)),
@@ -52,6 +56,9 @@ def run_all(options: argparse.Namespace) -> int:
         arguments = [f"--output={options.output.replace(STUDY, name)}"]
         if load_study(name).exhibit:
             arguments.append(f"--plots={options.plots.replace(STUDY, name)}")
+        for option in ("cluster", "hosts", "host-python"):
+            if given := getattr(options, option.replace("-", "_")):
+                arguments.append(f"--{option}={given}")
         each = parser.parse_args(arguments)
         if status := int(each.run(each)):
             return status
