@@ -97,7 +97,7 @@ $(READY): requirements.lock pyproject.toml
 	touch $@
 
 $(DEV): $(READY) requirements-dev.lock
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-dev.lock
 	touch $@
 
 # Makes the distributions in dist/, checks them, installs the wheel into an empty environment, and
