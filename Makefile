@@ -4,9 +4,9 @@ BIN := .venv/bin
 READY := .venv/.ready
 # What tests, lint and types take besides, which is as much again, and which nothing else installs.
 DEV := .venv/.ready-dev
-C := $(wildcard harness/native/*.[ch] harness/trial/*.c harness/variants/*.h harness/variants/*/*.[ch] \
-	tests/*.[ch] workloads/capture/*.c workloads/record/*.c)
-C_FLAGS := -std=gnu11 -Iharness/variants -Iharness/native
+C := $(wildcard harness/native/*.[ch] harness/kernel/*.[ch] harness/trial/*.c harness/variants/*.h \
+	harness/variants/*/*.[ch] tests/*.[ch] workloads/capture/*.c workloads/record/*.c)
+C_FLAGS := -std=gnu11 -Iharness/variants -Iharness/native -Iharness/kernel
 
 .PHONY: bench capture record reference studies claims page quick gate test fuzz lint format types package lock \
 	clean
@@ -92,12 +92,12 @@ types: $(DEV)
 $(READY): requirements.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("dirtyscan needs Python 3.11 or newer; name one: make PYTHON=python3.12")'
 	$(PYTHON) -m venv --clear .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	touch $@
 
 $(DEV): $(READY) requirements-dev.lock
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-dev.lock
 	touch $@
 
 # Makes the distributions in dist/, checks them, installs the wheel into an empty environment, and

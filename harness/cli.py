@@ -9,7 +9,7 @@ import re
 import sys
 import tempfile
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -25,7 +25,8 @@ COMMANDS: Mapping[str, str] = {
     "gate": "did a variant get slower?",
     "study": "measure over a range of maps, sizes, compilers or guests",
     "report": "show the results of a run, or of several beside each other",
-    "history": "plot speedups over many stored results",
+    "history": "plot speedups over many stored results, and find what changed",
+    "results": "make one file of a result to give away, and check such files",
     "trace": "make traces, and look at them",
     "variants": "list the variants of an operation",
     "doctor": "say what disturbs measurements here, and what tools are there",
@@ -36,8 +37,8 @@ BAD_INPUT, BROKEN_PIPE = 2, 141
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run ``dirtyscan`` and return its exit status; Ctrl-C is left to the caller."""
-    _write_whatever_the_encoding()
-    try:
+
+    def run() -> int:
         given, behind = _split(sys.argv[1:] if arguments is None else arguments)
         options = _parser().parse_args(given)
         if behind and not getattr(options, "takes_arguments", False):
@@ -45,7 +46,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 f"this command takes nothing behind --, such as {behind[0]!r}; leave it out."
             )
         options.arguments = behind
-        status: int = options.run(options)
+        return int(options.run(options))
+
+    return run_guarded(run)
+
+
+def run_guarded(run: Callable[[], int]) -> int:
+    """Run ``run`` and return its exit status, errors said in a sentence and as one."""
+    _write_whatever_the_encoding()
+    try:
+        status = run()
         if sys.stdout:
             sys.stdout.flush()
     except BadInput as error:

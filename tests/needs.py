@@ -17,6 +17,10 @@ PROMISES = {
     "qemu10-system-x86_64": "captures and streams of QEMU 10",
     "qemu-system-x86_64": "captures of real guests",
     "kernel in /boot": "captures of real guests",
+    "distributed": "many hosts on Dask",
+    "asyncssh": "many hosts over SSH",
+    "/dev/kvm": "a guest of our own on KVM",
+    "PAGEMAP_SCAN": "the tracking of a process",
     "valgrind": "counted instructions",
     "rustc": "variants and commands in Rust",
     "zig": "what zig makes of the variants",
@@ -27,6 +31,7 @@ PROMISES = {
     "noexec mounts": "file systems that let nothing be loaded",
     "mounts": "how CI hides tools",
     "repository of git": "distributions and their installation",
+    "otava": "changes over time",
 }
 OTHER_CPU = re.compile(r"is not for \S+|needs .*, which this CPU lacks")
 

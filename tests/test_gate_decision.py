@@ -52,7 +52,7 @@ def test_a_drop_of_just_the_tolerance_is_hardly_ever_called_slower(kind: str) ->
         else:
             before = RANDOM.standard_t(3, 16) * 0.01
             compared = compare_runs(logs.tolist(), before.tolist(), 0.05)
-        alarms += decide([compared], 0.05) == [Change.SLOWER]
+        alarms += decide([compared], [0.05]) == [Change.SLOWER]
     assert alarms <= 25  # 10 are expected at most; 25 come once in 10,000 times
 
 
@@ -91,4 +91,4 @@ def _noise(width: float) -> list[float]:
     ],
 )
 def test_the_answer_to_a_row(logs: list[float], change: Change) -> None:
-    assert decide([compare_pairs(logs, 0.01)], 0.01) == [change]
+    assert decide([compare_pairs(logs, 0.01)], [0.01]) == [change]

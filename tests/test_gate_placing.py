@@ -11,6 +11,7 @@ from harness.gate.finding import Basis, Change, Finding
 from harness.gate.lanes import compile_pairs
 from harness.gate.placing import is_slower_in_some, of_equal_instructions, settle_placement
 from harness.gate.revision import Pair
+from harness.gate.tolerance import Tolerances
 from harness.measurement.choice import choose
 from harness.measurement.experiment import Look, measure
 from harness.measurement.lineup import line_up
@@ -55,7 +56,7 @@ def test_slower_in_some_places_alone_is_no_more_work(
     placements: tuple[float, ...], equal: frozenset[tuple[str, str, str]] | None, change: Change
 ) -> None:
     finding = slower(*placements) if placements else dataclasses.replace(slower(0.9), placements=())
-    settled = settle_placement(finding, 0.01, equal)
+    settled = settle_placement(finding, Tolerances(0.01), equal)
     assert settled.change is change
     if change is Change.UNDECIDED:
         assert settled.reason.startswith(
@@ -63,7 +64,7 @@ def test_slower_in_some_places_alone_is_no_more_work(
         )
         assert ("not counted" in settled.reason) == (equal is None)
     in_every = all(ratio < 0.99 for ratio in placements)
-    assert is_slower_in_some(finding, 0.01) == (not in_every)
+    assert is_slower_in_some(finding, Tolerances(0.01)) == (not in_every)
 
 
 @needs("valgrind")

@@ -12,16 +12,18 @@ from xml.etree import ElementTree
 import pandas as pd
 import pytest
 
+from harness.base.errors import BadInput
 from harness.commands import gate_update
 from harness.gate import comparability, speedups
 from harness.gate.comparability import compiler_release, usable_counts, usable_timings
 from harness.gate.counts import Counted
-from harness.gate.reference import read_reference
+from harness.gate.reference import find_references, read_reference
 from harness.machine.cpu import cpu_caches, cpu_flags, cpu_model
 from harness.measurement import experiment
 from harness.measurement.experiment import BudgetTooShort
 from harness.native.built_variant import rust_obstacle
 from harness.native.toolchain import default_toolchain, find_toolchain
+from harness.results import design
 from tests.test_gate import (
     NOTHING,
     REFERENCE,
@@ -111,6 +113,7 @@ OTHER_MACHINES = [
     ({"caches": {"L1d": "3K"}}, "another CPU than this, of the same name"),
     ({"flags": ["avx1024"]}, "another CPU than this, of the same name"),
     ({"generation": "family 1, model 2"}, "it was family 1, model 2, and this is"),
+    ({"stepping": "1"}, "it was stepping 1, and this is 2"),
 ]
 
 
@@ -119,13 +122,61 @@ def test_speedups_of_another_machine_are_not_compared(
     reference: Make, cpu: dict[str, object], said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # A virtual machine may hide both.
-    monkeypatch.setattr(comparability, "cpu_caches", lambda: {"L1d": "32K"})
-    monkeypatch.setattr(comparability, "cpu_flags", lambda: ("sse2",))
+    monkeypatch.setattr(design, "cpu_caches", lambda: {"L1d": "32K"})
+    monkeypatch.setattr(design, "cpu_flags", lambda: ("sse2",))
+    monkeypatch.setattr(design, "cpu_stepping", lambda: "2")
     own = {"caches": {"L1d": "32K"}, "flags": ["sse2"]}
     assert usable_timings(read_reference(reference({"cpu": {**HERE, **own}}))).toolchains
     usable = usable_timings(read_reference(reference({"cpu": {**HERE, **own, **cpu}})))
     assert not usable.toolchains
     assert said in usable.reasons[0]
+
+
+def test_microcode_is_said_and_no_more(reference: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(comparability, "cpu_microcode", lambda: "0x2")
+    usable = usable_timings(read_reference(reference({"cpu": {**HERE, "microcode": "0x1"}})))
+    assert usable.toolchains
+    assert "the microcode was 0x1 and is 0x2" in " ".join(usable.remarks)
+
+
+def several(reference: Make, cpus: dict[str, dict[str, object]]) -> list[Path]:
+    """Make a reference for each of some CPUs, that are called as they are."""
+    made = []
+    for name, cpu in cpus.items():
+        folder = reference({"cpu": {**HERE, **cpu}})
+        made.append(folder.rename(folder.with_name(f"{name}-gate")))
+    return made
+
+
+def test_of_several_references_that_of_this_cpu_is_taken(reference: Make) -> None:
+    cpus: dict[str, dict[str, object]] = {
+        "a": {"model": "Another CPU"}, "b": {"generation": "family 1, model 2"}, "c": {},
+    }  # fmt: skip
+    folders = several(reference, cpus)
+    for order in itertools.permutations(folders):
+        (found,) = find_references(order)
+        assert found.folder.name == "c-gate"
+    assert usable_timings(found).toolchains
+
+
+def test_else_the_nearest_is_and_its_reason_says_so(
+    reference: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(design, "cpu_generation", lambda: "family 26, model 2")
+    cpus: dict[str, dict[str, object]] = {
+        "riscv": {"architecture": "riscv64"},
+        "other": {"model": "Another CPU"},
+        "older": {"generation": "family 25, model 1"},
+        "stepped": {"generation": "family 26, model 2", "stepping": "77"},
+    }
+    folders = several(reference, cpus)
+    for last in (4, 3, 2):
+        (found,) = find_references(folders[:last])
+        assert found.folder == folders[last - 1]
+        (reason,) = usable_timings(found).reasons
+        assert f"no other of {last} references is nearer" in reason
+    with pytest.raises(BadInput, match="nowhere"):
+        find_references([*folders, Path("nowhere")])
 
 
 def test_counts_need_the_architecture_alone(reference: Make) -> None:
@@ -307,7 +358,7 @@ def brief(monkeypatch: pytest.MonkeyPatch, hasty: None) -> None:
     monkeypatch.setattr(gate_update, "PROCESSES", 4)
     monkeypatch.setattr(speedups, "processes_for", lambda _: 4)
     monkeypatch.setattr(gate_update, "PRECISION", 1e6)
-    monkeypatch.setattr(gate_update, "count_built_in", lambda *_: (counted, ()))
+    monkeypatch.setattr(gate_update, "count_all", lambda *_: (counted, ()))
 
 
 def settings(folder: Path, variants: list[str], requirements: list[str]) -> None:
@@ -315,6 +366,7 @@ def settings(folder: Path, variants: list[str], requirements: list[str]) -> None
     (folder / "pyproject.toml").write_text(f"[tool.dirtyscan.gate]\n{table}")
 
 
+BOTH = ("kept", "kept-next")
 UPDATE = ["--update", "--baseline", "kept", *MEASURE]
 
 
@@ -365,6 +417,47 @@ def test_a_reference_of_a_file_of_ones_own_serves_in_its_folder(gate: Gate, tmp_
     answer = gate("--baseline", "kept", *MEASURE)
     assert answer.status == 3
     assert "mine (count), src/mine.c is not here any more" in words(answer)
+
+
+@pytest.mark.usefixtures("brief")
+def test_each_operation_has_a_reference_of_its_own(gate: Gate, tmp_path: Path) -> None:
+    of_next = "cond1 find_next_inline captured >= 0.01"
+    settings(tmp_path, ["multi_page", "find_next_inline"], [of_next])
+    assert gate(*UPDATE).status == 0
+    made = {name: json.loads((tmp_path / name / "gate.json").read_text()) for name in BOTH}
+    assert [made[name]["operation"] for name in BOTH] == ["count", "next"]
+    assert [made[name]["requirements"] for name in BOTH] == [[], [of_next]]
+    answer = gate("--baseline", "kept", "--requirements", "--tolerance", "60%", *MEASURE)
+    assert answer.status == 0, answer
+    said = words(answer)
+    assert "3 rows of 1 variant (count) timed against reference kept" in said
+    assert "3 rows of 1 variant (next) timed against reference kept-next" in said
+    assert "1 requirement checked on 1 row" in said
+    # Of one that is not there any more nothing is compared, and of the other what there is.
+    shutil.rmtree(tmp_path / "kept")
+    answer = gate("--baseline", "kept", "--tolerance", "60%", *MEASURE)
+    assert answer.status == 0, answer
+    assert "3 rows of 1 variant (next) timed against reference kept-next" in words(answer)
+
+
+@pytest.mark.usefixtures("brief")
+def test_a_row_may_lose_what_is_said_of_it(gate: Gate, tmp_path: Path) -> None:
+    """The reference is made out to be twice as fast as what was measured."""
+    settings(tmp_path, ["multi_page"], [])
+    assert gate(*UPDATE).status == 0
+    table = pd.read_csv(tmp_path / "kept" / "processes.csv")
+    table["speedup"] *= 2
+    table.to_csv(tmp_path / "kept" / "processes.csv", index=False)
+    ask = ("--baseline", "kept", *MEASURE)
+    assert gate(*ask).status == 1
+    path = tmp_path / "pyproject.toml"
+    text = path.read_text()
+    path.write_text(text + 'tolerances = ["cond1 multi_page = 80%"]\n')
+    assert gate(*ask).status == 0
+    path.write_text(text + 'tolerances = ["cond1 multi_page captured = 80%"]\n')
+    answer = gate(*ask)
+    assert answer.status == 1
+    assert "slower on 2 of 3 traces" in words(answer)
 
 
 @pytest.mark.usefixtures("brief")

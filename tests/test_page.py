@@ -298,8 +298,12 @@ def test_several_results_are_aligned(browser: Any, tmp_path: Path) -> None:
     assert path.stat().st_size < 3_000_000
     page = opened(browser, path)
     heads = [cell.text_content() for cell in page.query_selector_all("#aligned th")]
-    assert heads[2:] == list(names)
-    assert len(page.query_selector_all("#aligned tbody tr")) == 12
+    assert "family 26, model 2" in heads[2]
+    assert "Intel" in heads[3]
+    # What both have: two traces of each condition, of which one has not the recorded ones.
+    lines = page.query_selector_all("#aligned tbody tr")
+    assert len(lines) == 8
+    assert len(page.query_selector_all("#aligned td.reproduced")) > 0
     assert len(page.query_selector_all("#speedups figure")) == 2
     assert page.said == []
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+import pandas as pd
 import pytest
 from ruamel.yaml import YAML
 
@@ -20,6 +21,8 @@ from tests.needs import needs
 from tests.test_gate import ROOT
 from tests.test_gate_revision import commit, git
 from tests.test_manifest import EXAMPLES, cargo
+from workloads.guest import GuestMemory
+from workloads.random_runs import RandomRuns, write_random_runs
 
 pytestmark = needs("git")
 
@@ -151,6 +154,91 @@ def test_files_need_no_manifest(dirtyscan: Run, tmp_path: Path) -> None:
     status, said, errors = ask(dirtyscan, *there, "/etc/none.c")
     assert status == 2
     assert len(sentences(errors)) == 1
+
+
+CLAIM = """
+[[claim]]
+name = "as-we-say"
+source = "us"
+date = "2026"
+operation = "count"
+original = "page_by_page"
+variant = "multi_page"
+conditions = ["cond1"]
+low = 2
+high = 90
+note = ""
+"""
+
+
+@needs("make")
+def test_traces_tolerances_and_claims_of_the_repository_take_part(
+    dirtyscan: Run, tmp_path: Path
+) -> None:
+    copied("c", tmp_path)
+    guest = GuestMemory(64 * 2**20)
+    write_random_runs(tmp_path / "ours.trace", guest, RandomRuns(0.1, 16), 20, 7)
+    (tmp_path / "claims.toml").write_text(CLAIM)
+    manifest = tmp_path / MANIFEST
+    text = manifest.read_text()
+    own = 'traces = ["ours.trace"]\nclaims = ["claims.toml"]\n'
+    manifest.write_text(own + text + '\n[gate]\ntolerances = ["all count_one = 90%"]\n')
+    made = ("bench", "count_one", "--quick", "--budget", "60", "--precision", "90%")
+    done = dirtyscan(*made, "--output", "made")
+    assert done.returncode == 0, done.stderr
+    there = pd.read_csv(tmp_path / "made/speedups.csv")
+    assert {"cond1", "cond4", OURS} <= set(there["condition"])
+    # What is asked for in so many words is all that is measured.
+    done = dirtyscan(*made, "--output", "one", "--condition", "cond1")
+    assert set(pd.read_csv(tmp_path / "one/speedups.csv")["condition"]) == {"cond1"}
+    listed = dirtyscan("claims").stdout
+    assert "as-we-say" in listed
+    assert "letter-cond1" not in listed
+    assert "letter-cond1" in dirtyscan("claims", "list", "letter-cond1").stdout
+    # Half as much again is let pass on the conditions, where it is said, and not on the trace.
+    commit(tmp_path)
+    source = tmp_path / "src/bitmap.c"
+    counts = "        count += (size_t)__builtin_popcountll(map[word]);\n"
+    again = '        __asm__ volatile("" : : "r"(__builtin_popcountll(~map[word])));\n'
+    source.write_text(source.read_text().replace(counts, counts + again))
+    manifest.write_text(manifest.read_text().split("# The same")[0] + "[gate]\n" + GATE)
+    making._run.cache_clear()
+    done = dirtyscan("gate", "--against", "HEAD")
+    said = " ".join(done.stdout.split())
+    assert done.returncode == 1, said + done.stderr
+    assert "slower on 1 of 9 traces" in said
+
+
+OURS = RandomRuns(0.1, 16).name
+GATE = 'tolerances = ["all count_one = 90%"]\n'
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ('traces = ["none.trace"]', "none.trace; check its path"),
+        ('claims = ["none.toml"]', "none.toml; check its path"),
+        ('[gate]\ntolerances = ["all count_one"]', "its form is 'CONDITION VARIANT"),
+        ('[gate]\ntolerances = ["all count_one = 0"]', "is no share above 0"),
+        ('[gate]\ntolerances = ["all none = 3%"]', "is not known in any operation"),
+        ('[gate]\ntolerances = ["cond9 count_one = 3%"]', "condition 'cond9' is not known"),
+        ('[gate]\ntolerances = ["cond1 count_one x = 3%"]', "is no origin and no toolchain"),
+        ('[gate]\nrequirements = ["cond1 count_one"]', "its form is 'CONDITION VARIANT"),
+        ('[gate]\nrequirements = ["cond1 per_word >= 2"]', "is one of mark and merge"),
+    ],
+)
+def test_what_the_repository_asks_for_wrongly_is_one_sentence(
+    dirtyscan: Run, tmp_path: Path, wrong: str, said: str
+) -> None:
+    copied("c", tmp_path)
+    manifest = tmp_path / MANIFEST
+    text = manifest.read_text().split("# The same")[0]
+    manifest.write_text(f"{wrong}\n{text}" if wrong[0] != "[" else f"{text}\n{wrong}\n")
+    command = ("claims",) if "claims" in wrong else ("gate", "--against", "HEAD")
+    done = dirtyscan(*command)
+    assert done.returncode == 2, done.stdout
+    assert said in done.stderr
+    assert len(sentences(done.stderr)) == 1
 
 
 def script_of(steps: list[dict[str, Any]], name: str) -> str:

@@ -200,10 +200,10 @@ def test_a_study_makes_its_table_and_picture(study: str, dirtyscan: Run, tmp_pat
         "tick": ["--guest-memory", "1MiB", "--guest-memory", "4MiB"],
         "assumptions": ["--guest-memory", "64MiB"],
     }[study]
-    done = dirtyscan("study", study, *small, "--output", "out")
+    done = dirtyscan("study", study, *small, "--output", "{study}-out")
     assert done.returncode == 0, done.stderr
     assert max(map(len, done.stdout.splitlines())) <= 80
-    table = pd.read_csv(tmp_path / f"out/{study}.csv")
+    table = pd.read_csv(tmp_path / f"{study}-out/{study}.csv")
     assert (table["speedup"] > 0).all()
     assert table["speedup_low"].le(table["speedup_high"]).all()
     if study == "density":

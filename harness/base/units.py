@@ -23,6 +23,15 @@ _DIGITS = 20
 _NAMES = (("TiB", 2**40), ("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10))
 
 
+def parse_share(text: str) -> float:
+    """Read a share, which may be written in percent.
+
+    Raises:
+        ValueError: it is no number.
+    """
+    return float(text.removesuffix("%")) / 100 if text.endswith("%") else float(text)
+
+
 def parse_size(text: str) -> int:
     """Read a size in bytes from ``text``, a whole number with an optional binary unit.
 

@@ -4,6 +4,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from harness.base.errors import BadInput
+from harness.commands.cluster import add_cluster, is_for_hosts, run_on_hosts
 from harness.commands.options import (
     add_budget,
     add_conditions,
@@ -86,6 +87,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="also draw the plots there, and write the page into the folder of the results",
     )
     add_resume(parser, "a run that was cut short")
+    add_cluster(parser)
     add_workload_options(parser)
     parser.epilog = (
         "What stands behind -- goes to the compiler of your own file: options, and files to "
@@ -96,6 +98,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Do what ``options`` ask for."""
+    if is_for_hosts(options):
+        return run_on_hosts(options, "bench", "speedups.csv")
     from harness.commands.idle import call_out_idle
     from harness.measurement.run_folder import RunFolder
     from harness.presentation.console import console
@@ -130,6 +134,7 @@ def _request(options: argparse.Namespace) -> "Request":
     from harness.measurement.request import DEFAULT_ORIGINS, Given, Request, condition_traces
     from harness.native.built_variant import declared_operation
     from harness.native.finding import find_own, is_own
+    from harness.native.manifest import find_manifest
     from harness.native.toolchain import find_toolchains
 
     given = tuple(dict.fromkeys((*options.files, *options.variant)))
@@ -145,6 +150,9 @@ def _request(options: argparse.Namespace) -> "Request":
     variants = given or find_operation(operation).shown
     others: tuple[Given, ...] = (*random_maps(options), *map(trace_path, options.trace))
     only_others = others and not options.condition
+    if own and not (others or options.condition):
+        manifest = find_manifest()
+        others = manifest.trace_files() if manifest else ()
     of_conditions = condition_traces(
         () if only_others else find_conditions(options.condition),
         options.origin or DEFAULT_ORIGINS,

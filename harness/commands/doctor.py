@@ -2,7 +2,8 @@
 
 import argparse
 import json
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from harness.doctor.coverage import Coverage
+    from harness.doctor.engine import Ratio
     from harness.doctor.sequential import Comparison
 
 
@@ -38,6 +40,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="RUNS",
         help="measure the same speedup RUNS times in turns and RUNS times with pyperf's own "
         "runner, in the same time",
+    )
+    parser.add_argument(
+        "--engine",
+        type=whole,
+        metavar="RUNS",
+        help="measure the original against itself and multi_page RUNS times by themselves and RUNS "
+        "times by a worker of Dask, and say whether they agree within 0.5 %%; exit status 1 if not",
     )
     parser.add_argument(
         "--gate",
@@ -83,15 +92,37 @@ def run(options: argparse.Namespace) -> int:
         kept += _runs_of_comparison(comparison)
     if kept and options.runs:
         out.print(f"runs: {_keep(kept, results_folder(options.runs), watch)}", soft_wrap=True)
+    status = 0
+    if options.engine:
+        from harness.doctor.engine import compare_with_engine
+
+        with ProgressDisplay(log) as steps:
+            ratios = compare_with_engine(options.engine, steps)
+        _print_engine(out, ratios)
+        status = 0 if all(ratio.agrees for ratio in ratios) else 1
     if options.gate:
         from harness.doctor.gates import calibrate_gate
 
         with ProgressDisplay(log) as steps:
             gates = calibrate_gate(options.gate, Path(options.output), steps)
         _print_gates(out, gates)
-    if not (options.calibrate or options.against_sequential or options.gate):
+    measured = (options.calibrate, options.against_sequential, options.engine, options.gate)
+    if not any(measured):
         _print_machine(out)
-    return 0
+    return status
+
+
+def _print_engine(out: Console, ratios: "Sequence[Ratio]") -> None:
+    for ratio in ratios:
+        sides = (f"{math.prod(s) ** (1 / len(s)):.4f}" for s in (ratio.without, ratio.within))
+        error = "" if math.isnan(ratio.uncertain) else f" (standard error {ratio.uncertain:.2%})"
+        says = "they agree" if ratio.agrees else "they do not agree"
+        out.print(
+            f"{ratio.variant}: {' without the engine and '.join(sides)} with it, "
+            f"{ratio.apart:+.2%}{error} over {len(ratio.within)} runs of each: {says} within "
+            "0.5 %",
+            soft_wrap=True,
+        )
 
 
 def _runs_of_coverage(coverage: "Coverage") -> Iterator[Mapping[str, object]]:

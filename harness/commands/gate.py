@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from harness.base.units import parse_share
 from harness.commands.options import (
     add_budget,
     add_conditions,
@@ -10,12 +11,9 @@ from harness.commands.options import (
     add_toolchains,
     positive,
     run_by,
-    share,
 )
 from harness.presentation.gate_formats import FORMATS
 
-FIND = "the one of this machine"
-"""What --baseline means without a folder."""
 _EVIDENCE = {
     "--merge-base": "take the commit at which the working tree's history has left the revision of "
     "--against, so that what was done there since does not count",
@@ -39,9 +37,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     evidence = parser.add_argument_group("evidence")
     evidence.add_argument(
-        "--baseline", nargs="?", const=FIND, metavar="DIR",
-        help="time against this stored reference; default: results/*-gate of this CPU, or "
-        "else of this architecture",
+        "--baseline", nargs="*", metavar="DIR",
+        help="time against this stored reference, or that one of several which fits this CPU; "
+        "default: those in results/*-gate",
     )  # fmt: skip
     evidence.add_argument(
         "--against", nargs="+", default=[], metavar="REV",
@@ -56,7 +54,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="check this too, such as 'cond1 multi_page >= 8'",
     )  # fmt: skip
     parser.add_argument(
-        "--tolerance", type=positive(share, "a share above 0 such as 5%", 0.0), metavar="SHARE",
+        "--tolerance", metavar="SHARE",
+        type=positive(parse_share, "a share above 0 such as 5%", 0.0),
         help="loss of speed that is let pass; default: 5%% of a reference, 1%% of a revision or "
         "of instructions",
     )  # fmt: skip

@@ -4,20 +4,20 @@ import argparse
 import dataclasses
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
 
 from harness.base.errors import BadInput
 from harness.base.files import write_text
-from harness.commands.gate import FIND
 from harness.commands.gate_update import update
 from harness.commands.options import find_conditions
 from harness.gate.against import Against, time_changed
 from harness.gate.evidence import Evidence, Scope
 from harness.gate.finding import Verdict, join
 from harness.gate.instructions import Instructions, count_changed
-from harness.gate.reference import Reference, find_reference, read_reference
+from harness.gate.reference import Reference, find_references
 from harness.gate.requirement import parse_requirement
 from harness.gate.settings import Settings, read_settings
 from harness.gate.speedups import Speedups
@@ -68,13 +68,15 @@ def _evidence(options: argparse.Namespace, settings: Settings) -> list[Evidence]
     named = options.against or options.instructions or options.requirements or options.require
     timed = options.baseline is not None or not named
     counted = options.instructions and not options.against
-    reference = _reference(options.baseline) if timed or counted else None
+    references = _references(options.baseline) if timed or counted else ()
     requirements = settings.requirements if options.requirements or timed else ()
-    requirements += tuple(parse_requirement(text) for text in options.require)
+    requirements += tuple(parse_requirement(text, settings.own_traces) for text in options.require)
     scope = Scope(
         find_conditions(options.condition),
         tuple(options.toolchain),
         options.tolerance,
+        settings.tolerances,
+        () if options.condition else settings.traces,
         options.budget,
         options.seed,
     )
@@ -88,15 +90,15 @@ def _evidence(options: argparse.Namespace, settings: Settings) -> list[Evidence]
                 names, scope, ways, options.arguments, options.merge_base, options.even_unchanged
             )
         )
-    if reference and counted:
-        evidence.append(Instructions(reference, scope))
+    if counted:
+        evidence += [Instructions(reference, scope) for reference in references]
     if timed or requirements:
-        evidence.append(Speedups(reference if timed else None, requirements, scope))
+        evidence.append(Speedups(references if timed else (), requirements, scope))
     return evidence
 
 
-def _reference(given: str | None) -> Reference:
-    return read_reference(Path(given) if given and given != FIND else find_reference())
+def _references(given: Sequence[str] | None) -> tuple[Reference, ...]:
+    return find_references([Path(name) for name in given or ()])
 
 
 def _write(options: argparse.Namespace, verdict: Verdict, out: Console) -> None:

@@ -1,16 +1,18 @@
-"""``dirtyscan gate --update``: make the reference anew after a deliberate change."""
+"""``dirtyscan gate --update``: make the references anew after a deliberate change."""
 
 import argparse
+import dataclasses
+from pathlib import Path
 
 from rich.console import Console
 
-from harness.commands.gate import FIND
+from harness.base.errors import BadInput
 from harness.commands.options import find_conditions, results_folder
 from harness.counting.callgrind import require_valgrind
-from harness.gate.counts import count_built_in
+from harness.gate.counts import all_built_in, count_all
 from harness.gate.evidence import Scope
-from harness.gate.reference import RESULTS, SUFFIX
-from harness.gate.requirement import check_rows
+from harness.gate.reference import RESULTS, SUFFIX, Reference, folder_of
+from harness.gate.requirement import Requirement, check_rows, of_operation
 from harness.gate.row import one_name_each
 from harness.gate.settings import Settings
 from harness.gate.speedups import request_speedups, toolchains_of
@@ -24,6 +26,9 @@ from harness.gate.update import (
 from harness.measurement.experiment import Experiment
 from harness.measurement.preparation import prepare
 from harness.measurement.run_folder import RunFolder
+from harness.measurement.tell import Tell
+from harness.native.finding import find_variant, is_own
+from harness.native.variant import Variant
 from harness.presentation.progress import ProgressDisplay
 from harness.report.run_table import results_table
 from harness.results.environment import read_environment
@@ -33,32 +38,88 @@ from workloads.conditions import DEFAULT_CONDITIONS
 PROCESSES, PRECISION = 20, 0.01
 
 
+@dataclasses.dataclass(frozen=True)
+class _Update:
+    """One reference that is to be made."""
+
+    operation: str
+    folder: Path
+    old: Reference | None
+    variants: tuple[str, ...]
+    """That are timed: names, or paths of files."""
+    requirements: tuple[Requirement, ...]
+    counted: tuple[Variant, ...]
+    """Of which instructions are counted."""
+    toolchains: tuple[str, ...]
+
+
 def update(options: argparse.Namespace, settings: Settings, out: Console, log: Console) -> int:
-    """Measure what ``settings`` name, and put it in the place of the reference before."""
-    by_default = str(RESULTS / f"{{cpu}}{SUFFIX}")
-    given = options.baseline not in (None, FIND)
-    path = results_folder(options.baseline if given else by_default)
-    old = read_replaced(path)
-    check_not_lowered(old, settings.requirements, options.lower_requirements)
+    """Measure what ``settings`` name, and put it in the place of the references before."""
+    updates = _plan(options, settings)
+    for one in updates:
+        check_not_lowered(
+            one.old, one.requirements, options.lower_requirements, settings.own_traces
+        )
     require_valgrind()  # before minutes of measuring, not after
-    names = tuple(options.toolchain) or settings.toolchains
-    scope = Scope(find_conditions(options.condition), seed=options.seed)
+    conditions = find_conditions(options.condition)
+    scope = Scope(conditions, seed=options.seed, traces=settings.traces)
+    with ProgressDisplay(log) as tell:
+        for one in updates:
+            _make(one, scope, options.budget * 2, tell)
+    for one in updates:
+        out.print(results_table(read_table(one.folder, SPEEDUPS), read_environment(one.folder)))
+        out.print(f"reference: {one.folder}", soft_wrap=True)
+    return 0
+
+
+def _plan(options: argparse.Namespace, settings: Settings) -> list[_Update]:
+    """Return what is to be made: one reference for each operation that something is named of.
+
+    Instructions are counted of all that comes with dirtyscan where some of it is named, and of what
+    is one's own.
+    """
+    by_default = str(RESULTS / f"{{cpu}}{SUFFIX}")
+    given = options.baseline or [by_default]
+    if len(given) > 1:
+        raise BadInput("--update makes the reference in one folder; name one with --baseline.")
+    base = results_folder(given[0])
+    counted = () if all(map(is_own, settings.variants)) else tuple(all_built_in())
+    updates = []
+    for operation in settings.operations():
+        folder = folder_of(base, operation)
+        variants = settings.variants_of(operation)
+        own = tuple(find_variant(name, operation) for name in variants if is_own(name))
+        requirements = tuple(of_operation(settings.requirements, operation))
+        names = tuple(options.toolchain) or settings.toolchains
+        old = read_replaced(folder)
+        updates.append(
+            _Update(operation, folder, old, variants, requirements, (*counted, *own), names)
+        )
+        counted = ()
+    return updates
+
+
+def _make(one: _Update, scope: Scope, budget: float, tell: Tell) -> None:
+    """Measure one reference and write it.
+
+    Raises:
+        BadInput: it cannot be measured, or a requirement does not hold.
+    """
     request = request_speedups(
-        scope, settings.variants, names, settings.requirements, PRECISION, PROCESSES
+        scope, one.operation, one.variants, one.toolchains, one.requirements, PRECISION, PROCESSES
     )
-    with RunFolder(path) as folder, ProgressDisplay(log) as tell:
+    with RunFolder(one.folder) as folder:
         folder.set_aside()
         plan = prepare(request, folder, tell)
-        check_rows(settings.requirements, plan)
-        run = Experiment(plan, folder, options.budget * 2, tell).run()
-        check_still_met(settings.requirements, run)
-        names = toolchains_of(names, settings.requirements)
-        instructions, _ = count_built_in(names, DEFAULT_CONDITIONS, tell)
-        counted = (key.toolchain for key in instructions)
-        write_result(run, folder.path, (*names, *plan.toolchains(), *counted))
-        sources = own_sources(one_name_each(settings.variants))
-        write_gate_file(folder.path, old, settings.requirements, instructions, sources)
+        check_rows(one.requirements, plan)
+        run = Experiment(plan, folder, budget, tell).run()
+        check_still_met(one.requirements, run)
+        names = toolchains_of(one.toolchains, one.requirements)
+        instructions, _ = count_all(one.counted, names, DEFAULT_CONDITIONS, tell)
+        used = (key.toolchain for key in instructions)
+        write_result(run, folder.path, (*names, *plan.toolchains(), *used))
+        sources = own_sources(one_name_each(one.variants, one.operation), one.operation)
+        write_gate_file(
+            folder.path, one.operation, one.old, one.requirements, instructions, sources
+        )
         folder.finish()
-    out.print(results_table(read_table(path, SPEEDUPS), read_environment(path)))
-    out.print(f"reference: {path}", soft_wrap=True)
-    return 0

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from harness.base.errors import BadInput
 from harness.base.text import shortened
-from harness.base.units import parse_size
+from harness.base.units import parse_share, parse_size
 from harness.machine.cpu import cpu_slug
 from workloads.conditions import CONDITIONS, DEFAULT_CONDITIONS, Condition, find_condition
 from workloads.draws import DEFAULT_SEED
@@ -49,8 +49,8 @@ def add_precision(parser: argparse.ArgumentParser, default: str, of: str = "") -
     """
     parser.add_argument(
         "--precision",
-        type=positive(share, f"a share above 0 such as {default}", 0.0),
-        default=share(default),
+        type=positive(parse_share, f"a share above 0 such as {default}", 0.0),
+        default=parse_share(default),
         metavar="SHARE",
         help=f"half-width of an interval that is good enough{of}; default: {default}%",
     )
@@ -170,11 +170,6 @@ def run_by(module: str, function: str = "run") -> Callable[[argparse.Namespace],
         return int(getattr(loaded, function)(options))
 
     return run
-
-
-def share(text: str) -> float:
-    """Read a share, which may be written in percent."""
-    return float(text.removesuffix("%")) / 100 if text.endswith("%") else float(text)
 
 
 def results_folder(name: str) -> Path:

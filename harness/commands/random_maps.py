@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 from harness.base.errors import BadInput
 from harness.base.text import shortened
-from harness.commands.options import share, workload_memory
+from harness.base.units import parse_share
+from harness.commands.options import workload_memory
 from workloads.guest import MAX_PAGES
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def random_maps(options: argparse.Namespace) -> "tuple[Draft, ...]":
 
 def _density(text: str) -> float:
     """Read a share from 0 to 1."""
-    found = share(text)
+    found = parse_share(text)
     if not 0 <= found <= 1:
         raise ValueError
     return found

@@ -18,6 +18,7 @@ from harness.gate.placing import is_slower_in_some, of_equal_instructions, settl
 from harness.gate.repository import read_repository
 from harness.gate.revision import Older, is_own_clone, pair_files, read_revision
 from harness.gate.row import Row, rows_of
+from harness.gate.tolerance import Tolerances
 from harness.measurement.experiment import BudgetTooShort, Look, measure
 from harness.measurement.request import Request, condition_traces
 from harness.measurement.run import Run
@@ -107,9 +108,11 @@ def time_changed(changed: Changed, scope: Scope, tell: Tell) -> Verdict:
     Raises:
         BadInput: the older side of a pair counts wrong or crashes.
     """
-    tolerance = scope.allowed(TOLERANCE)
-    processes = processes_for(len(changed.compiled) * len(scope.conditions) * len(ORIGINS))
-    precision = max(PRECISION * tolerance, FINEST)
+    allowed = scope.allowed(TOLERANCE)
+    traces = condition_traces(scope.conditions, ORIGINS, seed=scope.seed) + scope.traces
+    processes = processes_for(len(changed.compiled) * len(traces))
+    finest = allowed.finest([one.pair.name for one in changed.compiled])
+    precision = max(PRECISION * finest, FINEST)
     rows: list[Row] = []
     broken: list[str] = []
     undecided: list[str] = []
@@ -117,11 +120,10 @@ def time_changed(changed: Changed, scope: Scope, tell: Tell) -> Verdict:
     for one in changed.compiled:
         by_operation.setdefault(one.pair.after.operation, []).append(one)
     for operation, chosen in by_operation.items():
-        traces = condition_traces(scope.conditions, ORIGINS, seed=scope.seed)
         lineup = line_up_pairs(chosen)
         request = Request(lineup, traces, precision, scope.seed, processes=processes)
         share = scope.budget * len(chosen) / len(changed.compiled)
-        look = Look(FIRST_LOOK, functools.partial(_is_clear, tolerance=tolerance))
+        look = Look(FIRST_LOOK, functools.partial(_is_clear, allowed=allowed))
         try:
             run = measure(request, share, tell, first_look=look)
         except BudgetTooShort as error:
@@ -129,26 +131,27 @@ def time_changed(changed: Changed, scope: Scope, tell: Tell) -> Verdict:
             continue
         rows += rows_of(run)
         broken += [failure.sentence() for failure in run.failures]
-    findings = _judge(rows, tolerance)
-    doubtful = {subject(one) for one in findings if is_slower_in_some(one, tolerance)}
+    findings = _judge(rows, allowed)
+    doubtful = {subject(one) for one in findings if is_slower_in_some(one, allowed)}
     if doubtful:
         counted = [one for one in changed.compiled if one.subject in doubtful]
         equal = of_equal_instructions(counted, tell)
-        findings = [settle_placement(finding, tolerance, equal) for finding in findings]
+        findings = [settle_placement(finding, allowed, equal) for finding in findings]
     return Verdict(tuple(findings), tuple(broken), tuple(undecided))
 
 
-def _judge(rows: Sequence[Row], tolerance: float) -> list[Finding]:
-    comparisons = [compare_pairs(row.logs, tolerance) for row in rows]
+def _judge(rows: Sequence[Row], allowed: Tolerances) -> list[Finding]:
+    tolerances = [allowed.of(*row.about) for row in rows]
+    comparisons = [compare_pairs(row.logs, one) for row, one in zip(rows, tolerances, strict=True)]
     return [
         row.finding(Basis.REVISION, "ns", row.original_nanoseconds(), compared, change)
         for row, compared, change in zip(
-            rows, comparisons, decide(comparisons, tolerance), strict=True
+            rows, comparisons, decide(comparisons, tolerances), strict=True
         )
     ]
 
 
-def _is_clear(run: Run, tolerance: float) -> bool:
+def _is_clear(run: Run, allowed: Tolerances) -> bool:
     """Say whether nothing got slower, for certain, so that nothing more need be measured."""
     clear = (Change.UNCHANGED, Change.FASTER)
-    return all(finding.change in clear for finding in _judge(rows_of(run), tolerance))
+    return all(finding.change in clear for finding in _judge(rows_of(run), allowed))

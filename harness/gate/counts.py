@@ -15,7 +15,7 @@ from harness.native.build import build_driver
 from harness.native.operation import OPERATIONS
 from harness.native.stopwatch import make_snapshots
 from harness.native.toolchain import default_toolchain, find_toolchains
-from harness.native.variant import built_in_variants
+from harness.native.variant import Variant, built_in_variants
 from workloads.captured.snapshots import captured_snapshots
 from workloads.conditions import DEFAULT_CONDITIONS
 from workloads.synthesis import Report
@@ -39,10 +39,13 @@ class Counted:
         return f"{self.variant} ({self.operation})"
 
 
-def count_built_in(
-    toolchains: Sequence[str], conditions: Sequence[str], report: Report
+def count_all(
+    variants: Sequence[Variant],
+    toolchains: Sequence[str],
+    conditions: Sequence[str],
+    report: Report,
 ) -> tuple[dict[Counted, float], tuple[str, ...]]:
-    """Count the instructions of every variant that comes with dirtyscan and can run here.
+    """Count the instructions of ``variants``, of any operation, that can run here.
 
     Args:
         toolchains: names of those of C, and of Rust if others than go with them are meant.
@@ -52,12 +55,16 @@ def count_built_in(
         Instructions a page, and why some could not be counted.
 
     Raises:
-        BadInput: valgrind is not here.
+        BadInput: valgrind is not here, or a variant does not compile.
     """
-    variants = [one for name in OPERATIONS for one in built_in_variants(name).values()]
     compiled, left_out = compile_here(variants, find_toolchains(toolchains))
     _, after, why = count_variants(compiled, conditions, report)
     return after, (*left_out, *why)
+
+
+def all_built_in() -> list[Variant]:
+    """Return every variant that comes with dirtyscan."""
+    return [one for name in OPERATIONS for one in built_in_variants(name).values()]
 
 
 Job = tuple[str, Path]

@@ -78,19 +78,24 @@ def _shift(new: np.ndarray, old: np.ndarray) -> Interval:
 
 
 def decide(
-    comparisons: Sequence[Comparison], tolerance: float, width: float | None = None
+    comparisons: Sequence[Comparison], tolerances: Sequence[float], width: float | None = None
 ) -> list[Change]:
     """Return what became of each row; slower ones are so at :data:`ALPHA` for all together.
+
+    Args:
+        tolerances: the share of its speed that each row may lose.
+        width: see below.
 
     A row is undecided if its interval does not rule out a fall beyond the tolerance, and either is
     wider than ``width`` on either side, by default the tolerance (the machine was too noisy), or
     lies beyond it as a whole (there were too few processes to be so certain).
     """
-    allowed = tolerance if width is None else width
     slower = holm([comparison.p for comparison in comparisons])
     return [
-        Change.SLOWER if is_slower else _otherwise(comparison.interval, tolerance, allowed)
-        for comparison, is_slower in zip(comparisons, slower, strict=True)
+        Change.SLOWER
+        if is_slower
+        else _otherwise(comparison.interval, tolerance, tolerance if width is None else width)
+        for comparison, tolerance, is_slower in zip(comparisons, tolerances, slower, strict=True)
     ]
 
 

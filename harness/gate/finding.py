@@ -52,6 +52,16 @@ class Finding:
     placements: tuple[float, ...] = ()
     """The ratio where both sides lie in the same class of placement, by class; empty where it was
     not timed, or placement cannot be varied."""
+    against: str = ""
+    """What it is compared with, where one kind of evidence compares with several."""
+    nanoseconds: tuple[float, float] | None = None
+    """Of a call now: of what the variant is timed beside (its original, or itself as it was), and
+    of the variant. None where nothing was timed."""
+
+    @property
+    def about(self) -> tuple[str, str, str, str]:
+        """Operation, variant, toolchain and trace."""
+        return self.operation, self.variant, self.toolchain, self.trace
 
     @property
     def name(self) -> str:
@@ -101,6 +111,10 @@ class Verdict:
     def of(self, basis: Basis) -> list[Finding]:
         """Return the findings that rest on ``basis``."""
         return [finding for finding in self.findings if finding.basis is basis]
+
+    def rows_of(self, compared: Compared) -> list[Finding]:
+        """Return the findings of what was compared."""
+        return [row for row in self.of(compared.basis) if row.against in ("", compared.against)]
 
     @property
     def failed(self) -> bool:

@@ -7,15 +7,18 @@ nobody meant it to is worth a look all the same.
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 
+from harness.base.errors import BadInput
 from harness.gate.against import Changed
 from harness.gate.comparability import usable_counts
-from harness.gate.counts import Counted, count_built_in, count_variants
+from harness.gate.counts import Counted, all_built_in, count_all, count_variants
 from harness.gate.evidence import Scope
 from harness.gate.finding import Basis, Change, Compared, Finding, Verdict, join
 from harness.gate.reference import Reference
+from harness.gate.tolerance import Tolerances
 from harness.measurement.tell import Tell
+from harness.native.finding import find_variant
 from harness.native.toolchain import default_toolchain, names_for
-from harness.native.variant import built_in_variants
+from harness.native.variant import Variant, built_in_variants, is_built_in
 
 TOLERANCE = 0.01
 """The share of more instructions that is let pass."""
@@ -23,7 +26,7 @@ TOLERANCE = 0.01
 
 @dataclasses.dataclass(frozen=True)
 class Instructions:
-    """Whether anything that comes with dirtyscan takes more instructions than in a reference."""
+    """Whether anything takes more instructions than in a reference."""
 
     reference: Reference
     scope: Scope
@@ -44,7 +47,8 @@ class Instructions:
         there = usable.toolchains
         names = names_for(there) or names_for((default_toolchain().name, *there))
         conditions = [condition.name for condition in scope.conditions]
-        counted, why = count_built_in(names, conditions, tell)
+        variants, gone = _variants(reference)
+        counted, why = count_all(variants, names, conditions, tell)
         after = {key: n for key, n in counted.items() if key.toolchain in usable.toolchains}
         traces = {key.trace for key in after}
         before = {
@@ -53,17 +57,41 @@ class Instructions:
             if key.toolchain in usable.toolchains and key.trace in traces
         }
         both = {key: count for key, count in before.items() if key in after}
-        left_out = tuple(dict.fromkeys(_on_one_side(before, after, why)))
+        left_out = tuple(dict.fromkeys((*gone, *_on_one_side(before, after, why))))
         found = _compare(both, after, scope.allowed(TOLERANCE), reference.name, left_out)
         return join([undecided, found])
+
+
+def _variants(reference: Reference) -> tuple[list[Variant], list[str]]:
+    """Return what is to be counted, and a sentence for each variant that is not there any more.
+
+    Where a reference has variants that come with dirtyscan, all that do are counted.
+    """
+    found: list[Variant] = []
+    gone: list[str] = []
+    built_in = False
+    subjects = dict.fromkeys(
+        (key.operation, key.variant, key.subject) for key in reference.instructions
+    )
+    for operation, name, called in subjects:
+        if reference.source(name) == name and is_built_in(name):
+            built_in = True
+            if name not in built_in_variants(operation):
+                gone.append(f"{called} is gone")
+            continue
+        try:
+            variant = find_variant(reference.source(name), operation)
+        except BadInput:
+            gone.append(f"{called} is gone")
+        else:
+            found.append(dataclasses.replace(variant, name=name))
+    return [*found, *(all_built_in() if built_in else ())], gone
 
 
 def _on_one_side(
     before: Mapping[Counted, float], after: Mapping[Counted, float], why: Sequence[str]
 ) -> Iterator[str]:
-    """Yield what is on one side alone, and of what could not be counted what was so before."""
-    gone = (key for key in before if key.variant not in built_in_variants(key.operation))
-    yield from (f"{key.subject} is gone" for key in gone)
+    """Yield what is here alone, and of what could not be counted what was so before."""
     yield from (f"{key.subject} is new" for key in after if key not in before)
     held = tuple(key.subject for key in before)
     yield from (sentence for sentence in why if sentence.startswith(held))
@@ -83,13 +111,14 @@ def count_changed(changed: Changed, scope: Scope, tell: Tell) -> Verdict:
 def _compare(
     before: Mapping[Counted, float],
     after: Mapping[Counted, float],
-    tolerance: float,
+    allowed: Tolerances,
     against: str,
     left_out: Sequence[str],
 ) -> Verdict:
-    """Say which counts rose by more than ``tolerance``; ``after`` has all that ``before`` has."""
+    """Say which counts rose by more than is allowed; ``after`` has all that ``before`` has."""
     findings = []
     for key, old in before.items():
+        tolerance = allowed.of(*dataclasses.astuple(key))
         new = after[key]
         ratio = old / new
         change = Change.UNCHANGED
@@ -100,7 +129,7 @@ def _compare(
         findings.append(
             Finding(
                 Basis.INSTRUCTIONS, key.operation, key.variant, key.toolchain, key.trace,
-                "instructions", old, new, ratio, ratio, ratio, change,
+                "instructions", old, new, ratio, ratio, ratio, change, against=against,
             )
         )  # fmt: skip
     compared = Compared(Basis.INSTRUCTIONS, against, left_out=tuple(left_out))

@@ -12,6 +12,7 @@ from harness.base.errors import BadInput
 from harness.gate.counts import Counted, count_variants
 from harness.gate.finding import Change, Finding
 from harness.gate.lanes import Compiled
+from harness.gate.tolerance import Tolerances
 from harness.measurement.tell import Tell
 from workloads.conditions import DEFAULT_CONDITIONS
 
@@ -26,18 +27,19 @@ def subject(of: Counted | Finding) -> Subject:
     return of.operation, of.variant, of.toolchain
 
 
-def is_slower_in_some(finding: Finding, tolerance: float) -> bool:
+def is_slower_in_some(finding: Finding, allowed: Tolerances) -> bool:
     """Say whether a row got slower, and that in some classes of placement but not in all.
 
     Where code calls other units, or the compiler's own library (which counts bits where a CPU's
     instruction may not be used), it is the classes of both together that count, and a function that
     has moved within its unit meets others than before: one class may gain what another loses.
     """
-    slower = _slower_classes(finding, tolerance)
+    slower = _slower_classes(finding, allowed)
     return finding.change is Change.SLOWER and 0 < slower < len(finding.placements)
 
 
-def _slower_classes(finding: Finding, tolerance: float) -> int:
+def _slower_classes(finding: Finding, allowed: Tolerances) -> int:
+    tolerance = allowed.of(*finding.about)
     return sum(ratio < 1 - tolerance for ratio in finding.placements)
 
 
@@ -52,7 +54,7 @@ def of_equal_instructions(compiled: Sequence[Compiled], tell: Tell) -> frozenset
 
 
 def settle_placement(
-    finding: Finding, tolerance: float, equal: Collection[Subject] | None
+    finding: Finding, allowed: Tolerances, equal: Collection[Subject] | None
 ) -> Finding:
     """Return ``finding``, undecided if it is not slower in every class and does not do more.
 
@@ -62,10 +64,10 @@ def settle_placement(
     Args:
         equal: see :func:`of_equal_instructions`.
     """
-    if not is_slower_in_some(finding, tolerance):
+    if not is_slower_in_some(finding, allowed):
         return finding
     if equal is None:
-        if _slower_classes(finding, tolerance) > 1:
+        if _slower_classes(finding, allowed) > 1:
             return finding
     elif subject(finding) not in equal:
         return finding

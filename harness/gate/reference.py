@@ -2,8 +2,7 @@
 
 import dataclasses
 import math
-import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, cast
 
@@ -15,6 +14,8 @@ from harness.base.files import read_file
 from harness.gate.counts import Counted
 from harness.machine.cpu import cpu_slug
 from harness.measurement.plan import AGAIN
+from harness.native.operation import DEFAULT_OPERATION, OPERATIONS
+from harness.results.design import Design, design_here, design_of
 from harness.results.environment import ENVIRONMENT, Environment, read_environment
 from harness.results.result import PROCESSES, read_table
 from harness.results.tables import Positive
@@ -39,6 +40,8 @@ class GateFile:
     """The provenance of the references that it has replaced, the newest first."""
     instructions: tuple[tuple[str, str, str, str, Positive], ...]
     """Operation, variant, toolchain, trace, and instructions a page."""
+    operation: str = DEFAULT_OPERATION
+    """That of its variants that were timed."""
     sources: Mapping[str, str] = dataclasses.field(default_factory=dict)
     """The path of each variant that does not come with dirtyscan, from where it was made."""
     format: int = FORMAT
@@ -59,6 +62,8 @@ class Reference:
     instructions: Mapping[Counted, float]
     """Instructions a page."""
     gate: GateFile
+    beside: str = ""
+    """Goes on a sentence that says why it cannot be compared with: how near others are."""
 
     @property
     def name(self) -> str:
@@ -74,24 +79,61 @@ class Reference:
         return self.environment["layout"]["traces"].get(key, "")
 
 
-def find_reference(folder: Path = RESULTS) -> Path:
-    """Return the committed reference in ``folder`` that fits this machine best.
+def folder_of(base: Path, operation: str) -> Path:
+    """Return where a reference of ``operation`` lies: *count*'s is ``base``, others lie beside."""
+    return base if operation == DEFAULT_OPERATION else base.with_name(f"{base.name}-{operation}")
 
-    One of this CPU, else one of this architecture.
+
+def stored_at(base: Path) -> list[Path]:
+    """Return the references that are at ``base``, one for each operation that has one."""
+    folders = (folder_of(base, operation) for operation in OPERATIONS)
+    return [folder for folder in folders if (folder / GATE).exists()]
+
+
+def find_references(bases: Sequence[Path] = ()) -> tuple[Reference, ...]:
+    """Read the references at that one of ``bases`` which fits this CPU, or else is nearest.
+
+    Without any, it is one of the committed ones: that which is called by this CPU if it is of it,
+    else the one that fits.
 
     Raises:
-        BadInput: there is none.
+        BadInput: there is none, or one cannot be read.
     """
-    own = folder / f"{cpu_slug()}{SUFFIX}"
-    if (own / GATE).exists():
-        return own
-    for path in sorted(folder.glob(f"*{SUFFIX}/{GATE}")):
-        if read_environment(path.parent)["cpu"]["architecture"] == platform.machine():
-            return path.parent
-    raise BadInput(
-        f"there is no reference for {platform.machine()} in {folder}; {REMAKE}, or name one with "
-        "--baseline."
-    )
+    named = bool(bases)
+    bases = bases or _committed()
+    for base in bases:
+        if not stored_at(base):
+            read_reference(base)  # which says what is missing
+    here = design_here()
+    fitting = (base for base in bases if _design(base).fits(here))
+    best = next(fitting, None) or min(bases, key=lambda base: _design(base).differences(here))
+    if not named and _design(best).architecture != here.architecture:
+        raise BadInput(
+            f"there is no reference for {here.architecture} in {RESULTS}; {REMAKE}, or name one "
+            "with --baseline."
+        )
+    others = len(bases) - 1
+    beside = f"; no other of {len(bases)} references is nearer" if others else ""
+    found = map(read_reference, stored_at(best))
+    return tuple(dataclasses.replace(one, beside=beside) for one in found)
+
+
+def _committed() -> list[Path]:
+    """Return the bases of all references in the current folder, that of this CPU's name first."""
+    own = RESULTS / f"{cpu_slug()}{SUFFIX}"
+    bases = dict.fromkeys([own] if stored_at(own) else [])
+    for path in sorted(RESULTS.glob(f"*{SUFFIX}*/{GATE}")):
+        name, suffix, _ = path.parent.name.rpartition(SUFFIX)
+        bases[RESULTS / f"{name}{suffix}"] = None
+    if not bases:
+        raise BadInput(
+            f"there is no reference in {RESULTS}; {REMAKE}, or name one with --baseline."
+        )
+    return list(bases)
+
+
+def _design(base: Path) -> Design:
+    return design_of(read_environment(stored_at(base)[0])["cpu"])
 
 
 def read_reference(folder: Path) -> Reference:

@@ -7,6 +7,7 @@ from pathlib import Path
 from harness.base.errors import BadInput
 from harness.gate.decision import Comparison
 from harness.gate.finding import Basis, Change, Finding
+from harness.gate.named_rows import trace_of
 from harness.measurement.plan import Lane
 from harness.measurement.run import Run
 from harness.native.finding import find_variant
@@ -35,7 +36,12 @@ class Row:
     @property
     def trace(self) -> str:
         """Condition and origin."""
-        return " ".join(self.key.rsplit("-", 1))
+        return trace_of(self.key)
+
+    @property
+    def about(self) -> tuple[str, str, str, str]:
+        """Operation, variant, toolchain and trace."""
+        return self.run.plan.operation, self.lane.variant, self.lane.toolchain, self.trace
 
     def original_nanoseconds(self) -> float:
         """Return the typical nanoseconds of a call of what the lane is compared with."""
@@ -52,6 +58,7 @@ class Row:
         """Return the finding on this row; ``before`` is in ``unit``, ``times`` or ``ns``."""
         lane, interval = self.lane, compared.interval
         processes = len(self.logs)
+        beside = self.original_nanoseconds()
         noisy = f"±{interval.half_width:.1%} from {processes} processes is not enough"
         return Finding(
             basis,
@@ -68,6 +75,7 @@ class Row:
             change,
             noisy if change is Change.UNDECIDED else "",
             self._by_class(interval.value),
+            nanoseconds=(beside, beside / self.run.speedups[self.key, self.number].value),
         )
 
     def _by_class(self, ratio: float) -> tuple[float, ...]:
@@ -81,8 +89,8 @@ def rows_of(run: Run) -> list[Row]:
     return [Row(run, key, lane) for key, lane in run.judged]
 
 
-def one_name_each(sources: Sequence[str]) -> tuple[str, ...]:
-    """Return ``sources`` of variants of *count*, names or paths, each once.
+def one_name_each(sources: Sequence[str], operation: str) -> tuple[str, ...]:
+    """Return ``sources`` of variants of ``operation``, names or paths, each once.
 
     Raises:
         BadInput: the rows of two different files would have one name.
@@ -91,7 +99,7 @@ def one_name_each(sources: Sequence[str]) -> tuple[str, ...]:
     for source in sources:
         name = source
         if Path(source).suffix in FILES:
-            name = find_variant(source, "count").name
+            name = find_variant(source, operation).name
         other = chosen.setdefault(name, source)
         if other != source and Path(other).resolve() != Path(source).resolve():
             raise BadInput(f"{other} and {source} are both called {name}; rename one of them.")

@@ -7,7 +7,7 @@ unchanged are measured a second time, and what is slower must be so twice.
 
 import dataclasses
 import functools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from harness.gate.comparability import usable_timings
 from harness.gate.decision import processes_for
@@ -20,12 +20,13 @@ from harness.gate.requirement import (
     check_requirements,
     check_rows,
     conditions_of,
+    of_operation,
 )
-from harness.gate.row import one_name_each, rows_of
+from harness.gate.row import Row, one_name_each, rows_of
 from harness.gate.stored import (
     DOUBTFUL,
     Stored,
-    compare_with_reference,
+    compare_with_references,
     find_measurable,
     settle,
 )
@@ -37,7 +38,7 @@ from harness.measurement.request import Request, condition_traces
 from harness.measurement.run import Run
 from harness.measurement.tell import Tell
 from harness.native.toolchain import default_toolchain, find_toolchains
-from workloads.conditions import find_condition
+from workloads.conditions import CONDITIONS, find_condition
 
 TOLERANCE = 0.05
 """The share of a speedup that may be lost unless it is said otherwise."""
@@ -47,81 +48,128 @@ PRECISION = 0.025
 
 @dataclasses.dataclass(frozen=True)
 class Speedups:
-    """Whether speedups are those of a reference, if there is one, and those that are required."""
+    """Whether speedups are those of references, if there are some, and those that are required."""
 
-    reference: Reference | None
+    references: tuple[Reference, ...]
+    """Of different operations."""
     requirements: tuple[Requirement, ...]
     scope: Scope
 
     def collect(self, tell: Tell) -> Verdict:
-        """Measure once what the reference and the requirements are about, and judge both.
+        """Measure once what the references and the requirements are about, and judge both.
 
         Raises:
             BadInput: a variant does not exist or compile, or one that is required has no row.
         """
         verdicts: list[Verdict] = []
-        stored: Stored | None = None
-        toolchains = self.scope.toolchains
-        if self.reference:
-            usable = usable_timings(self.reference, toolchains)
+        asked: dict[str, Stored | None] = {}
+        for reference in self.references:
+            usable = usable_timings(reference, self.scope.toolchains)
             verdicts.append(Verdict((), undecided=usable.reasons, remarks=usable.remarks))
-            stored = find_measurable(self.reference, usable.toolchains)
-            toolchains = toolchains or stored.toolchains
-            if not stored.logs:
-                what = Compared(Basis.REFERENCE, self.reference.name, left_out=stored.left_out)
-                verdicts.append(Verdict((), compared=(what,)))
-                stored = None
+            stored = find_measurable(reference, usable.toolchains)
+            if stored.logs:
+                asked[reference.gate.operation] = stored
+            else:
+                nothing = Compared(Basis.REFERENCE, reference.name, left_out=stored.left_out)
+                verdicts.append(Verdict((), compared=(nothing,)))
+        for one in self.requirements:
+            asked.setdefault(one.rows.operation, None)
+        processes = processes_for(sum(len(one.logs) for one in asked.values() if one))
+        measured: list[_Measured] = []
+        for operation, known in asked.items():
+            request = self._request(operation, known, processes if known else MIN_PROCESSES)
+            check = functools.partial(check_rows, self.requirements)
+            try:
+                run = measure(request, self.scope.budget / len(asked), tell, check)
+            except BudgetTooShort as error:
+                verdicts.append(self._too_short(known, error))
+                continue
+            measured.append(_Measured(known, request, rows_of(run)))
+            verdicts.append(_astray(run))
+        return join([*verdicts, *self._judge(measured, tell)])
+
+    def _request(self, operation: str, stored: Stored | None, processes: int) -> Request:
+        requirements = of_operation(self.requirements, operation)
         sources = [*(stored.sources if stored else ())]
-        sources += [source for one in self.requirements for source in one.sources]
-        if sources:
-            processes = processes_for(len(stored.logs)) if stored else MIN_PROCESSES
-            request = request_speedups(
-                self.scope, sources, toolchains, self.requirements, PRECISION, processes
-            )
-            verdicts += self._judge(stored, request, tell)
-        return join(verdicts)
+        sources += [source for one in requirements for source in one.rows.sources]
+        toolchains = self.scope.toolchains or (stored.toolchains if stored else ())
+        return request_speedups(
+            self.scope, operation, sources, toolchains, requirements, PRECISION, processes
+        )
 
-    def _judge(self, stored: Stored | None, request: Request, tell: Tell) -> list[Verdict]:
-        check = functools.partial(check_rows, self.requirements)
-        try:
-            run = measure(request, self.scope.budget, tell, check)
-        except BudgetTooShort as error:
-            asked = [Compared(Basis.REFERENCE, stored.reference.name)] if stored else []
-            asked += [asked_for(0)] if self.requirements else []
-            return [Verdict((), undecided=(str(error),), compared=tuple(asked))]
-        rows = rows_of(run)
-        verdicts = [_astray(run)]
-        if stored:
-            found = compare_with_reference(stored, rows, self.scope.allowed(TOLERANCE))
-            doubtful = [row for row in found.findings if row.change in DOUBTFUL]
-            if doubtful:
-                found = settle(found, self._look_again(stored, doubtful, request, tell))
-            verdicts.append(found)
-        if self.requirements:
-            verdicts.append(check_requirements(self.requirements, rows))
-        return verdicts
+    def _too_short(self, stored: Stored | None, error: BudgetTooShort) -> Verdict:
+        compared = [Compared(Basis.REFERENCE, stored.reference.name)] if stored else []
+        compared += [asked_for(0)] if self.requirements else []
+        return Verdict((), undecided=(str(error),), compared=tuple(compared))
 
-    def _look_again(
-        self, stored: Stored, doubtful: Sequence[Finding], request: Request, tell: Tell
-    ) -> Verdict:
-        conditions = dict.fromkeys(row.trace.rpartition(" ")[0] for row in doubtful)
+    def _judge(self, measured: Sequence["_Measured"], tell: Tell) -> Iterator[Verdict]:
+        """Judge all rows together, so that the chance of a false alarm is that of all of them."""
+        known = [one for one in measured if one.stored]
+        if known:
+            yield self._compare(known, tell)
+        if self.requirements and measured:
+            rows = [row for one in measured for row in one.rows]
+            yield check_requirements(self.requirements, rows)
+
+    def _compare(self, measured: Sequence["_Measured"], tell: Tell) -> Verdict:
+        """Compare with the references; what is doubtful is measured a second time."""
+        allowed = self.scope.allowed(TOLERANCE)
+        found = compare_with_references(_with_references(measured), allowed)
+        doubtful = [row for row in found.findings if row.change in DOUBTFUL]
+        again: list[_Measured] = []
+        others: list[Verdict] = []
+        for one in measured:
+            rows = [row for row in doubtful if row.operation == one.request.lineup.operation]
+            if not rows:
+                continue
+            request = self._second_request(one, rows)
+            try:
+                run = measure(request, self.scope.budget / len(measured), tell)
+            except BudgetTooShort as error:
+                others.append(Verdict((), undecided=(str(error),)))
+                continue
+            again.append(dataclasses.replace(one, rows=rows_of(run)))
+            others.append(_astray(run))
+        if not doubtful:
+            return found
+        second = compare_with_references(_with_references(again), allowed)
+        return settle(found, join([second, *others]))
+
+    def _second_request(self, measured: "_Measured", doubtful: Sequence[Finding]) -> Request:
+        stored = measured.stored
+        assert stored
+        names = dict.fromkeys(row.trace.rpartition(" ")[0] for row in doubtful)
+        conditions = tuple(find_condition(name) for name in names if name in CONDITIONS)
+        others = () if names.keys() <= CONDITIONS.keys() else self.scope.traces
         variants = dict.fromkeys(row.variant for row in doubtful)
         sources = tuple(map(stored.reference.source, variants))
-        traces = condition_traces(tuple(map(find_condition, conditions)), seed=self.scope.seed)
-        names = toolchains_of(self.scope.toolchains or stored.toolchains, self.requirements)
-        lineup = line_up(choose(sources), find_toolchains(names))
-        again = dataclasses.replace(request, lineup=lineup, traces=traces)
-        try:
-            run = measure(again, self.scope.budget, tell)
-        except BudgetTooShort as error:
-            return Verdict((), undecided=(str(error),))
-        rows = rows_of(run)
-        found = compare_with_reference(stored, rows, self.scope.allowed(TOLERANCE))
-        return join([found, _astray(run)])
+        operation = measured.request.lineup.operation
+        requirements = of_operation(self.requirements, operation)
+        toolchains = toolchains_of(self.scope.toolchains or stored.toolchains, requirements)
+        return dataclasses.replace(
+            measured.request,
+            lineup=line_up(choose(sources, operation), find_toolchains(toolchains)),
+            traces=condition_traces(conditions, seed=self.scope.seed) + others,
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class _Measured:
+    """What was measured of an operation."""
+
+    stored: Stored | None
+    """What of its reference can be measured, if it has one."""
+    request: Request
+    rows: list[Row]
+
+
+def _with_references(measured: Sequence[_Measured]) -> list[tuple[Stored, list[Row]]]:
+    return [(one.stored, one.rows) for one in measured if one.stored]
 
 
 def request_speedups(
     scope: Scope,
+    operation: str,
     sources: Sequence[str],
     toolchains: Sequence[str],
     requirements: Sequence[Requirement],
@@ -131,20 +179,22 @@ def request_speedups(
     """Return the request of the variants ``sources`` on all traces that are asked for.
 
     Args:
+        operation: of the variants.
         sources: names, or paths of files.
         toolchains: names; the default one is taken if there is none.
-        requirements: their conditions and toolchains take part too.
+        requirements: of that operation; their conditions and toolchains take part too.
         precision: the half-width of an interval that is good enough.
 
     Raises:
         BadInput: two files would have one name.
     """
+    conditions = conditions_of(scope.conditions, requirements)
     return Request(
         line_up(
-            choose(one_name_each(sources)),
+            choose(one_name_each(sources, operation), operation),
             find_toolchains(toolchains_of(toolchains, requirements)),
         ),
-        condition_traces(conditions_of(scope.conditions, requirements), seed=scope.seed),
+        condition_traces(conditions, seed=scope.seed) + scope.traces,
         precision,
         scope.seed,
         processes=processes,
@@ -155,7 +205,7 @@ def toolchains_of(
     toolchains: Sequence[str], requirements: Sequence[Requirement]
 ) -> tuple[str, ...]:
     """Return the names ``toolchains``, or the default one, with those that are required."""
-    named = [one.toolchain for one in requirements if one.toolchain]
+    named = [one.rows.toolchain for one in requirements if one.rows.toolchain]
     return tuple(dict.fromkeys((*(toolchains or [default_toolchain().name]), *named)))
 
 

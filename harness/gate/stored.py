@@ -1,7 +1,7 @@
 """Stored speedups: those of a reference that can be measured here, beside what is measured now."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from harness.base.errors import BadInput
 from harness.gate.decision import compare_runs, decide
@@ -9,6 +9,7 @@ from harness.gate.finding import Basis, Change, Compared, Finding, Verdict, join
 from harness.gate.lanes import compile_here
 from harness.gate.reference import Logs, Reference
 from harness.gate.row import Row
+from harness.gate.tolerance import Tolerances
 from harness.native.finding import find_variant
 from harness.native.toolchain import find_toolchains, names_for
 from harness.native.variant import Variant
@@ -52,9 +53,11 @@ def find_measurable(reference: Reference, usable: Sequence[str]) -> Stored:
     for name in dict.fromkeys(variant for _, variant, _ in logs):
         source = reference.source(name)
         try:
-            variants.append(dataclasses.replace(find_variant(source, "count"), name=name))
+            variants.append(
+                dataclasses.replace(find_variant(source, reference.gate.operation), name=name)
+            )
         except BadInput:
-            left_out.append(f"{name} (count), {source} is not here any more")
+            left_out.append(f"{name} ({reference.gate.operation}), {source} is not here any more")
     # The original is in C, so that without its compiler there is no speedup.
     toolchains = names_for(usable)
     able = find_toolchains(toolchains) if toolchains else []
@@ -64,31 +67,52 @@ def find_measurable(reference: Reference, usable: Sequence[str]) -> Stored:
     return Stored(reference, logs, toolchains, (*left_out, *obstacles))
 
 
-def compare_with_reference(stored: Stored, rows: Sequence[Row], tolerance: float) -> Verdict:
-    """Compare ``rows``, measured now, with those that are ``stored`` and say what got slower."""
-    chosen: list[tuple[Row, tuple[float, ...]]] = []
+def compare_with_references(
+    measured: Sequence[tuple[Stored, Sequence[Row]]], allowed: Tolerances
+) -> Verdict:
+    """Compare rows, measured now, with those that are stored and say what got slower.
+
+    Args:
+        measured: each reference with the rows of a run of its operation.
+    """
+    chosen: list[tuple[Stored, Row, tuple[float, ...]]] = []
     undecided: list[str] = []
-    left_out: list[str] = []
-    hashes = {trace.key: trace.content_hash for row in rows[:1] for trace in row.run.plan.traces}
+    compared: list[Compared] = []
+    for stored, rows in measured:
+        there = list(_in_reference(stored, rows))
+        chosen += [(stored, row, before) for row, before, why in there if before and not why]
+        undecided += [why for _, before, why in there if before and why]
+        left_out = (*(why for _, before, why in there if not before), *stored.left_out)
+        name = stored.reference.name
+        compared.append(Compared(Basis.REFERENCE, name, left_out=left_out))
+    tolerances = [allowed.of(*row.about) for _, row, _ in chosen]
+    comparisons = [
+        compare_runs(row.logs, before, tolerance)
+        for (_, row, before), tolerance in zip(chosen, tolerances, strict=True)
+    ]
+    changes = decide(comparisons, tolerances)
+    findings = []
+    for (stored, row, _), compared_row, change in zip(chosen, comparisons, changes, strict=True):
+        before_value = row.run.speedups[row.key, row.number].value / compared_row.interval.value
+        found = row.finding(Basis.REFERENCE, "times", before_value, compared_row, change)
+        findings.append(dataclasses.replace(found, against=stored.reference.name))
+    return Verdict(tuple(findings), undecided=tuple(undecided), compared=tuple(compared))
+
+
+def _in_reference(
+    stored: Stored, rows: Sequence[Row]
+) -> Iterator[tuple[Row, tuple[float, ...], str]]:
+    """Yield the rows of the reference's variants, what they were, and why they are not compared."""
     for row in rows:
         lane = row.lane
-        before = stored.logs.get((row.key, lane.variant, lane.toolchain))
-        if before is None:
-            if lane.variant in stored.variants:
-                left_out.append(f"{lane.variant} ({lane.toolchain}) on {row.trace} is not in it")
-        elif hashes[row.key] != stored.reference.content_hash(row.key):
-            undecided.append(f"{row.trace}: the trace is another than the reference's")
-        else:
-            chosen.append((row, before))
-    comparisons = [compare_runs(row.logs, before, tolerance) for row, before in chosen]
-    changes = decide(comparisons, tolerance)
-    findings = []
-    for (row, _), compared, change in zip(chosen, comparisons, changes, strict=True):
-        now = row.run.speedups[row.key, row.number].value
-        before_value = now / compared.interval.value
-        findings.append(row.finding(Basis.REFERENCE, "times", before_value, compared, change))
-    what = Compared(Basis.REFERENCE, stored.reference.name, left_out=(*left_out, *stored.left_out))
-    return Verdict(tuple(findings), undecided=tuple(undecided), compared=(what,))
+        before = stored.logs.get((row.key, lane.variant, lane.toolchain), ())
+        hashes = {trace.key: trace.content_hash for trace in row.run.plan.traces}
+        if not before and lane.variant in stored.variants:
+            yield row, (), f"{lane.variant} ({lane.toolchain}) on {row.trace} is not in it"
+        elif before:
+            same = hashes[row.key] == stored.reference.content_hash(row.key)
+            why = "" if same else f"{row.trace}: the trace is another than the reference's"
+            yield row, before, why
 
 
 def settle(first: Verdict, second: Verdict) -> Verdict:
@@ -97,12 +121,12 @@ def settle(first: Verdict, second: Verdict) -> Verdict:
     One that only the second look finds slower is undecided, and one that it has not. What the
     second was compared with is what the first was.
     """
-    again = {(row.variant, row.toolchain, row.trace): row for row in second.findings}
+    again = {row.about: row for row in second.findings}
 
     def found_twice(row: Finding) -> Finding:
         if row.change not in DOUBTFUL:
             return row
-        found = again.get((row.variant, row.toolchain, row.trace))
+        found = again.get(row.about)
         if found is None:
             return dataclasses.replace(
                 row, change=Change.UNDECIDED, reason="it could not be measured a second time"

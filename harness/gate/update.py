@@ -2,7 +2,7 @@
 
 import dataclasses
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +37,10 @@ def read_replaced(folder: Path) -> Reference | None:
 
 
 def check_not_lowered(
-    old: Reference | None, requirements: Sequence[Requirement], lower: bool
+    old: Reference | None,
+    requirements: Sequence[Requirement],
+    lower: bool,
+    own_traces: Collection[str] = (),
 ) -> None:
     """Refuse to forget or lower a requirement that held before, unless ``lower`` allows it.
 
@@ -46,10 +49,10 @@ def check_not_lowered(
     """
     if old is None or lower:
         return
-    now = {requirement.subject: requirement.speedup for requirement in requirements}
+    now = {requirement.rows: requirement.speedup for requirement in requirements}
     for text in old.gate.requirements:
-        before = parse_requirement(text)
-        after = now.get(before.subject)
+        before = parse_requirement(text, own_traces)
+        after = now.get(before.rows)
         if after is None or after < before.speedup:
             became = "is gone" if after is None else f"is lowered to {after:g}"
             raise BadInput(
@@ -78,18 +81,19 @@ def check_still_met(requirements: Sequence[Requirement], run: Run) -> None:
             f"{finding.variant} ({finding.toolchain}) is {'' if sure else 'about '}"
             f"{finding.after:.3g} times as fast as the original on {finding.trace}, and the "
             f"project requires {finding.before:g}; {remedy}, or lower the requirement in "
-            "[tool.dirtyscan.gate] of pyproject.toml."
+            "the settings of the gate."
         )
 
 
-def own_sources(variants: Sequence[str]) -> dict[str, str]:
+def own_sources(variants: Sequence[str], operation: str) -> dict[str, str]:
     """Return the path of each of ``variants`` that does not come with dirtyscan, by its name."""
     files = (name for name in variants if Path(name).suffix in FILES)
-    return {find_variant(name, "count").name: name for name in files}
+    return {find_variant(name, operation).name: name for name in files}
 
 
 def write_gate_file(
     folder: Path,
+    operation: str,
     old: Reference | None,
     requirements: Sequence[Requirement],
     instructions: Mapping[Counted, float],
@@ -105,6 +109,7 @@ def write_gate_file(
     """
     document = {
         "format": FORMAT,
+        "operation": operation,
         "requirements": [requirement.text for requirement in requirements],
         "replaced": [_provenance(old), *old.gate.replaced] if old else [],
         "sources": dict(sources),

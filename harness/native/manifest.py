@@ -45,6 +45,8 @@ class _Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     build: _Text = ""
     library: _Text = ""
     symbol: Annotated[str, msgspec.Meta(pattern=r"\A([A-Za-z_]\w*)?\Z")] = ""
+    checks: _Text = ""
+    """The variant of dirtyscan's own that stands for it."""
 
 
 class GateTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -53,6 +55,7 @@ class GateTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     variants: _Texts = ()
     toolchains: _Texts = ()
     requirements: _Texts = ()
+    tolerances: _Texts = ()
 
 
 class _Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -60,6 +63,8 @@ class _Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     variant: dict[str, _Entry] = {}
     gate: GateTable | None = None
+    traces: _Texts = ()
+    claims: _Texts = ()
 
 
 class _Tool(msgspec.Struct, frozen=True):
@@ -82,6 +87,10 @@ class Manifest:
     """What it asks of the gate, as it is written; None if it has no such table."""
     kept: str
     """What tells what Cargo makes of it from what it makes of others; see :class:`Package`."""
+    traces: tuple[str, ...] = ()
+    """Paths of traces of its own."""
+    claims: tuple[str, ...] = ()
+    """Paths of files of claims."""
 
     @property
     def folder(self) -> Path:
@@ -113,10 +122,29 @@ class Manifest:
         )
         return dataclasses.replace(made, sources=sources, options=options)
 
+    def trace_files(self) -> tuple[Path, ...]:
+        """Return the traces of the repository.
+
+        Raises:
+            BadInput: one is not there.
+        """
+        return tuple(self._there("traces", given) for given in self.traces)
+
+    def claim_files(self) -> tuple[Path, ...]:
+        """Return the files with the claims of the repository.
+
+        Raises:
+            BadInput: one is not there.
+        """
+        return tuple(self._there("claims", given) for given in self.claims)
+
     def _file(self, name: str, given: str) -> Path:
+        return self._there(f"variant {name}", given)
+
+    def _there(self, what: str, given: str) -> Path:
         path = self.folder / given
         if not path.is_file():
-            raise BadInput(f"variant {name} in {self.path}: there is no {path}; check its path.")
+            raise BadInput(f"{what} in {self.path}: there is no {path}; check its path.")
         return path
 
 
@@ -169,7 +197,8 @@ def parse_manifest(path: Path, kept: str = "") -> Manifest | None:
         return None
     folder = str(path.absolute().parent)
     own = hashlib.sha256(folder.encode(errors="surrogateescape")).hexdigest()[:16]
-    return Manifest(path.absolute(), read.variant, read.gate, kept or own)
+    here = path.absolute()
+    return Manifest(here, read.variant, read.gate, kept or own, read.traces, read.claims)
 
 
 def _read(document: Mapping[str, Any], path: Path, text: str) -> _Document | None:
@@ -201,6 +230,10 @@ def _check(name: str, entry: _Entry) -> None:
         raise ValueError(f"{where} needs a name of letters, digits and . _ + -")
     if is_built_in(name):
         raise ValueError(f"{where} is called as a variant of dirtyscan's own is; call it otherwise")
+    if entry.checks and not is_built_in(entry.checks):
+        raise ValueError(
+            f"{where} checks {shortened(entry.checks)!r}, no variant of dirtyscan's own"
+        )
     ways = [way for way in _WAYS if getattr(entry, way)]
     if len(ways) != 1:
         raise ValueError(

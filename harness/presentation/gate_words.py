@@ -40,7 +40,7 @@ def comparisons(verdict: Verdict) -> str:
     """Return what was compared with what, in one sentence: the first of every answer."""
     parts = []
     for one in verdict.compared:
-        parts.append(", ".join(_compared(one, verdict.of(one.basis))))
+        parts.append(", ".join(_compared(one, verdict.rows_of(one))))
     said = "; ".join(parts) or "nothing was asked"
     return f"{said[0].upper()}{said[1:]}."
 

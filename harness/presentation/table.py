@@ -140,8 +140,13 @@ def for_terminal(table: Table) -> rich.table.Table:
             overflow="fold",
         )
     for line in table.lines:
-        made.add_row(*(Text(cell, STYLES.get(cell, "")) for cell in line))
+        made.add_row(*(Text(cell, _style(cell)) for cell in line))
     return made
+
+
+def _style(cell: str) -> str:
+    """Return the style of a verdict, or of a cell that ends with one."""
+    return next((style for verdict, style in STYLES.items() if cell.endswith(verdict)), "")
 
 
 def print_table(table: Table, out: Console) -> None:
@@ -198,7 +203,7 @@ def format_short(value: float) -> str:
 
 def format_range(low: float, high: float) -> str:
     """Write a range of speedups with two digits, whole numbers as such."""
-    return "-".join(f"{value:.2g}" if value < 100 else f"{value:.0f}" for value in (low, high))
+    return "-".join(f"{value:.2g}" if value < 99.5 else f"{value:.0f}" for value in (low, high))
 
 
 def short_interval(row: Row) -> str:

@@ -35,6 +35,11 @@ class Stored:
         """How it is called, which is how its folder is."""
         return self.folder.resolve().name
 
+    @property
+    def has_run(self) -> bool:
+        """Whether there is a run, and not studies alone."""
+        return (self.folder / SPEEDUPS).exists()
+
     @cached_property
     def speedups(self) -> pd.DataFrame:
         """All of ``speedups.csv``."""

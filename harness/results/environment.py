@@ -15,8 +15,16 @@ from harness import __version__
 from harness.base.documents import decode_json
 from harness.base.errors import BadInput
 from harness.base.files import read_file
-from harness.machine.cpu import cpu_caches, cpu_flags, cpu_generation, cpu_model
+from harness.machine.cpu import (
+    cpu_caches,
+    cpu_flags,
+    cpu_generation,
+    cpu_microcode,
+    cpu_model,
+    cpu_stepping,
+)
 from harness.machine.state import Disturbance, inspect_machine
+from harness.machine.virtualization import Virtualization, read_virtualization
 from harness.native.toolchain import FORM, Toolchain
 
 _ROOT = Path(__file__).parents[2]
@@ -44,6 +52,8 @@ def describe_environment(
         "cpu": {
             "model": cpu_model(),
             "generation": cpu_generation(),
+            "stepping": cpu_stepping(),
+            "microcode": cpu_microcode(),
             "architecture": platform.machine(),
             "count": os.cpu_count(),
             "usable": len(os.sched_getaffinity(0)),
@@ -52,8 +62,9 @@ def describe_environment(
             "hypervisor": "hypervisor" in cpu_flags(),
         },
         "kernel": f"{platform.system()} {platform.release()}",
+        "virtualization": read_virtualization(),
         "python": platform.python_version(),
-        "packages": {name: version for name in _PACKAGES if (version := _version(name))},
+        "packages": {name: version for name in _PACKAGES if (version := package_version(name))},
         "toolchains": [
             {
                 "name": toolchain.name,
@@ -74,6 +85,8 @@ def describe_environment(
 class _Cpu(TypedDict):
     model: str
     generation: NotRequired[str]
+    stepping: NotRequired[str]
+    microcode: NotRequired[str]
     architecture: str
     count: int | None
     usable: int
@@ -113,6 +126,7 @@ class Environment(TypedDict):
     git_commit: str
     cpu: _Cpu
     kernel: str
+    virtualization: NotRequired[Virtualization]
     python: str
     packages: dict[str, str]
     toolchains: list[_Toolchain]
@@ -157,12 +171,19 @@ def git_commit() -> str:
 
 def _git(*arguments: str) -> str:
     done = subprocess.run(
-        ["git", *arguments], cwd=_ROOT, capture_output=True, text=True, check=True, timeout=10
+        # One that is killed while it holds the lock of the index would leave it behind.
+        ["git", "--no-optional-locks", *arguments],
+        cwd=_ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=10,
     )
     return done.stdout.strip()
 
 
-def _version(package: str) -> str | None:
+def package_version(package: str) -> str | None:
+    """Return the version of a package that is installed here; None if it is not."""
     try:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
