@@ -36,11 +36,12 @@ MEANT = {
     "results/B": "results/amd-epyc-gate",
 }  # fmt: skip
 # Commands that other tests run: captures and recordings (test_capture.py, test_record.py), imports
-# from files that a text cannot make (test_more_imports.py), manifests (test_manifest.py), gates
+# from files that a text cannot make (test_more_imports.py), manifests (test_manifest.py), others'
+# code (test_fidelity.py), gates
 # (test_gate.py, where a repository is made for them), whole studies (test_studies.py), comparisons
 # and calibrations (test_commands.py), and the calibration of the gate, a round of which takes more
 # than a minute.
-ELSEWHERE = ("init", "trace capture", "trace record",
+ELSEWHERE = ("init", "claims check", "trace capture", "trace record",
              "trace import mapped-ram", "trace import criu",
              "trace import diff-snapshot", "trace import kvm-log --slot", "gate", "doctor --gate",
              "doctor --calibrate", "bench --resume",
@@ -128,7 +129,8 @@ def make_short(command: str) -> str:
         place = words.index("--") if "--" in words else len(words)
         words[place:place] = SHORT[max(starts, key=len)].split()
     if words[:2] == ["claims", "run"] and not {"letter-cond1", "--claims"} & set(words):
-        words += [] if any(word.startswith("ch-") for word in words) else ["letter-cond1"]
+        named = any(word.startswith(("ch-", "rust-vmm-")) for word in words)
+        words += [] if named else ["letter-cond1"]
     return " ".join(words)
 
 
@@ -153,7 +155,7 @@ def obstacle(command: str) -> str:
     try:
         if "clang" in command:
             find_toolchain("clang-era")
-        if any(word in command for word in ("mine.rs", "mine.toml", "ch-")):
+        if any(word in command for word in ("mine.rs", "mine.toml", "ch-", "rust-vmm-")):
             rust_toolchain("release")
     except BadInput as error:
         return str(error)

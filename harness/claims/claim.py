@@ -37,11 +37,6 @@ class Claim:
     low: float
     high: float
     note: str
-    address: str = ""
-    toolchain: str = ""
-    """What it is judged by; empty for the default."""
-    beside: str = ""
-    """Another one, whose speedup stands beside that, if there is one."""
     conditions: tuple[str, ...] = ()
     over_calls: bool = False
     """Whether its range is over single calls; otherwise it is for the time of all of them."""
@@ -53,6 +48,11 @@ class Claim:
     """In bytes, of the random maps that it is about."""
     scaled_to: int = 0
     """In bytes, of those that are measured in their place; the same unless they take too long."""
+    address: str = ""
+    toolchain: str = ""
+    """What it is judged by; empty for the default."""
+    beside: str = ""
+    """Another one, whose speedup stands beside that, if there is one."""
 
     def unscaled(self) -> "Claim":
         """Return it measured on the guest that it is about, however large."""
