@@ -40,6 +40,7 @@ MEANT = {
 # of hypervisors) or minutes: by how they start, the module of the test, and how it calls them.
 ELSEWHERE = {
     "init": ("test_manifest", 'dirtyscan("init")'),
+    "claims check": ("test_fidelity", '"claims", "check", "--upstream"'),
     "trace capture": ("test_capture", '"trace", "capture"'),
     "trace record --command": ("test_record_command", '"trace", "record", "--command"'),
     "trace record": ("test_record", '"trace", "record"'),
@@ -138,7 +139,8 @@ def make_short(command: str) -> str:
         place = words.index("--") if "--" in words else len(words)
         words[place:place] = SHORT[max(starts, key=len)].split()
     if words[:2] == ["claims", "run"] and not {"letter-cond1", "--claims"} & set(words):
-        words += [] if any(word.startswith("ch-") for word in words) else ["letter-cond1"]
+        named = any(word.startswith(("ch-", "rust-vmm-")) for word in words)
+        words += [] if named else ["letter-cond1"]
     return " ".join(words)
 
 
@@ -181,7 +183,7 @@ def obstacle(command: str) -> str:
     try:
         if "clang" in command:
             find_toolchain("clang-era")
-        if any(word in command for word in ("mine.rs", "mine.toml", "ch-")):
+        if any(word in command for word in ("mine.rs", "mine.toml", "ch-", "rust-vmm-")):
             rust_toolchain("release")
     except BadInput as error:
         return str(error)

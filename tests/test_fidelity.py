@@ -76,8 +76,7 @@ def test_a_pair_is_found_by_what_it_stands_for(upstream: Path) -> None:
     manifest = read_manifest(upstream)
     assert manifest
     claim = next(claim for claim in read_claims() if claim.name == "qemu-find-next")
-    by_name: tuple[list[str], ...] = ([], ["find_next_bit"])
-    for names in by_name:
+    for names in ([], ["find_next_bit"]):
         (pair,) = find_pairs(manifest, [], names)
         assert (pair.variant.name, pair.variant.built_in) == ("find_next_bit", True)
         assert (pair.upstream.name, pair.upstream.built_in) == ("theirs", False)

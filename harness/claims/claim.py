@@ -40,11 +40,6 @@ class Claim:
     low: float
     high: float
     note: str
-    address: str = ""
-    toolchain: str = ""
-    """What it is judged by; empty for the default."""
-    beside: str = ""
-    """Another one, whose speedup stands beside that, if there is one."""
     conditions: tuple[str, ...] = ()
     over_calls: bool = False
     """Whether its range is over single calls; otherwise it is for the time of all of them."""
@@ -58,6 +53,11 @@ class Claim:
     """In bytes, of those that are measured in their place; the same unless they take too long."""
     host: str = ""
     """What of the kernel's part it is about hosts with, if anything."""
+    address: str = ""
+    toolchain: str = ""
+    """What it is judged by; empty for the default."""
+    beside: str = ""
+    """Another one, whose speedup stands beside that, if there is one."""
 
     def unscaled(self) -> "Claim":
         """Return it measured on the guest that it is about, however large."""

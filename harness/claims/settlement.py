@@ -39,7 +39,7 @@ from workloads.random_runs import RandomRuns
 from workloads.trace import open_trace
 
 SNAPSHOTS = 2
-LARGE = 2**40
+LARGE = 2**39
 """Of a guest of so many bytes, a map more or a round more takes longer than it tells."""
 
 
@@ -242,7 +242,7 @@ def _find(
     else:
         about = (claim.runs, claim.scaled_to) if claim.runs else Path(claim.trace)
         chosen = rows.iloc[[len(of_conditions) + group.given.index(about)]]
-    places = rows.index.get_indexer(chosen.index)
+    places: list[int] = rows.index.get_indexer(chosen.index).tolist()
     beside = [other.iloc[places].to_dict("records") for other in others[:1]]
     return [
         measured(claim, row, calls_of(row, calls), captured, *other)

@@ -56,6 +56,8 @@ QUESTION = Question(
     budget_for="the claims of one original",
     command="dirtyscan claims run",
 )
+_WIDEST = 1.0
+"""The half-width that says all there is to say of an interval."""
 _OPEN = 1.6
 """How far a range without an upper end is drawn beyond everything else, as a factor."""
 
@@ -126,6 +128,11 @@ def _claimed_short(row: Row) -> str:
     return f"{low} or more" if row["claimed_high"] == math.inf else f"{low} to {high}"
 
 
+def _half_width(row: Row) -> str:
+    half = half_width(row)
+    return f"±{half:.1%}" if half < _WIDEST else f">±{_WIDEST:.0%}"
+
+
 def _claimed_long(row: Row) -> str:
     low, high = row["claimed_low"], row["claimed_high"]
     return f"above {low:g}" if high == math.inf else f"{low:.3g} to {high:.3g}"
@@ -175,7 +182,7 @@ _SUMMARY = (
     Column("on", "workload"),
     Column("claimed", _claimed, right=True, whole=True),
     _if_measured("speedup", lambda row: format_number(row["speedup"]), whole=True),
-    _if_measured("95 %", lambda row: f"±{half_width(row):.1%}", whole=True),
+    _if_measured("95 %", _half_width, whole=True),
     Column("verdict", whole=True),
     Column("captured", _captured, right=True, whole=True),
 )
