@@ -38,12 +38,12 @@ MEANT = {
 # Commands that other tests run: captures and recordings (test_capture.py, test_record.py), imports
 # from files that a text cannot make (test_more_imports.py), manifests (test_manifest.py), gates
 # (test_gate.py, where a repository is made for them), whole studies (test_studies.py), comparisons
-# and calibrations (test_commands.py), and the calibration of the gate, a round of which takes more
-# than a minute.
+# and calibrations (test_commands.py), packed results (test_packs.py), changes over time
+# (test_changes.py), and the calibration of the gate, a round of which takes more than a minute.
 ELSEWHERE = ("init", "trace capture", "trace record",
              "trace import mapped-ram", "trace import criu",
              "trace import diff-snapshot", "trace import kvm-log --slot", "gate", "doctor --gate",
-             "doctor --calibrate", "bench --resume",
+             "doctor --calibrate", "bench --resume", "results", "history results/nightly",
              "trace compare A B", "trace import stream FILE", "trace import kvm-log FILE",
              "trace import page-list FILE")  # fmt: skip
 WHOLE_STUDY = re.compile(r"study \w+")
