@@ -112,12 +112,12 @@ def _verify_table(path: Path) -> Iterator[Found]:
         if measured and not is_numeric_dtype(table[name]):
             wrong.append(f"a value of {shortened(name)} is no number")
     numbers = table.select_dtypes("number")
-    for name in numbers:
+    for name in map(str, numbers):
         values = numbers[name].dropna()
-        if not str(name).endswith("_high") and not values.abs().le(_MOST).all():
-            wrong.append(f"a value of {shortened(str(name))} is no number that is measured")
-        if (str(name).endswith("seconds") or name in _INTERVAL) and (values < 0).any():
-            wrong.append(f"a value of {name} is below 0")
+        if not name.endswith("_high") and not values.abs().le(_MOST).all():
+            wrong.append(f"a value of {shortened(name)} is no number that is measured")
+        if (name.endswith("seconds") or name in _INTERVAL) and (values < 0).any():
+            wrong.append(f"a value of {shortened(name)} is below 0")
     if set(numbers) >= _INTERVAL:
         low, value, high = (numbers[name] for name in ("speedup_low", "speedup", "speedup_high"))
         outside = numbers.index[(value < low) | (value > high)]
