@@ -51,7 +51,7 @@ def nights(trace: str, random: np.random.Generator) -> NDArray[np.float64]:
     series, between = measured()
     logs = series[trace]
     drawn = centre(random.choice(logs, (len(logs), NIGHTS)))
-    return np.exp(drawn + random.choice(between, NIGHTS))
+    return np.asarray(np.exp(drawn + random.choice(between, NIGHTS)))
 
 
 @needs_otava

@@ -52,6 +52,8 @@ ELSEWHERE = {
     "gate": ("test_gate", 'dirtyscan("gate"'),
     "doctor --gate": ("test_request", "calibrate_gate("),
     "doctor --calibrate": ("test_commands", '"doctor", "--calibrate"'),
+    "results": ("test_packs", '"results", "'),
+    "history results/nightly": ("test_changes", '"history"'),
     "study instructions": ("test_studies", '"study", "instructions"'),
     "study operations": ("test_studies", '"study", "operations"'),
     "study": ("test_studies", '"study", study'),

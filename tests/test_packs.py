@@ -9,6 +9,7 @@ import stat
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -322,9 +323,12 @@ NAMES = st.one_of(
 )
 CONTENTS = st.one_of(
     st.binary(max_size=50),
-    st.sampled_from([b"a,b\n1,1e999\n", b"{}", b"[" * 5000, b'{"a": 1e400}', b"9" * 5000]),
+    st.sampled_from([b"a,b\n1,1e999\n", b"{}", b"[" * 5000, b'{"a": 1e400}', b"9" * 5000,
+                     b"speedup,speedup_low,speedup_high\nx,1,2\n", b"seconds\n-1\n",
+                     b"speedup,speedup_low,speedup_high\n3,1,2\n", b"b_seconds\n\n1e30\nx",
+                     b"evidence,extra_work,outcome\na,b,c\n"]),
     st.just((REFERENCE / "speedups.csv").read_bytes()),
-)
+)  # fmt: skip
 
 
 @fuzz
@@ -367,7 +371,7 @@ def _layout(**changes: object) -> Callable[[Path], None]:
     return change
 
 
-def _pyperf(change: Callable[[dict[str, object]], None]) -> Callable[[Path], None]:
+def _pyperf(change: Callable[[Any], object]) -> Callable[[Path], None]:
     def changed(folder: Path) -> None:
         document = json.loads((folder / "pyperf.json").read_text())
         change(document)
@@ -392,20 +396,20 @@ WRONG: dict[str, tuple[Callable[[Path], None], str]] = {
     "rounds": (_layout(rounds=5), "pyperf.json: cond1-recorded/page_by_page/cc-era has [3] rounds"),
     "another trace": (_layout(traces={"cond1-recorded": "ab"}), "measured on another trace"),
     "no calibration": (
-        _pyperf(lambda suite: suite["benchmarks"][0]["runs"].pop(0)),  # type: ignore[index]
+        _pyperf(lambda suite: suite["benchmarks"][0]["runs"].pop(0)),
         "has 0 calibrations",
     ),
     "a series is gone": (
-        _pyperf(lambda suite: suite["benchmarks"].pop(1)),  # type: ignore[attr-defined]
+        _pyperf(lambda suite: suite["benchmarks"].pop(1)),
         "nothing of cond1-recorded/multi_page/cc-era",
     ),
     "huge seconds": (
-        _pyperf(lambda suite: suite["benchmarks"][1]["runs"][1].update(values=[1e300] * 3)),  # type: ignore[index]
+        _pyperf(lambda suite: suite["benchmarks"][1]["runs"][1].update(values=[1e300] * 3)),
         "pyperf.json is damaged",
     ),
     "a variant was faster": (
         _pyperf(lambda suite: [run.update(values=[value / 2 for value in run.get("values", ())])
-                               for run in suite["benchmarks"][1]["runs"]]),  # type: ignore[index]
+                               for run in suite["benchmarks"][1]["runs"]]),
         "pyperf.json: its rounds make",
     ),
 }  # fmt: skip
@@ -421,6 +425,32 @@ def test_what_contradicts_itself_is_found(how: str, tmp_path: Path, dirtyscan: R
     assert done.returncode == 1, done
     assert said in done.stdout
     assert dirtyscan("results", "pack", "result").returncode == 2  # nor is it given on
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("speedup,speedup_low,speedup_high\n3,1,2\n", "row 1: its speedup is not in its interval"),
+        ("speedup,speedup_low,speedup_high\n3,x,4\n", "a value of speedup_low is no number"),
+        ("seconds\n-1\n", "a value of seconds is below 0"),
+        ("pages\n1e30\n", "a value of pages is no number that is measured"),
+        ("evidence,extra_work,outcome\na,b,c\n", "it does not say by how much"),
+        ("a,b\n", "it has no rows"),
+    ],
+)
+def test_a_table_of_a_study_that_cannot_be_right(text: str, said: str, tmp_path: Path) -> None:
+    (tmp_path / "study.csv").write_text(text)
+    faults = [one for one in verify_folder(tmp_path) if one.kind is Kind.FAULT]
+    assert [one.member for one in faults] == ["study.csv"]
+    assert said in faults[0].what
+
+
+def test_what_a_gate_missed_is_said(tmp_path: Path) -> None:
+    text = "evidence,extra_work,outcome\na,0.02,unchanged\na,0.02,slower\na,0,slower\n"
+    (tmp_path / "calibration.csv").write_text(text)
+    said = [one.what for one in verify_folder(tmp_path) if one.kind is Kind.REMARK]
+    assert "1 of 1 gates called slower what is unchanged" in said
+    assert "1 of 2 gates missed what is 2% slower" in said
 
 
 def test_a_noise_floor_that_is_not_1_is_said(tmp_path: Path) -> None:

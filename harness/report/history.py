@@ -1,6 +1,7 @@
 """Speedups over stored results: what time, commits and machines have changed."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -21,7 +22,12 @@ from harness.results.changes import KEYS, Change
 _HOSTS = ("o", "s", "D", "^", "v", "P")
 _MOST_LABELS = 6
 """Results that are named below the axis; more are set out over time alone."""
-_RING = {"marker": "o", "markersize": 14, "markerfacecolor": "none", "linestyle": "none"}
+_RING: dict[str, Any] = {
+    "marker": "o",
+    "markersize": 14,
+    "markerfacecolor": "none",
+    "linestyle": "none",
+}
 _FALL, _RISE = "#B2182B", "#01665E"
 
 

@@ -7,8 +7,9 @@ yet.
 """
 
 import dataclasses
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -118,18 +119,18 @@ def _in_series(series: pd.DataFrame, find: Find, known: int) -> Iterator[Change]
     before = find_places(values[:known].tolist(), find) if known < len(values) else places
     ends = [0, *places, len(values)]
     for start, place, end in zip(ends, places, ends[2:], strict=False):
-        first, last = series.iloc[place], series.iloc[place - 1]
+        last, first = series.iloc[place - 1 : place + 1].to_dict("records")
         left, right = (float(np.median(values[a:b])) for a, b in ((start, place), (place, end)))
         yield Change(
-            *(first[key] for key in KEYS),
-            first["date"],
-            first["git_commit"],
-            first["results"],
-            left,
-            right,
-            place == len(values) - 1,
-            not any(start < one < end for one in before),
-            _since(last, first),
+            **{key: str(first[key]) for key in KEYS},
+            date=first["date"],
+            git_commit=str(first["git_commit"]),
+            results=str(first["results"]),
+            before=left,
+            after=right,
+            alone=place == len(values) - 1,
+            new=not any(start < one < end for one in before),
+            since=_since(last, first),
         )
 
 
@@ -164,7 +165,7 @@ def _between(values: Sequence[float], kept: Sequence[int], ends: Sequence[int], 
     return bool((values[kept[place]] - before) * (behind - values[kept[place]]) > 0)
 
 
-def _since(last: "pd.Series[object]", first: "pd.Series[object]") -> str:
+def _since(last: Mapping[Any, Any], first: Mapping[Any, Any]) -> str:
     said = [f"{last['git_commit']} to {first['git_commit']}"]
     if last["git_commit"] == first["git_commit"]:
         said = [f"the same commit {first['git_commit']}"]
