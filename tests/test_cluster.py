@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -172,8 +173,11 @@ def check_nothing_is_lost(cluster: LocalCluster, kept: dict[str, bytes]) -> None
         assert set(counts) == {len(here) - 1}  # process 0 calibrates
 
 
-def test_nothing_is_lost_whatever_is_killed(cluster: LocalCluster) -> None:
+def test_nothing_is_lost_whatever_is_killed(
+    cluster: LocalCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """At ten random moments, of one run that is gone on with each time."""
+    monkeypatch.setattr(tempfile, "tempdir", str(cluster.folder / "tmp"))
     random_ = random.Random(os.environ.get("PYTEST_SEED", "21"))
     kept: dict[str, bytes] = {}
     bench = [*BENCH, "--output", "o", "--precision", "0.0001%"]
@@ -203,7 +207,7 @@ def test_nothing_is_lost_whatever_is_killed(cluster: LocalCluster) -> None:
             if name not in cluster.processes:
                 cluster.start_worker(name)
         cluster.wait_for_workers(2)
-        wait_until(lambda: not measuring(cluster))
+        wait_until(lambda: not measuring())
         kept |= cluster.samples()
         assert len(kept) > moment
     status, said = cluster.ask(*bench, "--budget", "1", *resume)
@@ -211,7 +215,7 @@ def test_nothing_is_lost_whatever_is_killed(cluster: LocalCluster) -> None:
     check_nothing_is_lost(cluster, kept)
 
 
-def measuring(cluster: LocalCluster) -> bool:
+def measuring() -> bool:
     """Return whether a host still measures for somebody who has gone."""
     for name in ("a", "b"):
         os.environ[GIVEN] = name
@@ -244,6 +248,7 @@ def test_an_interrupted_run_is_kept_on_every_host(cluster: LocalCluster) -> None
 def test_a_host_that_measures_already_says_for_whom(
     cluster: LocalCluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(cluster.folder / "tmp"))
     monkeypatch.setenv(GIVEN, "b")
     with host_lock("of somebody"):
         status, said = cluster.ask(*BENCH, "--output", "o")
