@@ -187,8 +187,7 @@ def test_nothing_is_lost_whatever_is_killed(
         victim = random_.choice(["scheduler", "a", "b", "client"])
         victims.append(victim)
         with cluster.client(*bench, *resume) as client:
-            before = len(cluster.samples())
-            wait_until(lambda n=before: len(cluster.samples()) > n or client.poll() is not None)
+            wait_for_another(cluster, client)
             time.sleep(random_.uniform(0, 1.5))
             kept |= cluster.samples()
             assert client.poll() is None, (victims, client.communicate()[0])
@@ -213,6 +212,12 @@ def test_nothing_is_lost_whatever_is_killed(
     status, said = cluster.ask(*bench, "--budget", "1", *resume)
     assert status == 0, said
     check_nothing_is_lost(cluster, kept)
+
+
+def wait_for_another(cluster: LocalCluster, client: subprocess.Popen[str]) -> None:
+    """Wait until another process is finished, or the client has ended."""
+    before = len(cluster.samples())
+    wait_until(lambda: len(cluster.samples()) > before or client.poll() is not None)
 
 
 def measuring() -> bool:
@@ -386,12 +391,11 @@ def test_the_worker_has_a_cpu_of_its_own_where_there_are_two() -> None:
 def test_the_settings_are_ones_that_dask_has_and_that_the_example_sets() -> None:
     import dask
     import distributed  # noqa: F401 (loads the defaults)
-    import yaml
 
     for name in SETTINGS:
         dask.config.get(name)
     path = Path(__file__).parents[1] / "docs/examples/dask.yaml"
-    written = yaml.safe_load(path.read_text(encoding="utf-8"))
+    (written,) = dask.config.collect_yaml([str(path)])
     assert {name: dask.config.get(name, config=written) for name in SETTINGS} == SETTINGS
 
 
