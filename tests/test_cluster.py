@@ -1,6 +1,7 @@
 """Many hosts: every one measures once, and whatever dies, nothing that was finished is lost."""
 
 import json
+import math
 import os
 import random
 import re
@@ -14,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -26,8 +28,9 @@ from harness.cluster.facts import inspect_host
 from harness.cluster.hosts import muster
 from harness.cluster.identity import GIVEN, host_lock
 from harness.cluster.settings import SETTINGS, cpus_apart, without_dask
+from harness.doctor.engine import Ratio
 from tests.clusters import BENCH, LocalCluster, local_cluster
-from tests.conftest import Run, wait_until
+from tests.conftest import Run, store, wait_until
 
 # It counts wrong where it is given what a nanny sets, or the CPU of the worker.
 WATCHFUL = """
@@ -458,3 +461,31 @@ def test_fifty_hosts_are_collated_in_little_memory(tmp_path: Path) -> None:
     assert rows == 50 * len(pd.read_csv(whole / "speedups.csv"))
     assert lines == rows / 50
     assert kilobytes < 500 * 1024
+
+
+def test_how_far_ratios_lie_apart_is_said() -> None:
+    near = Ratio("x", (2.0, 2.0), (2.004, 2.004))
+    assert near.agrees
+    assert near.apart == pytest.approx(0.002)
+    assert near.uncertain == 0
+    assert not Ratio("x", (2.0,), (2.02,)).agrees
+    assert Ratio("x", (1.0, 4.0), (2.0, 2.0)).apart == pytest.approx(0)
+    assert math.isnan(Ratio("x", (2.0,), (2.0,)).uncertain)
+
+
+def test_the_doctor_compares_with_a_worker(
+    tmp_path: Path, dirtyscan: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether they agree is a matter of this machine; that both are measured is not."""
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
+    monkeypatch.setenv("PYTHONWARNINGS", "ignore")
+    trace = store(tmp_path / "small.trace", [np.arange(640) % 7 < n for n in range(1, 7)])
+    bench = ("bench", "--trace", str(trace.path), "--precision", "90%", "--budget", "500")
+    monkeypatch.setattr("harness.doctor.engine._BENCH", bench)
+    done = dirtyscan("doctor", "--engine", "2")
+    lines = done.stdout.splitlines()
+    assert [line.partition(":")[0] for line in lines] == ["multi_page", "page_by_page again"]
+    assert all("over 2 runs of each" in line for line in lines)
+    assert done.returncode == any("do not agree" in line for line in lines)
+    assert not list((tmp_path / "tmp").glob("dirtyscan-*/"))
