@@ -26,11 +26,17 @@ class LocalCluster:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.state = folder / "state"
+        (folder / "tmp").mkdir()
         self.address = ""
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
 
     def environment(self, **more: str) -> dict[str, str]:
-        own = {"XDG_STATE_HOME": str(self.state), "PYTHONWARNINGS": "ignore"}
+        # The lock of a machine lies in a folder for all users, which tests beside this one use too.
+        own = {
+            "TMPDIR": str(self.folder / "tmp"),
+            "XDG_STATE_HOME": str(self.state),
+            "PYTHONWARNINGS": "ignore",
+        }
         return {**os.environ, **own, **more}
 
     def start_scheduler(self) -> None:
@@ -74,11 +80,11 @@ class LocalCluster:
             os.killpg(process.pid, 9)
         process.wait()
 
-    def client(self, *arguments: str) -> subprocess.Popen[str]:
-        """Start dirtyscan with ``arguments`` for this cluster, in its folder."""
+    def client(self, *arguments: str, below: str = ".") -> subprocess.Popen[str]:
+        """Start dirtyscan with ``arguments`` for this cluster, in or below its folder."""
         return subprocess.Popen(
-            [sys.executable, "-m", "harness", *arguments, "--cluster", self.address],
-            cwd=self.folder,
+            [sys.executable, "-m", "harness", *_with(arguments, "--cluster", self.address)],
+            cwd=self.folder / below,
             env=self.environment(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -86,9 +92,9 @@ class LocalCluster:
             text=True,
         )
 
-    def ask(self, *arguments: str) -> tuple[int, str]:
+    def ask(self, *arguments: str, below: str = ".") -> tuple[int, str]:
         """Run dirtyscan with ``arguments`` for this cluster; return its status and its words."""
-        with self.client(*arguments) as client:
+        with self.client(*arguments, below=below) as client:
             said = client.communicate(timeout=600)[0]
         return client.returncode, said
 
@@ -107,6 +113,12 @@ class LocalCluster:
                 with contextlib.suppress(FileNotFoundError):
                     found[f"{path.relative_to(self.state).parts[2]}/{name}"] = path.read_bytes()
         return found
+
+
+def _with(arguments: tuple[str, ...], *more: str) -> list[str]:
+    """Return ``arguments`` with ``more`` before what stands behind --."""
+    place = arguments.index("--") if "--" in arguments else len(arguments)
+    return [*arguments[:place], *more, *arguments[place:]]
 
 
 @contextlib.contextmanager

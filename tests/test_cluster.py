@@ -1,6 +1,7 @@
 """Many hosts: every one measures once, and whatever dies, nothing that was finished is lost."""
 
 import json
+import math
 import os
 import random
 import re
@@ -8,11 +9,13 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -25,8 +28,9 @@ from harness.cluster.facts import inspect_host
 from harness.cluster.hosts import muster
 from harness.cluster.identity import GIVEN, host_lock
 from harness.cluster.settings import SETTINGS, cpus_apart, without_dask
+from harness.doctor.engine import Ratio
 from tests.clusters import BENCH, LocalCluster, local_cluster
-from tests.conftest import Run, wait_until
+from tests.conftest import Run, store, wait_until
 
 # It counts wrong where it is given what a nanny sets, or the CPU of the worker.
 WATCHFUL = """
@@ -172,8 +176,11 @@ def check_nothing_is_lost(cluster: LocalCluster, kept: dict[str, bytes]) -> None
         assert set(counts) == {len(here) - 1}  # process 0 calibrates
 
 
-def test_nothing_is_lost_whatever_is_killed(cluster: LocalCluster) -> None:
+def test_nothing_is_lost_whatever_is_killed(
+    cluster: LocalCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """At ten random moments, of one run that is gone on with each time."""
+    monkeypatch.setattr(tempfile, "tempdir", str(cluster.folder / "tmp"))
     random_ = random.Random(os.environ.get("PYTEST_SEED", "21"))
     kept: dict[str, bytes] = {}
     bench = [*BENCH, "--output", "o", "--precision", "0.0001%"]
@@ -183,8 +190,7 @@ def test_nothing_is_lost_whatever_is_killed(cluster: LocalCluster) -> None:
         victim = random_.choice(["scheduler", "a", "b", "client"])
         victims.append(victim)
         with cluster.client(*bench, *resume) as client:
-            before = len(cluster.samples())
-            wait_until(lambda n=before: len(cluster.samples()) > n or client.poll() is not None)
+            wait_for_another(cluster, client)
             time.sleep(random_.uniform(0, 1.5))
             kept |= cluster.samples()
             assert client.poll() is None, (victims, client.communicate()[0])
@@ -203,7 +209,7 @@ def test_nothing_is_lost_whatever_is_killed(cluster: LocalCluster) -> None:
             if name not in cluster.processes:
                 cluster.start_worker(name)
         cluster.wait_for_workers(2)
-        wait_until(lambda: not measuring(cluster))
+        wait_until(lambda: not measuring())
         kept |= cluster.samples()
         assert len(kept) > moment
     status, said = cluster.ask(*bench, "--budget", "1", *resume)
@@ -211,7 +217,13 @@ def test_nothing_is_lost_whatever_is_killed(cluster: LocalCluster) -> None:
     check_nothing_is_lost(cluster, kept)
 
 
-def measuring(cluster: LocalCluster) -> bool:
+def wait_for_another(cluster: LocalCluster, client: subprocess.Popen[str]) -> None:
+    """Wait until another process is finished, or the client has ended."""
+    before = len(cluster.samples())
+    wait_until(lambda: len(cluster.samples()) > before or client.poll() is not None)
+
+
+def measuring() -> bool:
     """Return whether a host still measures for somebody who has gone."""
     for name in ("a", "b"):
         os.environ[GIVEN] = name
@@ -244,6 +256,7 @@ def test_an_interrupted_run_is_kept_on_every_host(cluster: LocalCluster) -> None
 def test_a_host_that_measures_already_says_for_whom(
     cluster: LocalCluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(cluster.folder / "tmp"))
     monkeypatch.setenv(GIVEN, "b")
     with host_lock("of somebody"):
         status, said = cluster.ask(*BENCH, "--output", "o")
@@ -381,12 +394,11 @@ def test_the_worker_has_a_cpu_of_its_own_where_there_are_two() -> None:
 def test_the_settings_are_ones_that_dask_has_and_that_the_example_sets() -> None:
     import dask
     import distributed  # noqa: F401 (loads the defaults)
-    import yaml
 
     for name in SETTINGS:
         dask.config.get(name)
     path = Path(__file__).parents[1] / "docs/examples/dask.yaml"
-    written = yaml.safe_load(path.read_text(encoding="utf-8"))
+    (written,) = dask.config.collect_yaml([str(path)])
     assert {name: dask.config.get(name, config=written) for name in SETTINGS} == SETTINGS
 
 
@@ -449,3 +461,31 @@ def test_fifty_hosts_are_collated_in_little_memory(tmp_path: Path) -> None:
     assert rows == 50 * len(pd.read_csv(whole / "speedups.csv"))
     assert lines == rows / 50
     assert kilobytes < 500 * 1024
+
+
+def test_how_far_ratios_lie_apart_is_said() -> None:
+    near = Ratio("x", (2.0, 2.0), (2.004, 2.004))
+    assert near.agrees
+    assert near.apart == pytest.approx(0.002)
+    assert near.uncertain == 0
+    assert not Ratio("x", (2.0,), (2.02,)).agrees
+    assert Ratio("x", (1.0, 4.0), (2.0, 2.0)).apart == pytest.approx(0)
+    assert math.isnan(Ratio("x", (2.0,), (2.0,)).uncertain)
+
+
+def test_the_doctor_compares_with_a_worker(
+    tmp_path: Path, dirtyscan: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether they agree is a matter of this machine; that both are measured is not."""
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
+    monkeypatch.setenv("PYTHONWARNINGS", "ignore")
+    trace = store(tmp_path / "small.trace", [np.arange(640) % 7 < n for n in range(1, 7)])
+    bench = ("bench", "--trace", str(trace.path), "--precision", "90%", "--budget", "500")
+    monkeypatch.setattr("harness.doctor.engine._BENCH", bench)
+    done = dirtyscan("doctor", "--engine", "2")
+    lines = done.stdout.splitlines()
+    assert [line.partition(":")[0] for line in lines] == ["multi_page", "page_by_page again"]
+    assert all("over 2 runs of each" in line for line in lines)
+    assert done.returncode == any("do not agree" in line for line in lines)
+    assert not list((tmp_path / "tmp").glob("dirtyscan-*/"))

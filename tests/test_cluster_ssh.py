@@ -79,7 +79,8 @@ class Servers:
             await self._end.wait()
 
     def _runner(self, name: str) -> Any:
-        environment = {**os.environ, GIVEN: name, "XDG_STATE_HOME": str(self._home / "state")}
+        own = {"XDG_STATE_HOME": str(self._home / "state"), "TMPDIR": str(self._home)}
+        environment = {**os.environ, GIVEN: name, **own}
 
         async def run(process: Any) -> None:
             child = await asyncio.create_subprocess_shell(

@@ -31,7 +31,7 @@ class Task:
     options: Mapping[str, Any]
     files: Mapping[str, bytes]
     table: str
-    """The main table of the results, which is put together of all hosts."""
+    """The main table of the results, which is put together of all hosts; empty if there is none."""
 
 
 class Fleet:
@@ -44,8 +44,11 @@ class Fleet:
         self._log = log
         self._status = 0
 
-    def run(self, where: Where, resume: bool) -> int:
-        """Measure on the hosts at ``where`` and return the exit status, 2 if one has failed.
+    def run(self, where: Where, resume: bool) -> tuple[int, list[str]]:
+        """Measure on the hosts at ``where``.
+
+        Returns:
+            The exit status, 2 if a host has failed; and the hosts whose results are here.
 
         Raises:
             BadInput: nothing could be measured at all.
@@ -67,7 +70,10 @@ class Fleet:
                 )
             record.write(self._folder)
             self._measure(connection, record, hosts)
-        return self._end(record)
+        finished = record.finished()
+        if self._task.table and finished:
+            self._put_together(finished)
+        return self._status, finished
 
     def _record(self, resume: bool) -> Record:
         """Return the record to go on with, or a new one."""
@@ -125,13 +131,10 @@ class Fleet:
         self._status = _BAD
         self._log.print(f"dirtyscan: {host}: {why}", soft_wrap=True)
 
-    def _end(self, record: Record) -> int:
+    def _put_together(self, finished: list[str]) -> None:
         """Put the results of all that have finished side by side."""
-        finished = record.finished()
-        if finished:
-            rows = collate(self._folder, finished, self._task.table)
-            if table := agreement_table(rows, self._task.table):
-                print_table(table, self._out)
+        rows = collate(self._folder, finished, self._task.table)
+        if table := agreement_table(rows, self._task.table):
+            print_table(table, self._out)
         for host in finished:
             self._out.print(f"results of {host}: {self._folder / host}", soft_wrap=True)
-        return self._status
