@@ -168,8 +168,8 @@ def test_what_is_written_twice_is_said_once_and_nothing_after_the_end() -> None:
 
 
 @needs_kvm
-def test_the_largest_guests_are_written_at_both_ends() -> None:
-    pages = 64 * 2**30 // 4096
+def test_guests_beyond_32_bits_are_written_at_both_ends() -> None:
+    pages = 8 * 2**30 // 4096
     ends = np.zeros(pages // 64, np.uint64)
     ends[0], ends[-1] = 1, 1 << 63
     with guest_of(ORIGINAL.name, pages) as guest:
@@ -245,7 +245,7 @@ def test_a_host_without_kvm_is_said_with_what_helps(
         "is a virtual machine have nested virtualization enabled"
     )
     device.write_text("")
-    assert f"{device} is not KVM (Inappropriate" in obstacle(METHODS[1], str(device))
+    assert f"{device} is not KVM (Inappropriate" in obstacle(ORIGINAL, str(device))
 
     def refuse(*_: object) -> int:
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
@@ -278,7 +278,8 @@ def test_what_a_kernel_lacks_is_named_with_the_one_that_has_it(
     tmp_path: Path,
 ) -> None:
     on_x86(monkeypatch)
-    monkeypatch.setattr("fcntl.ioctl", lambda _, __, number: answers[number])
+    # Asked for its version, KVM gives that of every Linux for 20 years.
+    monkeypatch.setattr("fcntl.ioctl", lambda _, __, number=None: answers.get(number, 12))
     (tmp_path / "kvm").write_text("")
     said = obstacle(find_methods([name])[0], str(tmp_path / "kvm"))
     assert said.endswith(lacks)
