@@ -48,7 +48,7 @@ def test_every_committed_result_holds_and_can_be_given(
         there = unpacked / member.relative_to(folder)
         if not find_private(member.name, member.read_bytes()):
             assert there.read_bytes() == member.read_bytes()
-    again = tmp_path / "again.zip"
+    again = tmp_path / "again" / given_file.name
     write_pack(unpacked, again)
     assert again.read_bytes() == given_file.read_bytes()
     assert dirtyscan("results", "unpack", str(given_file)).returncode == 2  # it is there already
@@ -59,9 +59,12 @@ def test_what_is_called_by_one_name_is_one_file_of_any_day(tmp_path: Path) -> No
     shutil.copytree(PLAIN, copy)
     for path in copy.iterdir():
         os.utime(path, (1, 1))
-    write_pack(PLAIN, tmp_path / "a.zip")
-    write_pack(copy, tmp_path / "b.zip")
-    assert (tmp_path / "a.zip").read_bytes() == (tmp_path / "b.zip").read_bytes()
+    write_pack(PLAIN, tmp_path / "a" / "x.zip")
+    write_pack(copy, tmp_path / "b" / "x.zip")
+    assert (tmp_path / "a" / "x.zip").read_bytes() == (tmp_path / "b" / "x.zip").read_bytes()
+    assert read_pack(tmp_path / "a" / "x.zip").manifest.name == "x"
+    with pytest.raises(BadInput, match="cannot be the name of a result"):
+        write_pack(PLAIN, tmp_path / "a b.zip")
 
 
 SECRETS = ("wintermute", "case", "/home/case", "/opt/secret", "/mnt/x y", "maelcum")

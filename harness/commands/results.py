@@ -13,7 +13,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "pack", help="make one file of a result, without what names this machine and its user"
     )
     pack.add_argument("result", metavar="DIR")
-    pack.add_argument("-o", "--output", metavar="FILE", help="default: the folder's name and .zip")
+    pack.add_argument("-o", "--output", metavar="FILE", help="NAME.zip; default: as the folder")
     pack.set_defaults(run=run_by("results_run", "run_pack"))
 
     check = actions.add_parser(

@@ -106,8 +106,10 @@ def find_references(bases: Sequence[Path] = ()) -> tuple[Reference, ...]:
             read_reference(base)  # which says what is missing
     here = design_here()
     fitting = (base for base in bases if _design(base).fits(here))
-    best = next(fitting, None) or min(bases, key=lambda base: _design(base).differences(here))
-    if not named and _design(best).architecture != here.architecture:
+    best = next(fitting, None) or min(
+        bases, key=lambda base: _design(base).differences(here), default=None
+    )
+    if best is None or (not named and _design(best).architecture != here.architecture):
         raise BadInput(
             f"there is no reference for {here.architecture} in {RESULTS}; {REMAKE}, or name one "
             "with --baseline."
@@ -125,10 +127,6 @@ def _committed() -> list[Path]:
     for path in sorted(RESULTS.glob(f"*{SUFFIX}*/{GATE}")):
         name, suffix, _ = path.parent.name.rpartition(SUFFIX)
         bases[RESULTS / f"{name}{suffix}"] = None
-    if not bases:
-        raise BadInput(
-            f"there is no reference in {RESULTS}; {REMAKE}, or name one with --baseline."
-        )
     return list(bases)
 
 

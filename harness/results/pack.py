@@ -53,7 +53,7 @@ class Manifest(msgspec.Struct, frozen=True):
     dirtyscan: str
     """The version that packed it."""
     name: Annotated[str, msgspec.Meta(pattern=rf"\A{_PART}\Z")]
-    """Of the result: that of its folder."""
+    """Of the result: that of the file that was made of it."""
     members: Annotated[dict[str, Member], msgspec.Meta(min_length=1, max_length=MOST_MEMBERS)]
 
 
@@ -102,10 +102,12 @@ def members_of(folder: Path) -> list[Path]:
 def write_pack(folder: Path, path: Path) -> Manifest:
     """Write the result in ``folder`` to ``path``, without what names this machine and its user.
 
+    The result is called as the file is.
+
     Raises:
         BadInput: there is no result, a member cannot be read or packed, or the file not written.
     """
-    name = folder.resolve().name
+    name = path.name.removesuffix(SUFFIX)
     contents = {}
     words = own_words()
     for member in members_of(folder):
@@ -124,8 +126,8 @@ def write_pack(folder: Path, path: Path) -> Manifest:
         raise BadInput(f"there is no result in {folder}; name the folder of one.")
     if not re.fullmatch(_PART, name, re.ASCII):
         raise BadInput(
-            f"the folder {shown(name)!r} cannot be the name of a result; give it one of letters, "
-            "digits, '.', '-' and '_'."
+            f"{shown(name)!r} cannot be the name of a result; give the file one of letters, "
+            "digits, '.', '-' and '_' with --output."
         )
     members = {
         inside: Member(hashlib.sha256(data).hexdigest(), len(data))
