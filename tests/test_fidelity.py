@@ -9,7 +9,16 @@ from hypothesis import strategies as st
 
 from harness.base.errors import BadInput
 from harness.claims.claim import read_claims
-from harness.claims.fidelity import MEMORY, WITHIN, fidelity, find_pairs, said_of, split_names
+from harness.claims.fidelity import (
+    MEMORY,
+    WITHIN,
+    fidelity,
+    find_pairs,
+    overall,
+    said_of,
+    split_names,
+)
+from harness.commands.claims_check import by_map
 from harness.native.manifest import read_manifest
 from harness.native.variant import VARIANTS
 from tests.conftest import Run
@@ -70,6 +79,23 @@ def test_what_came_out_of_a_pair_is_one_sentence() -> None:
     assert said_of(unknown) == (
         "whether ours is faithful to theirs is undecided on 2 of 3 maps; give more with --budget"
     )
+
+
+def test_a_pair_is_a_line_with_all_of_its_maps() -> None:
+    of_one = {"variant": "ours", "toolchain": "cc", "upstream": "theirs"}
+    rows = [
+        {**of_one, "map": "x", "ratio": 1.0, "low": 0.99, "high": 1.01, "verdict": "faithful"},
+        {**of_one, "map": "y", "ratio": 1.2, "low": 0.9, "high": 1.6, "verdict": "undecided"},
+    ]
+    more = [{**row, "variant": "other", "verdict": "faithful"} for row in rows]
+    table = by_map(pd.DataFrame([*rows, *more]))
+    assert [column.head for column in table.columns] == ["variant", "code", "x", "y", "verdict"]
+    assert table.lines == (
+        ("ours (cc)", "theirs", "1.00 ±1.0%", "1.20 ±33.3%", "undecided"),
+        ("other (cc)", "theirs", "1.00 ±1.0%", "1.20 ±33.3%", "faithful"),
+    )
+    near = pd.DataFrame(rows).assign(verdict=["near", "undecided"])
+    assert overall(near) == "near"
 
 
 def test_a_pair_is_found_by_what_it_stands_for(upstream: Path) -> None:

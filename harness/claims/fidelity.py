@@ -105,6 +105,12 @@ def fidelity(low: float, high: float) -> str:
     return NEAR if high < 1 / WITHIN or low > WITHIN else UNDECIDED
 
 
+def overall(rows: pd.DataFrame) -> str:
+    """Judge one pair over all maps: ``near`` if it is that on any, and then ``undecided``."""
+    found = {*rows["verdict"]}
+    return next(word for word in (NEAR, UNDECIDED, FAITHFUL) if word in found)
+
+
 def said_of(rows: pd.DataFrame) -> str:
     """Say what came out of one pair, over all maps.
 

@@ -9,13 +9,14 @@ from rich.text import Text
 
 from harness.base.errors import BadInput
 from harness.claims.claim import CLAIMS, read_claims
-from harness.claims.fidelity import Pair, fidelity, find_pairs, said_of, split_names
+from harness.claims.fidelity import Pair, fidelity, find_pairs, overall, said_of, split_names
 from harness.commands.options import results_folder
 from harness.native.manifest import MANIFEST, read_manifest
 from harness.presentation.console import console
 from harness.presentation.table import (
     Column,
     Row,
+    Table,
     as_markdown,
     format_short,
     make_table,
@@ -62,12 +63,31 @@ def run(options: argparse.Namespace) -> int:
     if not found:
         raise BadInput("nothing came out: see what failed above.")
     if options.format == "markdown":
-        print(as_markdown(make_table(_COLUMNS, pd.concat(found))), end="")
+        print(as_markdown(by_map(pd.concat(found))), end="")
     else:
         table = make_table(_COLUMNS, pd.concat(found))
         print_table(dataclasses.replace(table, notes=tuple(map(_sentence, found))), out)
     out.print(f"table: {session.folder / 'fidelity.csv'}", soft_wrap=True)
     return session.status
+
+
+def by_map(found: pd.DataFrame) -> Table:
+    """Return a line for each pair with its ratio on each map, as the documentation has it."""
+    lines = []
+    for (variant, toolchain, upstream), rows in found.groupby(_PAIR, sort=False):
+        cells = {row["map"]: _ratio(row) for row in rows.to_dict("records")}
+        named = {"variant": f"{variant} ({toolchain})", "code": upstream}
+        lines.append({**named, **cells, "verdict": overall(rows)})
+    maps = [Column(name, right=True) for name in dict.fromkeys(found["map"])]
+    return make_table((Column("variant"), Column("code"), *maps, Column("verdict")), lines)
+
+
+_PAIR = ["variant", "toolchain", "upstream"]
+
+
+def _ratio(row: Row) -> str:
+    half = float((row["high"] / row["low"]) ** 0.5 - 1)
+    return f"{format_short(row['ratio'])} ±{min(half, 9.99):.1%}"
 
 
 def _rows(pair: Pair, ran: Ran) -> pd.DataFrame:

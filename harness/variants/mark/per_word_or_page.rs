@@ -1,9 +1,10 @@
 //! per_word.rs with a path of its own for a single page.
 //!
 //! Source of the idea: rust-vmm's pull request 130 (2026): a mask for each word of the range, and
-//! marking a single page left as it was. Its code was not at hand, only its description. Left out,
-//! as in per_page.rs: the divisions of the address and the length by the size of a page.
-//! Cost: one atomic read-modify-write for every word that the range touches.
+//! marking a single page left as it was. Its code was not at hand, only its description; bytes are
+//! turned into pages as in per_page.rs.
+//! Cost: two divisions a call, and one atomic read-modify-write for every word that the range
+//! touches.
 
 #[allow(dead_code)]
 mod dirtyscan {
@@ -14,14 +15,17 @@ use std::sync::atomic::Ordering;
 
 extern "C" fn mark(map: &mut Map, first: u64, pages: u64) {
     let words = map.atomic_words();
+    let (start, length) = (first * map.page_size, pages * map.page_size);
+    let first = start / map.page_size;
+    let last = start.saturating_add(length - 1) / map.page_size;
 
-    if pages == 1 {
+    if first == last {
         if first < map.pages {
             words[(first >> 6) as usize].fetch_or(1 << (first & 63), Ordering::SeqCst);
         }
         return;
     }
-    let end = (first + pages).min(map.pages);
+    let end = (last + 1).min(map.pages);
     let mut page = first;
     while page < end {
         let bit = page & 63;
