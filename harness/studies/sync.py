@@ -115,6 +115,8 @@ def _rows(
                     "original": found.methods[0].name,
                     **_interval("speedup", speedup),
                     "guest_nanoseconds_a_page": 1e9 * tax.value / pages,
+                    "first_nanoseconds_a_page": 1e9 * starts.a_page("first", place),
+                    "touching_nanoseconds_a_page": 1e9 * starts.a_page("touching", place),
                     "start_seconds_a_gib": starts.seconds("start", place).value / gib,
                     "stop_seconds_a_gib": starts.seconds("stop", place).value / gib,
                     "processes": len(found.processes),
