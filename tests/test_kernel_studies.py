@@ -26,10 +26,12 @@ from harness.results.environment import read_environment
 from harness.studies import kernel as kernel_study
 from harness.studies import load_study
 from harness.studies.study import where_measured
-from harness.studies.sync import MAPS, draw_sync
+from harness.studies.sync import MAPS, draw_sync, maps_of
 from tests.conftest import Run
 from tests.test_guest import needs_kvm
 from tests.test_legibility import check
+from workloads.guest import GuestMemory
+from workloads.random_runs import draw_map
 
 PAGES = 1024
 
@@ -244,6 +246,14 @@ def test_the_picture_of_syncs(count: int, monkeypatch: pytest.MonkeyPatch) -> No
         for place, method in enumerate(METHODS[:count]) for number, name in enumerate(MAPS)
     ]  # fmt: skip
     check(draw_sync(pd.DataFrame(rows)), monkeypatch)
+
+
+def test_large_guests_write_no_more_than_they_can() -> None:
+    assert maps_of(GuestMemory(2**30)) == MAPS
+    large = GuestMemory(64 * 2**30)
+    of_large = maps_of(large)
+    assert list(of_large) == ["~100 pages", "0.1% random", "1% random"]
+    assert 50 < draw_map(large, of_large["~100 pages"], 1).sum() < 150
 
 
 @needs_kvm
