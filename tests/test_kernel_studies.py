@@ -17,7 +17,7 @@ from harness.kernel import cases as kernel_cases
 from harness.kernel import claimed, measurement, method, replay
 from harness.kernel.measurement import Replays, Wanted, measure
 from harness.kernel.method import METHODS, ORIGINAL, find_methods
-from harness.kernel.parts import COUNTS, PARTS, THEN, answer, saved, ticks
+from harness.kernel.parts import COUNTS, PARTS, THEN, answer, cost, saved, ticks
 from harness.kernel.replay import Replayed, full_map, read_replayed, write_replayed
 from harness.machine.virtualization import host_in_words, read_virtualization
 from harness.measurement.tell import quiet
@@ -26,10 +26,12 @@ from harness.results.environment import read_environment
 from harness.studies import kernel as kernel_study
 from harness.studies import load_study
 from harness.studies.study import where_measured
-from harness.studies.sync import MAPS, draw_sync
+from harness.studies.sync import MAPS, draw_sync, maps_of
 from tests.conftest import Run
 from tests.test_guest import needs_kvm
 from tests.test_legibility import check
+from workloads.guest import GuestMemory
+from workloads.random_runs import draw_map
 
 PAGES = 1024
 
@@ -55,6 +57,7 @@ def test_intervals_come_from_processes_and_ratios_from_turns() -> None:
     assert found.typical("sync", 0, [0, 1]).value == pytest.approx(5.5, rel=0.02)
     assert found.tax(1, [1]).value == pytest.approx(15, rel=0.02)
     assert found.seconds("start", 1).value == pytest.approx(4, rel=0.02)
+    assert found.a_page("first", 0) == pytest.approx(3 / 7, rel=0.02)
     # What makes all of a process faster or slower cancels in its ratios.
     for map_, expected in ((0, 0.5), (1, 2.0)):
         speedup = found.speedup(1, [map_])
@@ -178,6 +181,7 @@ def a_tick(seconds: dict[str, float], name: str = "cond1") -> list[dict[str, obj
                 "variant": f"{part}_{kind}", "seconds": value / 10**number,
                 "seconds_low": value, "seconds_high": value, "written_pages": 800.0,
                 "nanoseconds_a_page": 3e3, "share_of_tick": 0.01,
+                "first_nanoseconds_a_page": 4e3, "touching_nanoseconds_a_page": 6e3,
                 "nested": True, "host": "inside a virtual machine, kvm_pvm without EPT or NPT, "
                 "Linux 6.18.44-of-somebody",
             }
@@ -198,6 +202,11 @@ def test_the_answer_says_what_a_tick_would_be_without_its_count() -> None:
         "hypervisor itself does in it, all but the guest's faults, by 50 % (count_2010), 9.1 % "
         "(count_patch), 0.99 % (count_today)."
     )
+    assert cost(found) == (
+        "A page costs the guest 3 µs when it is written again after a sync; its first write after "
+        "the start takes 4 µs, and its first of all, for which memory is found, 6 µs."
+    )
+    assert cost(found[found["part"] != "guest"]) == ""
     for part in ("count", "guest"):
         lacking = answer(found[found["part"] != part])
         assert lacking.startswith("What a tick would be without its count is not known")
@@ -237,6 +246,14 @@ def test_the_picture_of_syncs(count: int, monkeypatch: pytest.MonkeyPatch) -> No
         for place, method in enumerate(METHODS[:count]) for number, name in enumerate(MAPS)
     ]  # fmt: skip
     check(draw_sync(pd.DataFrame(rows)), monkeypatch)
+
+
+def test_large_guests_write_no_more_than_they_can() -> None:
+    assert maps_of(GuestMemory(2**30)) == MAPS
+    large = GuestMemory(64 * 2**30)
+    of_large = maps_of(large)
+    assert list(of_large) == ["~100 pages", "0.1% random", "1% random"]
+    assert 50 < draw_map(large, of_large["~100 pages"], 1).sum() < 150
 
 
 @needs_kvm

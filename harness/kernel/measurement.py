@@ -50,6 +50,10 @@ class Replays:
         """Return how long what is done once takes: a field of ``Replayed`` that is (methods,)."""
         return _interval([float(getattr(one, part)[method]) for one in self.processes])
 
+    def a_page(self, part: str, method: int) -> float:
+        """Return the seconds a page of ``touching`` or ``first``."""
+        return self.seconds(part, method).value / self.processes[0].prepared
+
     def typical(self, part: str, method: int, maps: Sequence[int]) -> Interval:
         """Return how long a field of ``Replayed`` that each map has takes on the mean of ``maps``.
 

@@ -9,6 +9,8 @@ GUEST, SYNC = "guest", "sync"
 FROM_THE_KERNEL = (GUEST, SYNC)
 OF_WRITES = ("merge", "next", "drain")
 """Operations on what was written in a tick; the count is over all that remains."""
+ONCE = ("first", "touching")
+"""What a page costs the guest once: its first write after the start, and its first of all."""
 PARTS = (*FROM_THE_KERNEL, "merge", DEFAULT_OPERATION, "next", "drain")
 THEN, PATCH, TODAY = COUNTS = ("2010", "patch", "today")
 """The counts that a tick may have: the letter's original, its patch, and this CPU's fastest."""
@@ -40,13 +42,29 @@ def answer(found: pd.DataFrame) -> str:
         return "What a tick would be without its count is not known: a part of it was left out."
     variants = dict(zip(counts["kind"], counts["variant"], strict=True))
     whole, own = (
-        ", ".join(f"{percent(saved(recorded, kind, without))} ({name})" for kind in variants
-                  if (name := variants[kind]))
+        ", ".join(f"{percent(saved(recorded, kind, without))} ({variants[kind]})"
+                  for kind in COUNTS if kind in variants)
         for without in ((), (GUEST,))
     )  # fmt: skip
     return (
         f"If the count took nothing, a whole tick of the recorded guests would shrink by {whole}, "
         f"and what the hypervisor itself does in it, all but the guest's faults, by {own}."
+    )
+
+
+def cost(found: pd.DataFrame) -> str:
+    """Say what a page costs the guest; empty if no guest was measured."""
+    guest = found[found["part"] == GUEST]
+    if guest.empty:
+        return ""
+    again, first, touching = (
+        f"{guest[f'{name}nanoseconds_a_page'].median() / 1e3:.2g} µs"
+        for name in ("", *(f"{name}_" for name in ONCE))
+    )
+    return (
+        f"A page costs the guest {again} when it is written again after a sync; its first write "
+        f"after the start takes {first}, and its first of all, for which memory is found, "
+        f"{touching}."
     )
 
 

@@ -16,12 +16,14 @@ from harness.kernel.parts import (
     FROM_THE_KERNEL,
     GUEST,
     OF_WRITES,
+    ONCE,
     PARTS,
     PATCH,
     SYNC,
     THEN,
     TODAY,
     answer,
+    cost,
     ticks,
 )
 from harness.machine.state import Watch
@@ -127,11 +129,12 @@ def _rows(
     case: Case, found: Replays, method: Method, maps: Sequence[int]
 ) -> list[dict[str, object]]:
     tax, sync = found.tax(0, maps), found.typical("sync", 0, maps)
+    once = {f"{part}_nanoseconds_a_page": 1e9 * found.a_page(part, 0) for part in ONCE}
     return [
         {
             "map": case.name, "guest_memory_bytes": case.memory.size, "part": part, "kind": "",
             "variant": method.name, "seconds": each.value, "seconds_low": each.low,
-            "seconds_high": each.high,
+            "seconds_high": each.high, **(once if part == GUEST else {}),
         }
         for part, each in ((GUEST, tax), (SYNC, sync))
     ]  # fmt: skip
@@ -160,14 +163,14 @@ def _operation(
         seconds = {original: row["original_seconds"]}
         if not row["noise_floor"]:
             seconds[str(row["variant"])] = row["variant_seconds"]
-        for variant in set(seconds) & set(kinds):
-            name_of_map = names[str(row["condition"])]
-            rows[name_of_map, kinds[variant]] = {
-                "map": name_of_map, "guest_memory_bytes": row["guest_memory_bytes"],
+        map_ = names[str(row["condition"])]
+        for variant in seconds.keys() & kinds.keys():
+            rows[map_, kinds[variant]] = {
+                "map": map_, "guest_memory_bytes": row["guest_memory_bytes"],
                 "part": name, "kind": kinds[variant], "variant": variant,
                 "seconds": seconds[variant],
             }  # fmt: skip
-    return list(rows.values())
+    return sorted(rows.values(), key=lambda row: list(kinds.values()).index(str(row["kind"])))
 
 
 def _summary(found: pd.DataFrame) -> Table:
@@ -187,7 +190,8 @@ def _summary(found: pd.DataFrame) -> Table:
         for name in pages.index
     ]  # fmt: skip
     table = table_by_name(QUESTION.text, heads, lines)
-    return dataclasses.replace(table, notes=(answer(found), where_measured(found)))
+    said = tuple(filter(None, (answer(found), cost(found), where_measured(found))))
+    return dataclasses.replace(table, notes=said)
 
 
 def _micro(seconds: float | None) -> str:

@@ -1,20 +1,21 @@
 """Which way of asking the kernel what a guest has written is cheapest?"""
 
 import dataclasses
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
 from harness.base.units import format_size
 from harness.kernel.cases import to_words
-from harness.kernel.guest import PAGE_SIZE
+from harness.kernel.guest import PAGE_SIZE, Words
 from harness.kernel.measurement import Replays, Wanted
 from harness.kernel.measurement import measure as measure_guests
 from harness.kernel.method import ORIGINAL, find_methods
 from harness.machine.state import Watch
+from harness.measurement.tell import Tell
 from harness.native.toolchain import default_toolchain
 from harness.presentation.frames import make_panels
 from harness.presentation.progress import ProgressDisplay
@@ -56,6 +57,9 @@ MAPS = {
     "10% in runs of ~64": RandomRuns(0.1, 64),
 }
 """What the guest writes between two syncs."""
+FEW = 100
+"""Pages that a large guest writes at the least, where there is more to walk over than to report."""
+_LARGE = 2**30
 STARTS = 6
 """Processes that start the tracking of a guest all of whose memory is there."""
 _COLOURS = (BLUE, GREEN, VERMILLION, ORANGE)
@@ -70,38 +74,57 @@ def measure(options: Options, session: Session) -> pd.DataFrame:
     """
     watch = Watch()
     rows: list[dict[str, object]] = []
-    for size in options.sizes or (GuestMemory().size,):
-        memory = GuestMemory(size, PAGE_SIZE)
-        maps = np.stack([to_words(draw_map(memory, runs, options.seed)) for runs in MAPS.values()])
-        wanted = Wanted(
-            find_methods(options.variants), memory.pages, maps, options.seed,
-            options.precision, session.budget,
-        )  # fmt: skip
-        with ProgressDisplay(session.log) as tell:
-            found = measure_guests(wanted, tell)
-            once = dataclasses.replace(
-                wanted, methods=found.methods, maps=np.zeros_like(maps[:1]), rounds=1,
-                processes=STARTS, precision=np.inf, populate=True,
+    sizes = sorted(int(size) for size in options.sizes) or [GuestMemory().size]
+    with ProgressDisplay(session.log) as tell:
+        starts = _measure_starts(min(sizes[0], _LARGE // 2), options, session, tell)
+        for size in sizes:
+            memory = GuestMemory(size, PAGE_SIZE)
+            named = maps_of(memory)
+            drawn = [to_words(draw_map(memory, runs, options.seed)) for runs in named.values()]
+            wanted = Wanted(
+                starts.methods, memory.pages, np.stack(drawn), options.seed, options.precision,
+                session.budget,
             )  # fmt: skip
-            starts = measure_guests(once, tell)
-        for sentence in found.left_out:
-            if sentence not in session.left_out:
-                session.leave_out(sentence)
-        rows += _rows(memory, maps, found, starts)
+            found = measure_guests(wanted, tell)
+            rows += _rows(memory, dict(zip(named, drawn, strict=True)), found, starts)
+    for sentence in dict.fromkeys((*starts.left_out, *found.left_out)):
+        session.leave_out(sentence)
     layout = {"left_out": session.left_out}
     environment = describe_environment([default_toolchain()], layout, watch.stop())
     session.describe(environment)
     return on_host(pd.DataFrame(rows))
 
 
+def _measure_starts(size: int, options: Options, session: Session, tell: Tell) -> Replays:
+    """Measure what starting takes a guest all of whose memory is there, which one may not fit."""
+    memory = GuestMemory(size, PAGE_SIZE)
+    nothing = np.zeros((1, -(-memory.pages // 64)), np.uint64)
+    return measure_guests(
+        Wanted(
+            find_methods(options.variants), memory.pages, nothing, options.seed, np.inf,
+            session.budget, rounds=1, processes=STARTS, populate=True,
+        ),
+        tell,
+    )  # fmt: skip
+
+
+def maps_of(memory: GuestMemory) -> Mapping[str, RandomRuns]:
+    """Return what a guest writes: of a large one no more than it could in a tick."""
+    if memory.size <= _LARGE:
+        return MAPS
+    possible = {name: runs for name, runs in MAPS.items() if runs.density <= 0.01}
+    return {f"~{FEW} pages": random_pages(FEW / memory.pages), **possible}
+
+
 def _rows(
-    memory: GuestMemory, maps: NDArray[np.uint64], found: Replays, starts: Replays
+    memory: GuestMemory, maps: Mapping[str, Words], found: Replays, starts: Replays
 ) -> list[dict[str, object]]:
     rows: list[dict[str, object]] = []
-    gib = memory.size / 2**30
+    gib = starts.processes[0].prepared * PAGE_SIZE / 2**30
     for place, method in enumerate(found.methods):
-        for number, name in enumerate(MAPS):
-            pages = int(np.bitwise_count(maps[number]).sum(dtype=np.int64))
+        once = starts.methods.index(method)
+        for number, (name, map_) in enumerate(maps.items()):
+            pages = int(np.bitwise_count(map_).sum(dtype=np.int64))
             syncs = found.typical("sync", place, [number])
             speedup, tax = found.speedup(place, [number]), found.tax(place, [number])
             rows.append(
@@ -115,8 +138,10 @@ def _rows(
                     "original": found.methods[0].name,
                     **_interval("speedup", speedup),
                     "guest_nanoseconds_a_page": 1e9 * tax.value / pages,
-                    "start_seconds_a_gib": starts.seconds("start", place).value / gib,
-                    "stop_seconds_a_gib": starts.seconds("stop", place).value / gib,
+                    "first_nanoseconds_a_page": 1e9 * starts.a_page("first", once),
+                    "touching_nanoseconds_a_page": 1e9 * starts.a_page("touching", once),
+                    "start_seconds_a_gib": starts.seconds("start", once).value / gib,
+                    "stop_seconds_a_gib": starts.seconds("stop", once).value / gib,
                     "processes": len(found.processes),
                 }
             )
