@@ -2,11 +2,14 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
-C := $(wildcard harness/native/*.[ch] harness/trial/*.c harness/variants/*.h harness/variants/*/*.[ch] \
-	tests/*.[ch] workloads/capture/*.c workloads/record/*.c)
-C_FLAGS := -std=gnu11 -Iharness/variants -Iharness/native
+# What tests, lint and types take besides, which is as much again, and which nothing else installs.
+DEV := .venv/.ready-dev
+C := $(wildcard harness/native/*.[ch] harness/kernel/*.[ch] harness/trial/*.c harness/variants/*.h \
+	harness/variants/*/*.[ch] tests/*.[ch] workloads/capture/*.c workloads/record/*.c)
+C_FLAGS := -std=gnu11 -Iharness/variants -Iharness/native -Iharness/kernel
 
-.PHONY: bench capture record reference studies claims quick gate test fuzz lint format types lock clean
+.PHONY: bench capture record reference studies claims page quick gate test fuzz lint format types package lock \
+	clean
 
 bench: $(READY)
 	$(BIN)/dirtyscan bench --plots plots
@@ -38,6 +41,11 @@ studies: $(READY)
 claims: $(READY)
 	$(BIN)/dirtyscan claims run --output "results/{cpu}-claims" --plots "results/{cpu}-claims/plots"
 
+# Draws the page of all committed references anew, with the traces that make reference has left.
+REFERENCES := amd-epyc-26-2 amd-epyc-25-1 intel-xeon-processor
+page: $(READY)
+	$(BIN)/dirtyscan report $(addprefix results/, $(REFERENCES)) --html docs/report.html
+
 quick: $(READY)
 	$(BIN)/dirtyscan bench --quick --plots plots
 
@@ -48,15 +56,15 @@ OPTIONS ?=
 gate: $(READY)
 	$(BIN)/dirtyscan gate --against "$(BASE)" --merge-base --instructions --requirements $(OPTIONS)
 
-test: $(READY)
+test: $(DEV)
 	$(BIN)/python -m pytest --numprocesses auto --dist worksteal
 
 # The tests that throw random input at dirtyscan, with 20,000 of each; make test tries 300.
-fuzz: $(READY)
+fuzz: $(DEV)
 	HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest --numprocesses auto --dist worksteal -m fuzz
 
 # Python, the order of the rooms, C, Rust, shell and workflows.
-lint: $(READY)
+lint: $(DEV)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports --no-logo --no-cache
@@ -72,13 +80,13 @@ lint: $(READY)
 	$(BIN)/zizmor --offline --quiet .github action.yml
 
 # Lays out Python, C and Rust as lint wants them.
-format: $(READY)
+format: $(DEV)
 	$(BIN)/ruff check --fix --quiet .
 	$(BIN)/ruff format --quiet .
 	$(BIN)/clang-format -i $(C)
 	.ci/lint-rust format
 
-types: $(READY)
+types: $(DEV)
 	$(BIN)/mypy
 
 $(READY): requirements.lock pyproject.toml
@@ -88,13 +96,34 @@ $(READY): requirements.lock pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	touch $@
 
+$(DEV): $(READY) requirements-dev.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-dev.lock
+	touch $@
+
+# Makes the distributions in dist/, checks them, installs the wheel into an empty environment, and
+# uses it in an empty folder.
+package:
+	rm -rf dist .venv-package
+	$(PYTHON) -m venv .venv-package
+	.venv-package/bin/pip install --quiet --disable-pip-version-check build twine
+	.venv-package/bin/python -m build --outdir dist
+	.venv-package/bin/twine check --strict dist/*
+	$(PYTHON) -m venv --clear .venv-package
+	.venv-package/bin/pip install --quiet --disable-pip-version-check dist/*.whl
+	mkdir .venv-package/empty
+	cd .venv-package/empty && ../bin/dirtyscan bench --quick --budget 10 --condition cond1
+	cd .venv-package/empty && ../bin/dirtyscan report --html
+
 # Renews the lock file from pyproject.toml, for every Python that is supported.
 lock:
 	$(PYTHON) -m venv --clear .venv-lock
 	.venv-lock/bin/pip install --quiet uv
-	.venv-lock/bin/uv pip compile --universal --python-version 3.11 --generate-hashes --extra dev \
+	.venv-lock/bin/uv pip compile --universal --python-version 3.11 --generate-hashes --extra clone \
 		--no-header --no-annotate --quiet --upgrade pyproject.toml -o requirements.lock
+	.venv-lock/bin/uv pip compile --universal --python-version 3.11 --generate-hashes --extra clone \
+		--extra dev --no-header --no-annotate --quiet --upgrade --constraints requirements.lock \
+		pyproject.toml -o requirements-dev.lock
 	rm -rf .venv-lock
 
 clean:
-	rm -rf .venv .venv-lock build *.egg-info results/latest
+	rm -rf .venv .venv-lock .venv-package build dist *.egg-info results/latest

@@ -5,16 +5,17 @@ import contextlib
 import errno
 import importlib
 import os
+import re
 import sys
 import tempfile
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
 from harness import __version__
 from harness.base.errors import BadInput
-from harness.base.text import printable
+from harness.base.text import did_you_mean, printable, shortened
 
 COMMANDS: Mapping[str, str] = {
     "bench": "time variants on traces",
@@ -36,8 +37,8 @@ BAD_INPUT, BROKEN_PIPE = 2, 141
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run ``dirtyscan`` and return its exit status; Ctrl-C is left to the caller."""
-    _write_whatever_the_encoding()
-    try:
+
+    def run() -> int:
         given, behind = _split(sys.argv[1:] if arguments is None else arguments)
         options = _parser().parse_args(given)
         if behind and not getattr(options, "takes_arguments", False):
@@ -45,7 +46,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 f"this command takes nothing behind --, such as {behind[0]!r}; leave it out."
             )
         options.arguments = behind
-        status: int = options.run(options)
+        return int(options.run(options))
+
+    return run_guarded(run)
+
+
+def run_guarded(run: Callable[[], int]) -> int:
+    """Run ``run`` and return its exit status, errors said in a sentence and as one."""
+    _write_whatever_the_encoding()
+    try:
+        status = run()
         if sys.stdout:
             sys.stdout.flush()
     except BadInput as error:
@@ -128,32 +138,78 @@ class _Parser(argparse.ArgumentParser):
         super().__init__(*arguments, **options)
         self._command = command
         self._is_simple = True
+        self._commands: Any = None
 
     def add_subparsers(self, **options: Any) -> Any:
         """Add commands, behind which the rest of the line is theirs."""
         self._is_simple = False
-        return super().add_subparsers(**options)
+        self._commands = super().add_subparsers(**options)
+        return self._commands
 
     def parse_known_args(  # type: ignore[override]
         self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
     ) -> tuple[argparse.Namespace, list[str]]:
         """Parse as argparse does, which by itself takes ``--budget 5 NAME`` for a mistake."""
-        if self._command:
-            module = importlib.import_module(f"harness.commands.{self._command}")
-            self._command = ""
-            module.add_options(self)
+        self._load()
         # To let names stand anywhere argparse takes away what help is made of.
         if not self._is_simple or any(map(_asks_for_help, args or ())):
             return super().parse_known_args(args, namespace)
         self._is_simple = False  # it calls this method again
         try:
-            return self.parse_known_intermixed_args(args, namespace)
+            found, unknown = self.parse_known_intermixed_args(args, namespace)
         finally:
             self._is_simple = True
+        # Said here, as the parser above knows neither the options of this command nor its help.
+        if options := [word for word in unknown if word.startswith("-")]:
+            word = options[0].partition("=")[0]
+            near = did_you_mean(word, self._option_string_actions)
+            self.error(f"there is no option {shortened(word)}{near}")
+        if unknown:
+            self.error(f"{shortened(unknown[0])!r} is one name too many")
+        return found, unknown
+
+    def load(self) -> None:
+        """Load every command, for what has to know all of their options."""
+        self._load()
+        for parser in self._commands.choices.values() if self._commands else ():
+            parser.load()
+
+    def parsers(self) -> Iterator["_Parser"]:
+        """Yield this one and those of all commands below it."""
+        yield self
+        for parser in self._commands.choices.values() if self._commands else ():
+            yield from parser.parsers()
+
+    def _load(self) -> None:
+        if self._command:
+            module = importlib.import_module(f"harness.commands.{self._command}")
+            self._command = ""
+            module.add_options(self)
 
     def error(self, message: str) -> NoReturn:
+        if wrong := re.search(r"invalid choice: '(.*)' \(choose from (.*)\)$", message):
+            near = did_you_mean(wrong[1], re.findall(r"[\w-]+", wrong[2]))
+            message = f"{message}{near}"
         _complain(f"{message}; see '{self.prog} --help'.")
         self.exit(BAD_INPUT)
+
+
+class _Completion(argparse.Action):
+    """Prints what has a shell complete commands, options and files."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *given: Any) -> NoReturn:
+        """Print it for the shell that was named, and end."""
+        import shtab  # takes a while to load, and is for this alone
+
+        assert isinstance(parser, _Parser)
+        parser.load()
+        for one in parser.parsers():
+            for action in one._actions:
+                if action.metavar in ("FILE", "DIR"):
+                    kind = shtab.FILE if action.metavar == "FILE" else shtab.DIRECTORY
+                    vars(action)["complete"] = kind  # where shtab looks
+        print(shtab.complete(parser, given[1]))
+        parser.exit()
 
 
 def _asks_for_help(word: str) -> bool:
@@ -166,6 +222,10 @@ def _parser() -> argparse.ArgumentParser:
         description="Does it pay to check dirty pages several at a time? A benchmark of the "
         "operations on a hypervisor's dirty map.",
     )
+    parser.add_argument(
+        "--completion", action=_Completion, choices=("bash", "zsh", "fish"),
+        help="print what has a shell complete commands and options",
+    )  # fmt: skip
     parser.add_argument("--version", action="version", version=f"dirtyscan {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for name, what in COMMANDS.items():

@@ -12,6 +12,7 @@ from harness import cli
 from harness.base.text import printable
 from harness.commands import report
 from tests.conftest import Run
+from tests.needs import needs
 
 HEAVY = {"pandas", "scipy", "matplotlib", "pyperf", "jinja2"}
 LIGHT_ONES = [["--version"], ["--help"], *([name, "--help"] for name in cli.COMMANDS)]
@@ -41,6 +42,69 @@ def test_help_is_for_readers(command: str, dirtyscan: Run) -> None:
     assert done.returncode == 0
     assert "%%" not in done.stdout
     assert "%(" not in done.stdout
+
+
+MISTYPED = {
+    "bench --quik": ("there is no option --quik (did you mean --quick?)", "dirtyscan bench"),
+    "bench --QUICK=3 a.c": ("--QUICK (did you mean --quick?)", "dirtyscan bench"),
+    "study density --presicion 1%": ("(did you mean --precision?)", "dirtyscan study density"),
+    "trace capture x --zzz": ("there is no option --zzz;", "dirtyscan trace capture"),
+    "doctor cpu": ("'cpu' is one name too many;", "dirtyscan doctor"),
+    "benhc": ("(did you mean bench?)", "dirtyscan"),
+    "trace captur": ("(did you mean capture?)", "dirtyscan trace"),
+    "bench --condition Cond1": ("(did you mean cond1?).", ""),
+    "bench --toolchain gcc-ear": ("(did you mean gcc-era?).", ""),
+    "bench --variant avx521": ("(did you mean avx512?).", ""),
+    "bench --condition cond1 --set priod=3": ("(did you mean period?).", ""),
+}
+
+
+@pytest.mark.parametrize("given", MISTYPED)
+def test_what_is_mistyped_is_told_with_what_was_meant(given: str, dirtyscan: Run) -> None:
+    """Unknown options were answered with the help of all commands, and without a name."""
+    says, helps = MISTYPED[given]
+    done = dirtyscan(*given.split())
+    assert done.returncode == 2
+    assert says in done.stderr
+    assert f"see '{helps} --help'." in done.stderr or not helps
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_variants_of_an_operation_are_named_as_elsewhere(dirtyscan: Run) -> None:
+    listed = [
+        dirtyscan("variants", *given).stdout for given in (["merge"], ["--operation", "merge"])
+    ]
+    assert listed[0] == listed[1]
+    assert "per_word" in listed[0]
+
+
+COMPLETED = {("bench", "--qu"): "--quick", ("study", "de"): "density", ("ben",): "bench",
+             ("trace", "capture", "--ac"): "--accelerator"}  # fmt: skip
+
+
+@pytest.mark.parametrize("words", COMPLETED)
+def test_bash_completes_commands_and_options(words: tuple[str, ...], dirtyscan: Run) -> None:
+    made = dirtyscan("--completion", "bash").stdout
+    asked = f"COMP_WORDS=(dirtyscan {' '.join(words)}) COMP_CWORD={len(words)}"
+    script = f'{made}\n{asked}\n_shtab_dirtyscan\necho "${{COMPREPLY[@]}}"'
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == [COMPLETED[words]]
+
+
+@needs("fish")
+@pytest.mark.parametrize("words", COMPLETED)
+def test_fish_completes_commands_and_options(words: tuple[str, ...], dirtyscan: Run) -> None:
+    made = dirtyscan("--completion", "fish").stdout
+    script = f"{made}\ncomplete -C 'dirtyscan {' '.join(words)}'"
+    done = subprocess.run(["fish", "-N", "-c", script], capture_output=True, text=True, check=True)
+    assert COMPLETED[words] in [line.split("\t")[0] for line in done.stdout.splitlines()]
+
+
+@needs("zsh")
+def test_zsh_can_read_its_completion(dirtyscan: Run, tmp_path: Path) -> None:
+    (tmp_path / "_dirtyscan").write_text(dirtyscan("--completion", "zsh").stdout)
+    subprocess.run(["zsh", "-n", tmp_path / "_dirtyscan"], check=True)
+    assert "--accelerator" in (tmp_path / "_dirtyscan").read_text()
 
 
 def unforeseen(_: argparse.Namespace) -> int:

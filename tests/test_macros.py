@@ -71,6 +71,19 @@ static inline uint64_t join(uint64_t *words, const uint64_t *log, uint64_t pages
     return bits(words, pages) - before;
 }
 
+static inline uint64_t go_on(uint64_t *words, const uint64_t *log, uint64_t pages, uint64_t sent)
+{
+    uint64_t page, dirty;
+
+    join(words, log, pages);
+    dirty = bits(words, pages);
+    for (page = next(words, 0, pages); page < pages && sent; page = next(words, page, pages)) {
+        words[page / 64] &= ~(UINT64_C(1) << page % 64);
+        sent--;
+    }
+    return dirty;
+}
+
 static inline void set(uint64_t *words, uint64_t first, uint64_t pages)
 {
     for (; pages--; first++) {
@@ -99,6 +112,7 @@ IN_C = {
     "merge": "DIRTYSCAN_MERGE(mine, join(words, log, pages))",
     "merge taking": "DIRTYSCAN_MERGE_TAKING(mine, join(words, log, pages) + (log[0] = 0))",
     "next": "DIRTYSCAN_NEXT(mine, next(words, from, pages))",
+    "tick": "DIRTYSCAN_TICK(mine, go_on(words, log, pages, sent))",
 }
 
 

@@ -107,6 +107,16 @@ fn merge(words: &mut [u64], log: &[u64]) -> u64 {
     words.iter_mut().zip(log).for_each(|(word, log)| *word |= log);
     added
 }
+
+fn tick(words: &mut [u64], log: &[u64], sent: u64) -> u64 {
+    merge(words, log);
+    let dirty = words.iter().map(|word| word.count_ones() as u64).sum();
+    for _ in 0..sent.min(dirty) {
+        let word = words.iter_mut().find(|word| **word != 0).unwrap();
+        *word &= *word - 1;
+    }
+    dirty
+}
 """
 IN_RUST = {
     "count": "count!(mine, |words| words.iter().map(|w| w.count_ones() as u64).sum());",
@@ -130,6 +140,7 @@ IN_RUST = {
     "map.map = words.into_iter().map(AtomicU64::new).collect(); added });",
     "merge taking": "merge_taking!(mine, |words, log| { let added = merge(words, log); "
     "log.fill(0); added });",
+    "tick": "tick!(mine, tick);",
     "next": "next!(mine, |words, from| (from..words.len() as u64 * 64).find(|&p| "
     "words[p as usize / 64] >> (p % 64) & 1 != 0));",
     "next of": "next!(mine for AtomicBitmap, |map, from| (from..map.pages).find(|&p| "

@@ -3,6 +3,7 @@
 import dataclasses
 import itertools
 import json
+import os
 import platform
 import re
 import shutil
@@ -32,6 +33,7 @@ from harness.native.placement import CLASSES, DRAWS
 from harness.native.stopwatch import make_snapshots
 from harness.native.toolchain import (
     AS_GIVEN,
+    COMPILERS,
     RUST_PROFILES,
     default_toolchain,
     find_toolchain,
@@ -197,7 +199,7 @@ def test_bits_are_counted_by_the_instruction_where_it_is_asked_for(
 )
 def test_nothing_is_lined_up_twice(original: str, names: tuple[str, ...]) -> None:
     """pyperf refuses two benchmarks of one name: cc-era and cc-distro have the same rustc."""
-    choice = choose(("word_runs", "trailing_zeros_list", "read_limit"), "ranges", original)
+    choice = choose(("word_runs", "bit_positions_list", "read_limit"), "ranges", original)
     toolchains = find_toolchains(names)
     lanes = line_up(choice, toolchains).lanes
     keys = [(lane.label, lane.toolchain) for lane in lanes]
@@ -343,3 +345,58 @@ def test_a_reference_has_its_libraries_beside_the_original_that_is_the_same() ->
 
     assert usable(era.version) == (era.name, AS_GIVEN.name)
     assert usable("cc (GCC) 4.4.5") == ()
+
+
+def small_compiler(folder: Path) -> None:
+    """Put a cc into ``folder`` that is no gcc and says so as tcc does."""
+    folder.mkdir()
+    (folder / "cc").write_text(
+        '#!/bin/sh\n[ "$1" != --version ] || echo "tinycc version 1.0"\n'
+        '[ "$1" != -dM ] || echo "#define __GNUC__ 2"\n'
+    )
+    (folder / "cc").chmod(0o755)
+
+
+def test_a_cc_without_the_builtins_is_named_and_not_the_variant(
+    dirtyscan: Run, tmp_path: Path
+) -> None:
+    """With tcc as cc it once said that page_by_page is no variant, and to put a file beside it."""
+    small_compiler(tmp_path / "bin")
+    done = dirtyscan(
+        "bench", "--toolchain", "cc-era", env={**os.environ, "PATH": str(tmp_path / "bin")}
+    )
+    assert done.returncode == 2
+    assert done.stderr == (
+        "dirtyscan: toolchain cc-era needs a compiler of GNU C, as gcc and clang are, and cc is "
+        "'tinycc version 1.0' here; name another with --toolchain, or install gcc or clang.\n"
+    )
+
+
+def test_a_compiler_that_can_be_used_is_taken_instead(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usable = default_toolchain()
+    small_compiler(tmp_path / "bin")
+    (tmp_path / "bin" / "clang").symlink_to(shutil.which(usable.command[0]) or "")
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    assert default_toolchain().name == "clang-era"
+
+
+@pytest.mark.parametrize("name", [f"{compiler}-era" for compiler in COMPILERS])
+def test_every_compiler_links_a_variant_at_every_placement(name: str) -> None:
+    """zig's linker takes a symbol that is to be kept in one form of several."""
+    try:
+        toolchain = find_toolchain(name)
+    except BadInput as error:
+        pytest.skip(str(error))
+    made = build_variant(built_in_variants("count")["word_sum"], toolchain, placed=True)
+    assert made.unplaced == ""
+    assert len(made.placed) == CLASSES * DRAWS
+
+
+def test_a_table_says_which_compiler_it_was(dirtyscan: Run) -> None:
+    """cc is the name of many, and ratios are as much the compiler's as the patch's."""
+    done = dirtyscan("report", str(VARIANTS.parents[1] / "results" / "amd-epyc-26-2"))
+    assert done.stdout.startswith(
+        "speedup of one call, cc-era (cc (Debian 12.2.0-14+deb12u1) 12.2.0)"
+    )

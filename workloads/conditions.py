@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 
 from harness.base.errors import BadInput
+from harness.base.text import did_you_mean
 from workloads.guest import GuestParameters
 from workloads.page_cache import FileCopyParameters, FileReadParameters
 from workloads.region import (
@@ -72,5 +73,6 @@ def find_condition(name: str) -> Condition:
         return CONDITIONS[name]
     except KeyError:
         raise BadInput(
-            f"condition {name!r} is not known; choose from {', '.join(CONDITIONS)}."
+            f"condition {name!r} is not known; choose from {', '.join(CONDITIONS)}"
+            f"{did_you_mean(name, CONDITIONS)}."
         ) from None

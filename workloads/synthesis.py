@@ -7,6 +7,7 @@ from pathlib import Path
 import psutil
 
 from harness.base.errors import BadInput
+from harness.base.text import did_you_mean
 from harness.base.units import format_size
 from workloads.conditions import CONDITIONS, Condition
 from workloads.draws import DEFAULT_SEED
@@ -97,7 +98,8 @@ def check_names(settings: Mapping[str, Mapping[str, Value]]) -> None:
             if name not in known:
                 of = f" of {table}" if table else ""
                 raise BadInput(
-                    f"parameter {name!r}{of} is not known; choose from {', '.join(sorted(known))}."
+                    f"parameter {name!r}{of} is not known; choose from {', '.join(sorted(known))}"
+                    f"{did_you_mean(name, known)}."
                 )
 
 

@@ -7,6 +7,7 @@ import resource
 import signal
 import sys
 import sysconfig
+from collections.abc import Mapping
 from pathlib import Path
 
 _ROOT = Path(__file__).parents[2]
@@ -33,15 +34,17 @@ def module_command(module: str, *arguments: str) -> list[str]:
     return [sys.executable, "-P", "-m", module, *arguments]
 
 
-def module_environment(**variables: str) -> dict[str, str]:
-    """Return the environment of such a process: ours, with ``variables``.
+def module_environment(
+    base: Mapping[str, str] | None = None, /, **variables: str
+) -> dict[str, str]:
+    """Return the environment of such a process: ``base`` or else ours, with ``variables``.
 
     Where our packages are not installed, they are found beside this one.
     """
-    environment = {**os.environ, **variables}
+    environment = {**(os.environ if base is None else base), **variables}
     installed = {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}
     if str(_ROOT) not in installed:
-        paths = [str(_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+        paths = [str(_ROOT), *filter(None, [environment.get("PYTHONPATH")])]
         environment["PYTHONPATH"] = os.pathsep.join(paths)
     return environment
 

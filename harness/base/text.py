@@ -1,7 +1,9 @@
 """Text that is not ours: what of it can be shown, and how much."""
 
+import difflib
 import re
 import unicodedata
+from collections.abc import Iterable
 
 LONGEST_NAME = 200
 """The most characters in the name of a trace or a variant: with more before and behind it, what a
@@ -17,6 +19,19 @@ _STEERING = (*_HIDDEN, "Cf")
 def shortened(text: str) -> str:
     """Return ``text`` as long as it may be in a sentence."""
     return text if len(text) <= _MOST else f"{text[:_MOST]}..."
+
+
+def meant(word: str, known: Iterable[str]) -> str:
+    """Return which of ``known`` somebody probably meant by ``word``; empty if none is near."""
+    by_small = {name.lower().lstrip("-"): name for name in known}
+    near = difflib.get_close_matches(word[:_MOST].lower().lstrip("-"), by_small, n=1)
+    return by_small[near[0]] if near else ""
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Return the question whether that was meant, as the end of a sentence; or nothing."""
+    near = meant(word, known)
+    return f" (did you mean {near}?)" if near else ""
 
 
 def can_be_shown(text: str) -> bool:

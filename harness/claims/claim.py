@@ -9,8 +9,12 @@ from pathlib import Path
 from harness.base.errors import BadInput
 from harness.base.units import parse_size
 from harness.claims.entry import Entry, read_entries
+from harness.kernel.claimed import CLAIMED
+from harness.kernel.method import Method, find_methods
 from harness.native.finding import find_variant
 from harness.native.operation import find_operation
+from harness.native.toolchain import toolchain_names
+from harness.native.variant import Variant
 from workloads.conditions import find_condition
 from workloads.guest import GuestMemory
 from workloads.random_runs import RandomRuns, random_pages
@@ -19,7 +23,7 @@ CLAIMS = Path(__file__).parent / "claims.toml"
 NEAR = 1.25
 """A single figure is taken as a range of a quarter either way: it was measured elsewhere."""
 
-_AS_THEY_ARE = ("name", "source", "date", "operation", "original", "variant", "note")
+_AS_THEY_ARE = ("name", "source", "address", "date", "operation", "original", "variant", "note")
 """Fields that a claim has from its entry."""
 
 
@@ -47,10 +51,22 @@ class Claim:
     """In bytes, of the random maps that it is about."""
     scaled_to: int = 0
     """In bytes, of those that are measured in their place; the same unless they take too long."""
+    host: str = ""
+    """What of the kernel's part it is about hosts with, if anything."""
+    address: str = ""
+    toolchain: str = ""
+    """What it is judged by; empty for the default."""
+    beside: str = ""
+    """Another one, whose speedup stands beside that, if there is one."""
 
     def unscaled(self) -> "Claim":
         """Return it measured on the guest that it is about, however large."""
         return dataclasses.replace(self, scaled_to=self.guest_memory)
+
+    @property
+    def toolchains(self) -> tuple[str, ...]:
+        """The toolchains that it names, the one that it is judged by first."""
+        return tuple(name for name in (self.toolchain, self.beside) if name)
 
     @property
     def claimed(self) -> str:
@@ -77,8 +93,9 @@ def _built_in_claims() -> tuple[Claim, ...]:
 def _claim(entry: Entry, path: Path) -> Claim:
     where = f"claim {entry.name!r} in {path.name}"
     try:
-        find_operation(entry.operation)
-        pair = [find_variant(name, entry.operation) for name in (entry.original, entry.variant)]
+        pair = _pair(entry)
+        for toolchain in (entry.toolchain, entry.beside):
+            _check_toolchain(toolchain)
         for condition in entry.conditions or ():
             find_condition(condition)
         runs = _runs(entry)
@@ -92,19 +109,42 @@ def _claim(entry: Entry, path: Path) -> Claim:
         raise BadInput(f"{where}: its variants cannot be read ({error.strerror}).") from None
     if pair[0] == pair[1]:
         raise BadInput(f"{where} compares {pair[0].name} with itself; name another variant.")
+    if bool(entry.host) > (entry.operation in CLAIMED):
+        raise BadInput(f"{where} is about a host, and no kernel has a part in it; leave it out.")
+    if entry.operation in CLAIMED and not runs:
+        raise BadInput(f"{where} is about the kernel's part; give it a density of random maps.")
     if scaled > memory:
         raise BadInput(f"{where} is scaled to more than its guest_memory; give less.")
     return Claim(
         **{name: getattr(entry, name) for name in _AS_THEY_ARE},
         low=entry.figure / NEAR if entry.figure else entry.low or 0.0,
         high=entry.figure * NEAR if entry.figure else entry.high or math.inf,
+        toolchain=entry.toolchain or "",
+        beside=entry.beside or "",
         conditions=entry.conditions or (),
         over_calls=entry.over == "calls",
         trace=entry.trace or "",
         runs=runs,
         guest_memory=memory,
         scaled_to=scaled,
+        host=entry.host or "",
     )
+
+
+def _pair(entry: Entry) -> Sequence[Variant | Method]:
+    """Return what a claim compares: two variants, or two ways of asking the kernel."""
+    names = entry.original, entry.variant
+    if entry.operation in CLAIMED:
+        return [find_methods([name])[0] for name in names]
+    find_operation(entry.operation)
+    return [find_variant(name, entry.operation) for name in names]
+
+
+def _check_toolchain(name: str | None) -> None:
+    if name is not None and name not in toolchain_names():
+        raise BadInput(
+            f"toolchain {name!r} is not known; choose from {', '.join(toolchain_names())}."
+        )
 
 
 def _runs(entry: Entry) -> RandomRuns | None:

@@ -1,10 +1,10 @@
 """``dirtyscan bench``: time variants on traces."""
 
 import argparse
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.base.errors import BadInput
+from harness.commands.cluster import add_cluster, is_for_hosts, run_on_hosts
 from harness.commands.options import (
     add_budget,
     add_conditions,
@@ -22,6 +22,7 @@ from harness.commands.options import (
 from harness.commands.random_maps import add_random_maps, random_maps
 from harness.commands.report import PAGE
 from harness.native.operation import DEFAULT_OPERATION, OPERATIONS, find_operation
+from workloads.shipped import trace_path
 
 if TYPE_CHECKING:
     from harness.measurement.request import Request
@@ -86,6 +87,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="also draw the plots there, and write the page into the folder of the results",
     )
     add_resume(parser, "a run that was cut short")
+    add_cluster(parser)
     add_workload_options(parser)
     parser.epilog = (
         "What stands behind -- goes to the compiler of your own file: options, and files to "
@@ -96,6 +98,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Do what ``options`` ask for."""
+    if is_for_hosts(options):
+        return run_on_hosts(options, "bench", "speedups.csv")
     from harness.commands.idle import call_out_idle
     from harness.measurement.run_folder import RunFolder
     from harness.presentation.console import console
@@ -108,9 +112,9 @@ def run(options: argparse.Namespace) -> int:
 
     with RunFolder(results_folder(options.output)) as folder:
         measured = measure(request, folder, _budget(options), options.resume, log)
-    out.print(results_table(read_table(folder.path, SPEEDUPS)))
+    out.print(results_table(read_table(folder.path, SPEEDUPS), measured.environment))
     for path in options.trace:
-        call_out_idle(Path(path), log)
+        call_out_idle(trace_path(path), log)
     out.print(f"results: {folder.path}", soft_wrap=True)
     if options.plots:
         from harness.report.contents import write_plots
@@ -144,7 +148,7 @@ def _request(options: argparse.Namespace) -> "Request":
     if own and not options.operation:
         operation = declared_operation(find_own(own[0], options.arguments))
     variants = given or find_operation(operation).shown
-    others: tuple[Given, ...] = (*random_maps(options), *map(Path, options.trace))
+    others: tuple[Given, ...] = (*random_maps(options), *map(trace_path, options.trace))
     only_others = others and not options.condition
     if own and not (others or options.condition):
         manifest = find_manifest()

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from harness.base.units import parse_share
+from harness.commands.cluster import add_cluster
 from harness.commands.options import (
     add_budget,
     add_conditions,
@@ -77,6 +78,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     for name, form in FORMATS.items():
         parser.add_argument(f"--{name}", metavar="FILE", help=f"also write {form.what}")
+    add_cluster(parser)
     reference = parser.add_argument_group("reference")
     for name, what in _REFERENCE.items():
         reference.add_argument(name, action="store_true", help=what)

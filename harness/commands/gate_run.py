@@ -11,6 +11,8 @@ from rich.console import Console
 
 from harness.base.errors import BadInput
 from harness.base.files import write_text
+from harness.commands.cluster import is_for_hosts
+from harness.commands.gate_hosts import answer, ask_hosts, go_to_repository
 from harness.commands.gate_update import update
 from harness.commands.options import find_conditions
 from harness.gate.against import Against, time_changed
@@ -34,13 +36,21 @@ UNCHANGED, SLOWER, UNDECIDED = 0, 1, 3
 def run(options: argparse.Namespace) -> int:
     """Do what ``options`` ask for."""
     out, log = console(), console(stderr=True)
-    settings = read_settings(options.settings)
+    if is_for_hosts(options):
+        verdict, trouble = ask_hosts(options)
+        out.print(gate_table(verdict), soft_wrap=False)
+        _write(options, verdict, out)
+        return trouble or _status(verdict, options.undecided)
+    go_to_repository(options)
+    settings = read_settings(Path(options.settings) if options.settings else None)
     if options.update:
         return update(options, settings, out, log)
     evidence = _evidence(options, settings)
     with ProgressDisplay(log) as tell:
         verdict = join([one.collect(tell) for one in evidence])
     verdict = dataclasses.replace(verdict, measured_on=_machine(options))
+    if answer(options, verdict):
+        return UNCHANGED  # what it means is said where all hosts' are
     out.print(gate_table(verdict), soft_wrap=False)
     _write(options, verdict, out)
     return _status(verdict, options.undecided)

@@ -31,6 +31,7 @@ from harness.native.finding import find_variant, is_own
 from harness.native.variant import Variant
 from harness.presentation.progress import ProgressDisplay
 from harness.report.run_table import results_table
+from harness.results.environment import read_environment
 from harness.results.result import SPEEDUPS, read_table, write_result
 from workloads.conditions import DEFAULT_CONDITIONS
 
@@ -66,7 +67,7 @@ def update(options: argparse.Namespace, settings: Settings, out: Console, log: C
         for one in updates:
             _make(one, scope, options.budget * 2, tell)
     for one in updates:
-        out.print(results_table(read_table(one.folder, SPEEDUPS)))
+        out.print(results_table(read_table(one.folder, SPEEDUPS), read_environment(one.folder)))
         out.print(f"reference: {one.folder}", soft_wrap=True)
     return 0
 

@@ -1,6 +1,7 @@
 """``dirtyscan report``: show the results of a run, or of several beside each other."""
 
 import argparse
+import dataclasses
 from pathlib import Path
 
 from harness.base.errors import BadInput
@@ -11,7 +12,10 @@ FORMATS = ("markdown", "csv", "json")
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Say what the command takes."""
-    parser.description = "Print the speedups of a run, and draw its plots or write its page."
+    parser.description = (
+        "Print the speedups of a run, and draw its plots or write its page; of a folder that a "
+        "study has written, its table."
+    )
     parser.add_argument("results", nargs="*", default=["results/latest"], metavar="DIR")
     parser.add_argument("--plots", metavar="DIR", help="draw the plots there")
     parser.add_argument(
@@ -29,23 +33,36 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Do what ``options`` ask for."""
     from harness.presentation.console import console
+    from harness.presentation.table import print_table
+    from harness.report.by_cpu import tables_by_cpu
     from harness.report.contents import write_plots
     from harness.report.page import write_page
     from harness.report.run_table import results_table, results_text
+    from harness.report.stored import Stored
+    from harness.report.stored_study import stored_study
     from harness.results.result import SPEEDUPS, read_table
 
     out = console()
     folders = [Path(folder) for folder in options.results]
     if options.plots and len(folders) > 1:
         raise BadInput("--plots draws one result; name one, or write a page of several (--html).")
+    tables = tables_by_cpu([Stored(folder) for folder in folders])
     for folder in folders:
+        if study := stored_study(folder):
+            if options.format == "table":
+                print_table(study.summary, out)
+            else:
+                print(study.text(options.format), end="")
+            continue
         rows = read_table(folder, SPEEDUPS)
         if options.format != "table":
             print(results_text(rows, options.format), end="")
             continue
         if len(folders) > 1:
             out.print(f"{folder}:", soft_wrap=True)
-        out.print(results_table(rows))
+        out.print(results_table(rows, Stored(folder).environment))
+    for table in tables if options.format == "table" else ():
+        print_table(dataclasses.replace(table, fold=True), out)
     told = console(stderr=options.format != "table")
     if options.plots:
         for path in write_plots(folders[0], Path(options.plots)):

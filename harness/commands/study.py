@@ -3,6 +3,7 @@
 import argparse
 from collections.abc import Callable, Mapping
 
+from harness.commands.cluster import add_cluster
 from harness.commands.options import (
     add_budget,
     add_folder,
@@ -16,6 +17,8 @@ from harness.commands.options import (
 from harness.studies import questions
 from workloads.draws import DEFAULT_SEED
 
+_NAMED = "; {study} in it stands for the name of the study, also in --plots"
+
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Say what the command takes."""
@@ -25,23 +28,23 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         if not question.command:
             each[name] = actions.add_parser(name, help=question.text, description=question.text)
             add_study_options(each[name], name)
+            add_cluster(each[name])
             each[name].set_defaults(run=run_by("study_run"))
     what = "every study, one after the other, each as by default"
     every = actions.add_parser("all", help=what, description=f"{what.capitalize()}.")
-    more = "; {study} stands for the name of each, also in --plots"
-    add_folder(every, "--output", "results/{study}", more)
+    add_folder(every, "--output", "results/{study}", _NAMED)
     add_folder(every, "--plots", "plots")
+    add_cluster(every)
     every.set_defaults(run=run_by("study_run", "run_all"), parsers=each)
 
 
 def add_study_options(parser: argparse.ArgumentParser, name: str) -> None:
     """Add the options of the study ``name``; those that it has not have their defaults."""
     question = questions()[name]
-    variants = "a name or path, as for 'dirtyscan bench'"
     each = f"for {question.budget_for}; " if question.budget_for else ""
     none: list[str] = []
     add: Mapping[str, Callable[[], object]] = {
-        "variant": lambda: add_names(parser, "--variant", variants),
+        "variant": lambda: add_names(parser, "--variant", question.variants),
         "toolchain": lambda: add_toolchains(parser),
         "operation": lambda: add_names(parser, "--operation", "default: all"),
         "guest-memory": lambda: parser.add_argument(
@@ -49,7 +52,7 @@ def add_study_options(parser: argparse.ArgumentParser, name: str) -> None:
         ),
         "precision": lambda: add_precision(parser, "1%"),
         "budget": lambda: add_budget(parser, f"{each}default: %(default)g", question.budget),
-        "output": lambda: add_folder(parser, "--output", f"results/{name}"),
+        "output": lambda: add_folder(parser, "--output", f"results/{name}", _NAMED),
         "plots": lambda: add_folder(parser, "--plots", "plots"),
         "resume": lambda: add_resume(parser, "one that was cut short"),
         "seed": lambda: add_seed(parser),

@@ -3,6 +3,7 @@
 import argparse
 
 from harness.base.units import parse_size
+from harness.commands.cluster import is_for_hosts, run_on_hosts
 from harness.commands.options import results_folder
 from harness.presentation.console import console
 from harness.presentation.style import save
@@ -11,9 +12,15 @@ from harness.session.session import Session
 from harness.studies import load_study
 from harness.studies.study import Options
 
+STUDY = "{study}"
+"""What stands for the name of a study in that of a folder."""
+
 
 def run(options: argparse.Namespace) -> int:
     """Measure a study with what a user chose."""
+    if is_for_hosts(options):
+        options.output = options.output.replace(STUDY, options.study)
+        return run_on_hosts(options, "study_run", f"{options.study}.csv")
     chosen = Options(
         variants=tuple(dict.fromkeys(options.variant)),
         toolchains=tuple(dict.fromkeys(options.toolchain)),
@@ -29,7 +36,7 @@ def run_study(options: argparse.Namespace, chosen: Options) -> int:
     """Measure the study that ``options`` name, and write its table and its picture."""
     name, study = options.study, load_study(options.study)
     out, log = console(), console(stderr=True)
-    folder = results_folder(options.output)
+    folder = results_folder(options.output.replace(STUDY, name))
     session = Session(name, folder, options.budget, options.resume, out, log)
     found = study.measure(chosen, session)
     path = session.keep(found)
@@ -37,7 +44,8 @@ def run_study(options: argparse.Namespace, chosen: Options) -> int:
     out.print(f"table: {path}", soft_wrap=True)
     # Of claims it may be that none could be measured.
     if study.exhibit and ("speedup" not in found or found["speedup"].notna().any()):
-        for picture in save(study.exhibit.draw(found), results_folder(options.plots), name):
+        plots = results_folder(options.plots.replace(STUDY, name))
+        for picture in save(study.exhibit.draw(found), plots, name):
             out.print(str(picture), soft_wrap=True)
     return session.status
 
@@ -45,9 +53,12 @@ def run_study(options: argparse.Namespace, chosen: Options) -> int:
 def run_all(options: argparse.Namespace) -> int:
     """Run every study as by default, up to the first in which something fails."""
     for name, parser in options.parsers.items():
-        arguments = [f"--output={options.output.replace('{study}', name)}"]
+        arguments = [f"--output={options.output.replace(STUDY, name)}"]
         if load_study(name).exhibit:
-            arguments.append(f"--plots={options.plots.replace('{study}', name)}")
+            arguments.append(f"--plots={options.plots.replace(STUDY, name)}")
+        for option in ("cluster", "hosts", "host-python"):
+            if given := getattr(options, option.replace("-", "_")):
+                arguments.append(f"--{option}={given}")
         each = parser.parse_args(arguments)
         if status := int(each.run(each)):
             return status

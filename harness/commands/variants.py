@@ -25,6 +25,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "operation", nargs="?", default=DEFAULT_OPERATION, help="default: %(default)s"
     )
+    # As for 'dirtyscan bench', where most will have met it.
+    parser.add_argument("--operation", dest="named", metavar="OPERATION", help=argparse.SUPPRESS)
     parser.add_argument(
         "--contract",
         action="store_true",
@@ -49,7 +51,7 @@ def run(options: argparse.Namespace) -> int:
         for name in (CONTRACT, MACROS, RUST_CONTRACT):
             out.print(str(VARIANTS / name), soft_wrap=True)
         return 0
-    operation = find_operation(options.operation)
+    operation = find_operation(options.named or options.operation)
     best = recommended_variants(operation.name)
     rows = sorted(
         (*_variants(operation.name), *_peers(operation)),
@@ -60,7 +62,7 @@ def run(options: argparse.Namespace) -> int:
             title=kind, title_justify="left", box=None, pad_edge=False, padding=(0, 2, 0, 0)
         )
         for name in ("variant", "year", "needs", "what"):
-            table.add_column(name, no_wrap=name in ("variant", "year"))
+            table.add_column(name, no_wrap=name in ("variant", "year"), overflow="fold")
         for row in (row for row in rows if row.map == kind):
             name = f"{row.name} *" if row.name in best else row.name
             table.add_row(name, str(row.year or ""), row.needs, Text(row.what))

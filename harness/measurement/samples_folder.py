@@ -4,6 +4,13 @@ import dataclasses
 import re
 from pathlib import Path
 
+_PROCESS = re.compile(r"process-(\d+)\.zip")
+
+
+def is_of_process(name: str) -> bool:
+    """Return whether a file called ``name`` has the samples of a process that is finished."""
+    return bool(_PROCESS.fullmatch(name))
+
 
 @dataclasses.dataclass(frozen=True)
 class SamplesFolder:
@@ -32,5 +39,5 @@ class SamplesFolder:
 
     def processes(self) -> list[int]:
         """Return the indices of the processes whose samples are there."""
-        names = (re.fullmatch(r"process-(\d+)\.zip", path.name) for path in self.path.glob("*"))
+        names = (_PROCESS.fullmatch(path.name) for path in self.path.glob("*"))
         return sorted(int(name[1]) for name in names if name)

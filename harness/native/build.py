@@ -34,6 +34,8 @@ DRIVER = (_FOLDER / "driver.c", *STOPWATCH)
 _HEADERS = (_FOLDER / "operations.h", VARIANTS / CONTRACT)
 _TRIAL_FOLDER = _FOLDER.parent / "trial"
 TRIAL = (_TRIAL_FOLDER / "trial.c", _TRIAL_FOLDER / "writers.c")
+_GUEST_FOLDER = _FOLDER.parent / "kernel"
+GUEST = tuple(_GUEST_FOLDER / f"{name}.c" for name in ("guest", "machine", "log", "ring", "scan"))
 
 # What lets code begin at any byte; a compiler's own choice is 16 for functions and many loops.
 _ANYWHERE = ("-falign-functions=1", "-falign-loops=1", "-falign-jumps=1")
@@ -99,6 +101,11 @@ def build_stopwatch(toolchain: Toolchain) -> Library:
 def build_trial(toolchain: Toolchain) -> Library:
     """Compile the trial's part in C; see :func:`build_variant`."""
     return _build_own("trial", TRIAL, toolchain, _HEADERS[1:])
+
+
+def build_guest(toolchain: Toolchain) -> Library:
+    """Compile the guest on KVM; see :func:`build_variant`."""
+    return _build_own("guest", GUEST, toolchain, (_GUEST_FOLDER / "guest.h",))
 
 
 def build_driver(toolchain: Toolchain) -> Library:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness.base.errors import BadInput
-from harness.base.text import LONGEST_NAME, can_be_shown, shortened
+from harness.base.text import LONGEST_NAME, can_be_shown, did_you_mean, shortened
 from harness.native.manifest import find_manifest
 from harness.native.operation import DEFAULT_OPERATION
 from harness.native.variant import (
@@ -49,7 +49,8 @@ def find_variant(name: str, operation: str) -> Variant:
         raise BadInput(
             f"variant {name!r} of operation {operation} is not known; choose from "
             f"{', '.join([*known, *own])}, or give the path of a {SOURCE} or {RUST} file, of an "
-            f"object file or archive ({OBJECT}, {ARCHIVE}), or of a shared object ({BINARY})."
+            f"object file or archive ({OBJECT}, {ARCHIVE}), or of a shared object ({BINARY})"
+            f"{did_you_mean(name, [*known, *own])}."
         )
     try:
         missing = "" if path.is_file() else "no such file"

@@ -43,7 +43,7 @@ class Link:
         command = list(self.command)
         for unit, (object_, extra) in enumerate(zip(self.units, spacers, strict=False)):
             command.insert(command.index(str(object_)), str(extra))
-            command.append(f"-Wl,--undefined={spacer_symbol(unit)}")
+            command.append(f"-Wl,-u,{spacer_symbol(unit)}")  # zig's linker knows no other form
         if spacers:
             command.append("-Wl,-s")  # there are many, and nobody looks at the names in them
         command += ["-o", str(output)]
@@ -62,15 +62,31 @@ class Link:
             for unit, shift in enumerate(placements[number]):
                 path = folder / f"{name}-{unit}.s"
                 path.write_text(spacer(unit, shift), encoding="ascii")
-                spacers.append(path)
+                spacers.append(self._in_its_place(path))
             output = folder / f"{name}.so"
-            self.make(output, spacers)
+            try:
+                self.make(output, spacers)
+            except BadInput as error:
+                raise BadInput(f"is not linked at other places ({error})") from None
             return output
 
         with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
             placed = tuple(pool.map(link, range(len(placements))))
         self._check_moved(placed)
         return placed
+
+    def _in_its_place(self, spacer: Path) -> Path:
+        """Return a spacer in the form that the linker puts where it is named.
+
+        zig puts all that it compiles or assembles itself behind the objects that it is given.
+        """
+        if "zig" not in self.toolchain:
+            return spacer
+        made = spacer.with_suffix(".o")
+        place = self.command.index("cc") + 1
+        command = [*self.command[:place], "-c", str(spacer), "-o", str(made)]
+        run_compiler(command, made, self.source, self.toolchain, self.folder)
+        return made
 
     def _check_moved(self, placed: Sequence[Path]) -> None:
         """Check that the function lies at as many offsets in a line as its alignment allows."""

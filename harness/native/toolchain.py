@@ -16,6 +16,7 @@ import sys
 from collections.abc import Mapping, Sequence
 
 from harness.base.errors import BadInput
+from harness.base.text import did_you_mean
 
 # Every binary gets these; they decide its form and not its speed.
 FORM = ("-std=gnu11", "-fPIC")
@@ -96,7 +97,8 @@ def find_toolchain(name: str) -> Toolchain:
         return cargo_toolchain(name.removeprefix(_CARGO))
     if name not in toolchain_names():
         raise BadInput(
-            f"toolchain {name!r} is not known; choose from {', '.join(toolchain_names())}."
+            f"toolchain {name!r} is not known; choose from {', '.join(toolchain_names())}"
+            f"{did_you_mean(name, toolchain_names())}."
         )
     compiler, profile = name.split("-")
     if (needed := _ONLY_ON.get(profile, platform.machine())) != platform.machine():
@@ -113,10 +115,16 @@ def find_toolchain(name: str) -> Toolchain:
             "install the Python package ziglang" if compiler == "zig" else f"install {compiler}"
         )
         raise BadInput(f"toolchain {name} needs {compiler}, which is not here; {remedy}.")
+    version = _version(command)
+    if not _is_gnu(command):
+        raise BadInput(
+            f"toolchain {name} needs a compiler of GNU C, as gcc and clang are, and {compiler} is "
+            f"{version!r} here; name another with --toolchain, or install gcc or clang."
+        )
     flags = PROFILES[profile]
     if compiler == "zig":
         flags = _ZIG_PROFILES.get(profile, (*flags, *_ZIG_FORM, _ZIG_BASELINE))
-    return Toolchain(name, command, flags, _version(command))
+    return Toolchain(name, command, flags, version)
 
 
 def find_toolchains(names: Sequence[str] = ()) -> list[Toolchain]:
@@ -200,14 +208,20 @@ def _of_rust(program: str) -> str | None:
 
 
 def default_toolchain() -> Toolchain:
-    """Return ``cc-era``, or the same flags with the first other compiler that is here.
+    """Return ``cc-era``, or the same flags with the first other compiler that can be used here.
 
     Raises:
-        BadInput: there is neither.
+        BadInput: there is none.
     """
+    refused = None
     for compiler in COMPILERS:
         if _compiler_command(compiler):
-            return find_toolchain(f"{compiler}-era")
+            try:
+                return find_toolchain(f"{compiler}-era")
+            except BadInput as error:
+                refused = refused or error
+    if refused:
+        raise refused
     raise BadInput(
         "there is no C compiler here; install one ('apt-get install gcc'), or the one from PyPI "
         "beside dirtyscan ('pip install ziglang')."
@@ -224,10 +238,27 @@ def _compiler_command(compiler: str) -> tuple[str, ...] | None:
 
 
 @functools.cache
+def _is_gnu(command: tuple[str, ...]) -> bool:
+    """Return whether a compiler knows GNU C with the builtins that variants are made of.
+
+    It says so in a macro that gcc, and what follows it, has had at 4 or more since 2005; tcc says
+    2, or nothing. One that cannot be asked is taken for one: it will say itself what it lacks.
+    """
+    asked = [*command, "-dM", "-E", "-x", "c", os.devnull]
+    try:
+        done = subprocess.run(asked, capture_output=True, text=True, timeout=60)
+    except (OSError, subprocess.SubprocessError):
+        return True
+    found = re.search(r"#define __GNUC__ (\d+)", done.stdout)
+    return done.returncode != 0 or (found is not None and int(found[1]) >= 4)
+
+
+@functools.cache
 def _version(command: tuple[str, ...]) -> str:
     try:
         done = subprocess.run(
             [*command, "--version"],
+            stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             check=True,

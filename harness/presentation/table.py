@@ -2,13 +2,16 @@
 
 import dataclasses
 import json
+import math
 import re
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 import rich.table
-from rich.console import Console
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+from rich.padding import Padding
 from rich.text import Text
 
 from workloads.random_runs import in_words
@@ -57,7 +60,7 @@ class Table:
     notes: tuple[str, ...] = ()
     """Sentences below it."""
     fold: bool = False
-    """Whether a terminal breaks words that are too long, rather than cut them off."""
+    """Whether a narrow terminal breaks words, rather than to set a line out as a paragraph."""
 
 
 def make_table(
@@ -82,10 +85,51 @@ def table_by_name(title: str, heads: Sequence[str], lines: Sequence[Sequence[str
     return Table(tuple(columns), tuple(map(tuple, lines)), title)
 
 
+class _Fitting(rich.table.Table):
+    """A table that becomes a paragraph a line where its columns do not fit, rather than cut any."""
+
+    def __init__(self, may_break: bool, **options: Any) -> None:
+        """Make an empty one; ``may_break`` says whether words may be broken instead."""
+        super().__init__(**options)
+        self._may_break = may_break
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Show it as wide as there is room."""
+        if self._may_break or sum(map(_least_width, self.columns)) <= options.max_width + 1:
+            yield from super().__rich_console__(console, options)
+            return
+        if self.title:
+            yield Text(str(self.title), "italic")
+        for number in range(self.row_count):
+            yield self._paragraph([list(column.cells)[number] for column in self.columns])
+
+    def _paragraph(self, cells: Sequence[RenderableType]) -> Padding:
+        """Return a line's cells behind each other, each behind its heading."""
+        parts = [_as_text(cells[0])]
+        for column, cell in zip(self.columns[1:], map(_as_text, cells[1:]), strict=True):
+            if cell.plain:
+                head = " ".join(_as_text(column.header).plain.split())
+                parts.append(Text(f"{head} " if head else "") + cell)
+        return Padding(Text("; ").join(parts), (0, 0, 0, 2))
+
+
+def _as_text(cell: RenderableType) -> Text:
+    """Return a cell, which is text in all tables here."""
+    return cell if isinstance(cell, Text) else Text(str(cell))
+
+
+def _least_width(column: rich.table.Column) -> int:
+    """Return how many characters a column takes if no word is broken, and a space behind it."""
+    texts = [_as_text(cell).plain for cell in (column.header, *column.cells)]
+    whole = column.no_wrap
+    parts = [part for text in texts for part in (text.split("\n") if whole else text.split())]
+    return 1 + max(map(cell_len, parts), default=0)
+
+
 def for_terminal(table: Table) -> rich.table.Table:
     """Return ``table`` as rich prints it, without its notes."""
-    made = rich.table.Table(
-        title=table.title or None, title_justify="left", box=None, pad_edge=False,
+    made = _Fitting(
+        table.fold, title=table.title or None, title_justify="left", box=None, pad_edge=False,
         padding=(0, 1, 0, 0),
     )  # fmt: skip
     for column in table.columns:
@@ -93,11 +137,16 @@ def for_terminal(table: Table) -> rich.table.Table:
             Text(column.head),
             justify="right" if column.right else "left",
             no_wrap=column.whole,
-            overflow="fold" if table.fold else "ellipsis",
+            overflow="fold",
         )
     for line in table.lines:
-        made.add_row(*(Text(cell, STYLES.get(cell, "")) for cell in line))
+        made.add_row(*(Text(cell, _style(cell)) for cell in line))
     return made
+
+
+def _style(cell: str) -> str:
+    """Return the style of a verdict, or of a cell that ends with one."""
+    return next((style for verdict, style in STYLES.items() if cell.endswith(verdict)), "")
 
 
 def print_table(table: Table, out: Console) -> None:
@@ -137,11 +186,16 @@ def format_number(value: float) -> str:
     """Write a speedup with three digits, from 1000 on all of those before the point."""
     if value >= 1000:
         return f"{value:.0f}"
-    return f"{value:.2f}" if value < 100 else f"{value:.1f}"
+    return format_short(value) if value < 9.995 else f"{value:.{2 if value < 100 else 1}f}"
 
 
 def format_short(value: float) -> str:
-    """Write a speedup in at most five characters."""
+    """Write a speedup or a share in at most five characters, or in as many as it takes to see it.
+
+    What is not 0 is never written as 0.00.
+    """
+    if 0 < value < 0.0995:
+        return f"{value:.{max(3, math.ceil(-math.log10(value)))}f}"
     if value < 9.995:
         return f"{value:.2f}"
     return f"{value:.1f}" if value < 99.95 else f"{value:.0f}"
@@ -149,7 +203,7 @@ def format_short(value: float) -> str:
 
 def format_range(low: float, high: float) -> str:
     """Write a range of speedups with two digits, whole numbers as such."""
-    return "-".join(f"{value:.2g}" if value < 100 else f"{value:.0f}" for value in (low, high))
+    return "-".join(f"{value:.2g}" if value < 99.5 else f"{value:.0f}" for value in (low, high))
 
 
 def short_interval(row: Row) -> str:

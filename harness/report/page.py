@@ -10,14 +10,14 @@ from markupsafe import Markup
 
 from harness import __version__
 from harness.base.files import read_file, write_text
-from harness.presentation.table import Column, Table
+from harness.presentation.table import Table
 from harness.report.answer import answer
+from harness.report.by_cpu import tables_by_cpu
 from harness.report.contents import all_sections
 from harness.report.picture import inline_svg
-from harness.report.run_table import noise_floor, with_toolchain
+from harness.report.run_table import noise_floor
 from harness.report.section import Section
-from harness.report.stored import Stored
-from harness.results.speedups import half_width
+from harness.report.stored import Stored, commit_of
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _QUESTION = "Does it pay to check dirty pages several at a time?"
@@ -49,7 +49,7 @@ def render_page(results: Sequence[Stored]) -> str:
         answers=[(result, answer(result.speedups)) for result in results],
         several=len(results) > 1,
         sections=make_pieces(results),
-        aligned=aligned(results),
+        aligned=tables_by_cpu(results),
         machines=[(result, machine(result)) for result in results],
         noise=[(result.name, noise_floor(result.speedups)) for result in results],
         svg=Markup,
@@ -101,21 +101,6 @@ def _piece(section: Section, result: Stored, number: int) -> Piece | None:
     )
 
 
-def aligned(results: Sequence[Stored]) -> Table | None:
-    """Return the speedups of several results beside each other, a line a trace and variant."""
-    if len(results) < 2:
-        return None
-    cells: dict[tuple[str, str], list[str]] = {}
-    for place, result in enumerate(results):
-        rows = result.speedups[~result.speedups["noise_floor"]]
-        for row in rows.to_dict("records"):
-            names = (f"{row['condition'].capitalize()}, {row['origin']}", with_toolchain(row))
-            line = cells.setdefault(names, [""] * len(results))
-            line[place] = f"{row['speedup']:.3g} ± {half_width(row):.1%}"
-    columns = [Column(head) for head in ("trace", "variant", *(result.name for result in results))]
-    return Table(tuple(columns), tuple((*names, *line) for names, line in cells.items()))
-
-
 def machine(result: Stored) -> list[tuple[str, str]]:
     """Return what is known of the machine that ``result`` was measured on."""
     environment: Mapping[str, Any] = result.environment
@@ -125,7 +110,7 @@ def machine(result: Stored) -> list[tuple[str, str]]:
     generation = f" ({cpu['generation']})" if cpu.get("generation") else ""
     facts = [
         ("measured", result.date),
-        ("dirtyscan", f"{environment['dirtyscan']}, commit {environment['git_commit']}"),
+        ("dirtyscan", f"{environment['dirtyscan']}, {commit_of(environment)}"),
         (
             "CPU",
             f"{cpu['model']}{generation}, {cpu['architecture']}, {cpu['usable']} of its "

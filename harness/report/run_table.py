@@ -1,6 +1,8 @@
 """The table of a run: for a terminal of 80 columns, or as text to paste."""
 
+from collections.abc import Mapping
 from math import isnan
+from typing import Any
 
 import pandas as pd
 from rich.console import Group, RenderableType
@@ -128,13 +130,22 @@ _MARKDOWN = (
 )
 
 
-def results_table(rows: pd.DataFrame) -> Group:
-    """Return the rows of one ``speedups.csv`` as tables for a terminal of 80 columns."""
+def results_table(rows: pd.DataFrame, environment: Mapping[str, Any] | None = None) -> Group:
+    """Return the rows of one ``speedups.csv`` as tables for a terminal of 80 columns.
+
+    Args:
+        environment: what they were measured with, if that is known: cc is the name of many
+            compilers, and ratios are as much theirs.
+    """
+    made = environment["toolchains"] if environment else ()
+    versions = {one["name"]: one["version"] for one in made}
     parts: list[RenderableType] = []
     for toolchain, group in rows.groupby("original_toolchain", sort=False):
         group = named_apart(group)
         measured = group[~group["noise_floor"]]
         title = f"speedup of one call, {toolchain}"
+        if version := versions.get(toolchain):
+            title += f" ({version})"
         if measured["variant"].nunique() <= _MOST_AS_ROWS:
             columns = _COLUMNS if measured["claim_low"].notna().any() else _MEASURED
             parts.append(for_terminal(make_table(columns, measured, title)))
@@ -209,7 +220,7 @@ def _ladder_line(variant: str, rows: pd.DataFrame, traces: list[str], limits: Li
     cells = {row["trace"]: _unless_paid(row, mark(row) + format_short(row["speedup"]))
              for row in rows.to_dict("records")}  # fmt: skip
     share = limits.share(variant, str(rows["original_toolchain"].iloc[0]))
-    of_limit = "" if isnan(share) else f"{share:.2f}"
+    of_limit = "" if isnan(share) else format_short(share)
     return [f"  {variant}", *(cells.get(trace, "") for trace in traces), of_limit]
 
 

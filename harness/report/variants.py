@@ -51,7 +51,9 @@ _FIGURES = (
     Column("toolchain"),
     Column("lowest speedup", lambda row: format_short(row["low"]), right=True),
     Column("highest", lambda row: format_short(row["high"]), right=True),
-    Column("of the limit", lambda r: "" if isnan(r["share"]) else f"{r['share']:.2f}", right=True),
+    Column(
+        "of the limit", lambda r: "" if isnan(r["share"]) else format_short(r["share"]), right=True
+    ),
 )
 
 

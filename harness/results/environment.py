@@ -24,6 +24,7 @@ from harness.machine.cpu import (
     cpu_stepping,
 )
 from harness.machine.state import Disturbance, inspect_machine
+from harness.machine.virtualization import Virtualization, read_virtualization
 from harness.native.toolchain import FORM, Toolchain
 
 _ROOT = Path(__file__).parents[2]
@@ -61,8 +62,9 @@ def describe_environment(
             "hypervisor": "hypervisor" in cpu_flags(),
         },
         "kernel": f"{platform.system()} {platform.release()}",
+        "virtualization": read_virtualization(),
         "python": platform.python_version(),
-        "packages": {name: version for name in _PACKAGES if (version := _version(name))},
+        "packages": {name: version for name in _PACKAGES if (version := package_version(name))},
         "toolchains": [
             {
                 "name": toolchain.name,
@@ -124,6 +126,7 @@ class Environment(TypedDict):
     git_commit: str
     cpu: _Cpu
     kernel: str
+    virtualization: NotRequired[Virtualization]
     python: str
     packages: dict[str, str]
     toolchains: list[_Toolchain]
@@ -168,12 +171,19 @@ def git_commit() -> str:
 
 def _git(*arguments: str) -> str:
     done = subprocess.run(
-        ["git", *arguments], cwd=_ROOT, capture_output=True, text=True, check=True, timeout=10
+        # One that is killed while it holds the lock of the index would leave it behind.
+        ["git", "--no-optional-locks", *arguments],
+        cwd=_ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=10,
     )
     return done.stdout.strip()
 
 
-def _version(package: str) -> str | None:
+def package_version(package: str) -> str | None:
+    """Return the version of a package that is installed here; None if it is not."""
     try:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:

@@ -35,6 +35,8 @@ class Question:
     """Of its command, beside ``--output``."""
     sizes: str = ""
     """What the help says of ``--guest-memory``."""
+    variants: str = "a name or path, as for 'dirtyscan bench'"
+    """What the help says of ``--variant``."""
     budget: float = 0.0
     """Seconds that measuring takes at most, unless a user says otherwise."""
     budget_for: str = ""

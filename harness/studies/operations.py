@@ -18,7 +18,7 @@ from harness.studies import Question
 from harness.studies.study import Options, Study, with_originals
 from workloads.conditions import DEFAULT_CONDITIONS, find_condition
 from workloads.guest import GuestMemory
-from workloads.random_runs import RandomRuns, random_pages
+from workloads.random_runs import RandomRuns, in_words, random_pages
 
 QUESTION = Question(
     "Which variant of each operation is never far from the best?",
@@ -138,11 +138,11 @@ def _summary(found: pd.DataFrame) -> Table:
         worst = group.groupby("variant", sort=False)["share_of_best"].min()
         for variant in worst.sort_values(ascending=False).index:
             rows = group[group["variant"] == variant].sort_values("share_of_best")
-            first = rows.to_dict("records")[0]
+            trace = str(rows["trace"].iloc[0])
             lines.append(
                 (
                     str(operation), str(kind), str(variant), format_short(worst[variant]),
-                    str(first["trace"]), format_short(float(rows["share_of_best"].median())),
+                    in_words(trace) or trace, format_short(float(rows["share_of_best"].median())),
                     "take it" if worst[variant] >= ENOUGH else "",
                 )
             )  # fmt: skip

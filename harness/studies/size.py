@@ -18,7 +18,14 @@ from harness.native.toolchain import find_toolchains
 from harness.presentation.frames import make_panels, of_first_toolchain
 from harness.presentation.scale import guest_memory_axis, plain_log_axis
 from harness.presentation.style import BLACK, GREY, add_legend, house_style, mark, variant_colour
-from harness.presentation.table import INTERVAL, Table, make_table, plain_columns, table_by_name
+from harness.presentation.table import (
+    INTERVAL,
+    Table,
+    format_short,
+    make_table,
+    plain_columns,
+    table_by_name,
+)
 from harness.results.limits import find_limits
 from harness.results.speedups import named_apart
 from harness.studies import Question
@@ -147,7 +154,7 @@ def _summary(found: pd.DataFrame) -> Table:
             (
                 str(variant),
                 f"{last['seconds'] * 1e3:.3g} ms",
-                f"{of_limit:.2f}" if of_limit == of_limit else "",
+                format_short(of_limit) if of_limit == of_limit else "",
                 *(f"{_size(r.bytes)}{' *' if r.extrapolated else ''}" for r in reaches),
             )
         )

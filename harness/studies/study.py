@@ -8,6 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from harness.claims.claim import Claim
+from harness.machine.virtualization import host_in_words, read_virtualization
 from harness.measurement.request import Request
 from harness.native.operation import find_operation
 from harness.presentation.table import Table
@@ -52,6 +53,8 @@ class Study:
     """Makes of it what a terminal shows."""
     exhibit: Exhibit | None
     """None if it has no picture."""
+    document: Callable[[pd.DataFrame], Table] | None = None
+    """Makes of it what the documentation shows, if that is more than a terminal has room for."""
 
 
 def measured_once(
@@ -83,3 +86,15 @@ def with_originals(rows: pd.DataFrame, keys: list[str], operation: str) -> pd.Da
         speedup_high=1.0,
     )
     return pd.concat([originals, rows], ignore_index=True)
+
+
+def on_host(found: pd.DataFrame) -> pd.DataFrame:
+    """Return the table of a study of the kernel with what it was measured on, in every row."""
+    host = read_virtualization()
+    return found.assign(nested=host["nested"], host=host_in_words(host))
+
+
+def where_measured(found: pd.DataFrame) -> str:
+    """Say where such a study was measured, and how far that goes."""
+    beside = "; not to be put beside figures of a host that is no virtual machine"
+    return f"Measured {found['host'].iloc[0]}{beside if found['nested'].iloc[0] else ''}."

@@ -112,7 +112,7 @@ def _summary(found: pd.DataFrame) -> Table:
         values = {(r["condition"], r["origin"]): r["speedup"] for r in group.to_dict("records")}
         cells = [format_short(values[trace]) for trace in traces]
         against = np.exp(np.log(group["original_against_first"]).mean())
-        lines.append((str(toolchain), *cells, f"{against:.2f}"))
+        lines.append((str(toolchain), *cells, format_short(against)))
     heads = [f"{shown['variant'].iloc[0]} with", *heads, "original\nfaster by"]
     return table_by_name(QUESTION.text, heads, lines)
 

@@ -8,7 +8,7 @@
 //     dirtyscan::drain!(mine for AtomicBitmap, |bitmap| bitmap.get_and_reset());
 //
 // What comes behind is said of the variant: year = 2024, requires = c"popcnt", summary = c"...".
-// It is all on bitmaps; for byte maps and the operation "tick", define `dirtyscan_variant` yourself.
+// It is all on bitmaps; for byte maps, define `dirtyscan_variant` yourself.
 
 /// What a list of ranges is handed over as: a vector, or how many there are if `finish` puts them.
 pub trait Listed {
@@ -199,6 +199,26 @@ macro_rules! next {
 }
 
 #[allow(unused_imports)]
+/// How many pages are dirty once the log, the second argument, is merged; then as many of them are
+/// cleaned, from the first on, as the third argument says.
+#[allow(unused_macros)]
+macro_rules! tick {
+    ($name:ident $(for $type:ty)?, $run:expr $(, $said:ident = $value:expr)* $(,)?) => {
+        dirtyscan::variant!(
+            $name, c"tick", PLAIN, [$(.stored::<$type>())? $(.$said($value))*];
+            extern "C" fn dirtyscan_run(
+                map: &mut dirtyscan::Map,
+                log: *const u64,
+                sent: u64,
+            ) -> u64 {
+                let log = unsafe { std::slice::from_raw_parts(log, map.word_count()) };
+                let subject = dirtyscan::subject!(map.words_mut $(, state_mut::<$type>)?);
+                dirtyscan::call_3($run, subject, log, sent)
+            }
+        );
+    };
+}
+
 pub(crate) use {
-    count, drain, drain_into, mark, merge, merge_taking, next, ranges, subject, variant,
+    count, drain, drain_into, mark, merge, merge_taking, next, ranges, subject, tick, variant,
 };

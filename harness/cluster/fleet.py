@@ -1,0 +1,140 @@
+"""A run on many hosts: they are mustered, each measures, and their results are put side by side."""
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from harness.base.errors import BadInput
+from harness.cluster.archive import unpack
+from harness.cluster.collation import agreement_table, collate
+from harness.cluster.connection import Connection, SchedulerGone, Where, connected
+from harness.cluster.crew import Crew
+from harness.cluster.errand import Errand, Outcome, new_run
+from harness.cluster.hosts import Host, Muster, muster
+from harness.cluster.record import FAILED, FINISHED, UNFINISHED, Record, read_record
+from harness.cluster.state import forget
+from harness.cluster.view import HostsView
+from harness.measurement.run_folder import RunFolder
+from harness.presentation.table import print_table
+
+_BAD = 2
+
+
+@dataclasses.dataclass(frozen=True)
+class Task:
+    """What is to be done on every host, before it is known which run it is."""
+
+    module: str
+    options: Mapping[str, Any]
+    files: Mapping[str, bytes]
+    table: str
+    """The main table of the results, which is put together of all hosts; empty if there is none."""
+
+
+class Fleet:
+    """The hosts of one run, and the folder that their results go to."""
+
+    def __init__(self, task: Task, folder: Path, out: Console, log: Console) -> None:
+        self._task = task
+        self._folder = folder
+        self._out = out
+        self._log = log
+        self._status = 0
+
+    def run(self, where: Where, resume: bool) -> tuple[int, list[str]]:
+        """Measure on the hosts at ``where``.
+
+        Returns:
+            The exit status, 2 if a host has failed; and the hosts whose results are here.
+
+        Raises:
+            BadInput: nothing could be measured at all.
+        """
+        with RunFolder(self._folder), connected(where) as connection:
+            record = self._record(resume)
+            try:
+                there = connection.workers()
+                mustered = muster(there, connection.inspect(there))
+            except SchedulerGone:
+                raise BadInput(f"{where} does not answer any more; start it again.") from None
+            self._show(mustered)
+            record.note(mustered)
+            hosts = [host for host in mustered.hosts if host.name not in record.finished()]
+            if not mustered.hosts:
+                raise BadInput(
+                    f"no host at {where} can measure, of {len(there)} workers; start a worker on "
+                    f"each host with 'dask worker {where.address or 'ADDRESS'} --nthreads 1'."
+                )
+            record.write(self._folder)
+            self._measure(connection, record, hosts)
+        finished = record.finished()
+        if self._task.table and finished:
+            self._put_together(finished)
+        return self._status, finished
+
+    def _record(self, resume: bool) -> Record:
+        """Return the record to go on with, or a new one."""
+        before = read_record(self._folder) if resume else None
+        if not resume:
+            return Record(new_run(), self._task.module)
+        if before is None or before.is_complete():
+            raise BadInput(
+                f"there is no unfinished run of many hosts in {self._folder} to go on with; leave "
+                "out --resume."
+            )
+        if before.command != self._task.module:
+            raise BadInput(
+                f"the unfinished run in {self._folder} is one of {before.command}; go on with "
+                "that, or name another folder with --output."
+            )
+        return before
+
+    def _show(self, mustered: Muster) -> None:
+        for host in mustered.hosts:
+            self._log.print(f"{host.name}: {host.facts.cpu}, {host.address}", soft_wrap=True)
+        for sentence in (*mustered.differences, *mustered.remarks):
+            self._log.print(sentence, soft_wrap=True)
+        for name, why in mustered.left_out.items():
+            self._complain(name, why)
+
+    def _measure(self, connection: Connection, record: Record, hosts: list[Host]) -> None:
+        errand = Errand(record.run, self._task.module, self._task.options, self._task.files)
+        with HostsView(self._log, [host.name for host in hosts]) as view:
+
+            def take(host: Host, outcome: Outcome) -> None:
+                state, said = self._take(host, outcome)
+                record.end(host.name, state, said)
+                record.write(self._folder)
+                view.ended(host.name, state)
+                if said:
+                    self._complain(host.name, said)
+                if state == FINISHED:
+                    connection.run_quietly(forget, record.run, host.address)
+
+            Crew(connection, errand, view).run(hosts, take)
+
+    def _take(self, host: Host, outcome: Outcome) -> tuple[str, str]:
+        """Write what a host has found, and return its state and why there is nothing."""
+        if not outcome.has_results:
+            return UNFINISHED if outcome.resumable else FAILED, outcome.said
+        try:
+            unpack(outcome.archive, self._folder / host.name)
+        except BadInput as error:
+            return UNFINISHED, str(error)
+        self._status = max(self._status, outcome.status)
+        return FINISHED, ""
+
+    def _complain(self, host: str, why: str) -> None:
+        self._status = _BAD
+        self._log.print(f"dirtyscan: {host}: {why}", soft_wrap=True)
+
+    def _put_together(self, finished: list[str]) -> None:
+        """Put the results of all that have finished side by side."""
+        rows = collate(self._folder, finished, self._task.table)
+        if table := agreement_table(rows, self._task.table):
+            print_table(table, self._out)
+        for host in finished:
+            self._out.print(f"results of {host}: {self._folder / host}", soft_wrap=True)

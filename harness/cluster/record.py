@@ -1,0 +1,96 @@
+"""The record of a run on many hosts: who took part with what, and what became of each."""
+
+import dataclasses
+import hashlib
+import json
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+
+from harness import __version__
+from harness.base.documents import decode_json
+from harness.base.errors import BadInput
+from harness.base.files import read_file, write_text
+from harness.cluster.hosts import Host, Muster
+
+RECORD = "cluster.json"
+FINISHED, FAILED, UNFINISHED = "finished", "failed", "unfinished"
+_Name = Annotated[str, msgspec.Meta(pattern=r"\A[^/\0]+\Z")]
+
+
+@dataclasses.dataclass(frozen=True)
+class HostRecord:
+    """A host in a run."""
+
+    machine: str
+    """Tells machines apart, and is no one's name."""
+    cpu: str
+    architecture: str
+    versions: dict[str, str]
+    state: str = UNFINISHED
+    said: str = ""
+    """Why there are no results of it."""
+
+
+@dataclasses.dataclass
+class Record:
+    """What ``cluster.json`` holds."""
+
+    run: str
+    command: str
+    dirtyscan: str = __version__
+    hosts: dict[_Name, HostRecord] = dataclasses.field(default_factory=dict)
+    left_out: dict[str, str] = dataclasses.field(default_factory=dict)
+    differences: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
+
+    def note(self, mustered: Muster) -> None:
+        """Note who takes part; what is known of hosts that have finished stays."""
+        for host in mustered.hosts:
+            before = self.hosts.get(host.name)
+            if not before or before.state != FINISHED:
+                self.hosts[host.name] = describe_host(host)
+        self.left_out = dict(mustered.left_out)
+        self.differences = mustered.differences
+        self.remarks = mustered.remarks
+
+    def end(self, host: str, state: str, said: str = "") -> None:
+        """Note what became of ``host``."""
+        self.hosts[host] = dataclasses.replace(self.hosts[host], state=state, said=said)
+
+    def finished(self) -> list[str]:
+        """Return the names of the hosts whose results are here."""
+        return [name for name, host in self.hosts.items() if host.state == FINISHED]
+
+    def is_complete(self) -> bool:
+        """Return whether there is nothing to go on with."""
+        return bool(self.hosts) and len(self.finished()) == len(self.hosts)
+
+    def write(self, folder: Path) -> None:
+        """Write it to ``folder``."""
+        write_text(folder / RECORD, json.dumps(dataclasses.asdict(self), indent=1) + "\n")
+
+
+def describe_host(host: Host) -> HostRecord:
+    """Return the record of a host of which nothing has come yet."""
+    machine = hashlib.sha256(host.facts.identity.encode()).hexdigest()[:12]
+    versions = dict(host.facts.versions)
+    return HostRecord(machine, host.facts.cpu, host.facts.architecture, versions)
+
+
+def read_record(folder: Path) -> Record | None:
+    """Return the record in ``folder``; None if there is none.
+
+    Raises:
+        BadInput: it is damaged.
+    """
+    path = folder / RECORD
+    if not path.exists():
+        return None
+    try:
+        return decode_json(read_file(path), Record)
+    except ValueError as error:
+        raise BadInput(
+            f"{path} is damaged ({error}); start anew without --resume, or name another folder."
+        ) from None

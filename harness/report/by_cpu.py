@@ -1,0 +1,89 @@
+"""Results of several machines beside each other: a column a CPU."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+import pandas as pd
+
+from harness.presentation.table import Column, Row, Table, format_number, trace_name
+from harness.report.run_table import with_toolchain
+from harness.report.stored import Stored
+from harness.results.speedups import half_width, judged
+
+Names = tuple[str, ...]
+"""What a line is about: the cells before those of the CPUs."""
+
+
+def tables_by_cpu(results: Sequence[Stored]) -> list[Table]:
+    """Return what ``results`` have beside each other: their runs, the claims, and all variants.
+
+    What one of them alone has is left out.
+    """
+    heads = cpu_names(results)
+    made = (
+        _table("Speedups by CPU", ("trace", "variant"), heads, map(_run, results)),
+        _table("Claims by CPU", ("claim", "about", "claimed"), heads, map(_claims, results)),
+        _table("All variants by CPU", ("trace", "variant"), heads, map(_variants, results)),
+    )
+    return [table for table in made if table]
+
+
+def cpu_names(results: Sequence[Stored]) -> list[str]:
+    """Return what the CPU of each result is called; of those of one CPU, with the result's name."""
+    cpus = [_cpu(result) for result in results]
+    several = {name for name, count in Counter(cpus).items() if count > 1}
+    return [
+        f"{cpu}, {result.name}" if cpu in several else cpu or result.name
+        for cpu, result in zip(cpus, results, strict=True)
+    ]
+
+
+def _cpu(result: Stored) -> str:
+    cpu = result.environment.get("cpu", {})
+    generation = f" ({cpu['generation']})" if cpu.get("generation") else ""
+    return f"{cpu['model']}{generation}" if cpu else ""
+
+
+def _run(result: Stored) -> Iterator[tuple[Names, str]]:
+    if result.has_run:
+        for row in judged(result.speedups).to_dict("records"):
+            yield (trace_name(row), with_toolchain(row)), _measured(row)
+
+
+def _variants(result: Stored) -> Iterator[tuple[Names, str]]:
+    rows = result.variants
+    for row in [] if rows is None else rows.to_dict("records"):
+        yield (trace_name(row), with_toolchain(row)), format_number(row["speedup"])
+
+
+def _claims(result: Stored) -> Iterator[tuple[Names, str]]:
+    rows = result.study("claims")
+    for row in [] if rows is None else rows.to_dict("records"):
+        claimed = f"{format_number(row['claimed_low'])} to {format_number(row['claimed_high'])}"
+        open_ = pd.isna(row["claimed_high"])
+        names = row["claim"], row["workload"], f"above {row['claimed_low']:g}" if open_ else claimed
+        said = "not measured" if pd.isna(row["speedup"]) else _measured(row)
+        yield names, said
+
+
+def _measured(row: Row) -> str:
+    verdict: str = "" if pd.isna(row["verdict"]) else row["verdict"]
+    return f"{format_number(row['speedup'])} ±{half_width(row):.1%} {verdict}".rstrip()
+
+
+def _table(
+    title: str,
+    names: Names,
+    heads: Sequence[str],
+    results: Iterator[Iterator[tuple[Names, str]]],
+) -> Table | None:
+    """Return a table with a line for everything that two have; None if there is nothing."""
+    cells: dict[Names, dict[int, str]] = {}
+    for place, rows in enumerate(results):
+        for about, said in rows:
+            cells.setdefault(about, {})[place] = said
+    shared = {about: line for about, line in cells.items() if len(line) > 1}
+    there = sorted({place for line in shared.values() for place in line})
+    columns = [*(Column(name) for name in names), *(Column(heads[place]) for place in there)]
+    lines = [(*about, *(line.get(place, "") for place in there)) for about, line in shared.items()]
+    return Table(tuple(columns), tuple(lines), title) if shared else None

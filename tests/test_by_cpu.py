@@ -1,0 +1,74 @@
+"""Results of several machines beside each other."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from harness.report.by_cpu import cpu_names, tables_by_cpu
+from harness.report.stored import Stored
+from tests.conftest import Run
+
+RESULTS = Path(__file__).parent.parent / "results"
+EPYC, XEON = RESULTS / "amd-epyc-26-2", RESULTS / "intel-xeon-processor"
+
+
+def other(tmp_path: Path, name: str, part: str = "") -> Path:
+    """Copy a stored result, or what lies beside it, as if of another CPU."""
+    folder = tmp_path / f"{name}{part}"
+    shutil.copytree(f"{EPYC}{part}", folder, ignore=shutil.ignore_patterns("*-*", "plots"))
+    path = folder / "environment.json"
+    environment = json.loads(path.read_text())
+    environment["cpu"] |= {"model": "Another CPU", "generation": ""}
+    path.write_text(json.dumps(environment))
+    return folder
+
+
+def test_only_what_two_have_is_shown() -> None:
+    runs, variants = tables_by_cpu([Stored(EPYC), Stored(XEON)])
+    both = [pd.read_csv(folder / "speedups.csv") for folder in (EPYC, XEON)]
+    names = [
+        {tuple(row) for row in rows[~rows["noise_floor"]][["condition", "origin"]].to_numpy()}
+        for rows in both
+    ]
+    assert {tuple(line[0].split()) for line in runs.lines} == names[0] & names[1]
+    first = both[0][(both[0]["condition"] == "cond1") & (both[0]["origin"] == "captured")].iloc[0]
+    (line,) = (line for line in runs.lines if line[0] == "cond1 captured")
+    assert line[2].startswith(f"{first['speedup']:.2f} ")
+    assert line[2].endswith(first["verdict"])
+    assert all(all(line) for line in variants.lines)
+    assert tables_by_cpu([Stored(EPYC)]) == []
+
+
+def test_claims_are_set_beside_each_other(tmp_path: Path) -> None:
+    there = other(tmp_path, "there", "-claims").with_name("there")
+    shutil.copytree(EPYC, there, ignore=shutil.ignore_patterns("plots"))
+    path = tmp_path / "there-claims/claims.csv"
+    rows = pd.read_csv(path)
+    rows.loc[rows["claim"] == "ch-8859", "verdict"] = "reproduced"
+    rows.to_csv(path, index=False)
+    tables = {table.title: table for table in tables_by_cpu([Stored(EPYC), Stored(there)])}
+    claims = tables["Claims by CPU"]
+    assert len(claims.lines) == len(rows)
+    (line,) = (line for line in claims.lines if line[0] == "ch-8859")
+    assert line[4].endswith("reproduced")
+
+
+def test_two_results_of_one_cpu_have_their_names_too(tmp_path: Path) -> None:
+    same = tmp_path / "same"
+    shutil.copytree(EPYC, same)
+    there = other(tmp_path, "there")
+    names = cpu_names([Stored(folder) for folder in (EPYC, same, there)])
+    assert names[2] == "Another CPU"
+    assert names[0].endswith(", amd-epyc-26-2")
+    assert names[1].endswith(", same")
+
+
+@pytest.mark.parametrize("form", ["table", "markdown"])
+def test_the_command_shows_them(dirtyscan: Run, form: str) -> None:
+    done = dirtyscan("report", str(EPYC), str(XEON), "--format", form)
+    assert done.returncode == 0, done.stderr
+    assert ("Speedups by CPU" in done.stdout) == (form == "table")
+    assert max(map(len, done.stdout.splitlines())) <= 80 or form != "table"
