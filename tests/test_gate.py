@@ -158,8 +158,13 @@ def test_a_slower_file_is_named_with_the_evidence(dirtyscan: Run, tmp_path: Path
     assert "\x1b" not in done.stdout
     cases = ElementTree.parse(tmp_path / "g.xml").getroot()
     assert cases.get("failures") == "2"
-    ratios = [entry["value"] for entry in json.loads((tmp_path / "g.json").read_text())]
+    entries = json.loads((tmp_path / "g.json").read_text())
+    ratios = [entry["value"] for entry in entries if entry["unit"] == "speed after / before"]
     assert len(ratios) == 2
+    calls = [entry["value"] for entry in entries if entry["unit"] == "calls a second"]
+    assert [after / before for before, after in zip(calls[::2], calls[1::2], strict=True)] == (
+        pytest.approx(ratios, rel=1e-4)
+    )
     assert all(ratio < 0.9 for ratio in ratios)
     written = (tmp_path / "g.md").read_text()
     assert compared in written

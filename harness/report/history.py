@@ -27,6 +27,7 @@ _RING: dict[str, Any] = {
     "markersize": 14,
     "markerfacecolor": "none",
     "linestyle": "none",
+    "zorder": 5,
 }
 _FALL, _RISE = "#B2182B", "#01665E"
 
