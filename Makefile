@@ -6,9 +6,9 @@ READY := .venv/.ready
 DEV := .venv/.ready-dev
 C := $(wildcard harness/native/*.[ch] harness/kernel/*.[ch] harness/trial/*.c harness/variants/*.h \
 	harness/variants/*/*.[ch] tests/*.[ch] workloads/capture/*.c workloads/record/*.c)
-C_FLAGS := -std=gnu11 -Iharness/variants -Iharness/native
+C_FLAGS := -std=gnu11 -Iharness/variants -Iharness/native -Iharness/kernel
 
-.PHONY: bench capture record reference studies claims quick gate test fuzz lint format types package lock \
+.PHONY: bench capture record reference studies claims page quick gate test fuzz lint format types package lock \
 	clean
 
 bench: $(READY)
@@ -40,6 +40,11 @@ studies: $(READY)
 # Whether the published figures of today hold here (needs rustc).
 claims: $(READY)
 	$(BIN)/dirtyscan claims run --output "results/{cpu}-claims" --plots "results/{cpu}-claims/plots"
+
+# Draws the page of all committed references anew, with the traces that make reference has left.
+REFERENCES := amd-epyc-26-2 amd-epyc-25-1 intel-xeon-processor
+page: $(READY)
+	$(BIN)/dirtyscan report $(addprefix results/, $(REFERENCES)) --html docs/report.html
 
 quick: $(READY)
 	$(BIN)/dirtyscan bench --quick --plots plots
@@ -87,12 +92,12 @@ types: $(DEV)
 $(READY): requirements.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("dirtyscan needs Python 3.11 or newer; name one: make PYTHON=python3.12")'
 	$(PYTHON) -m venv --clear .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	touch $@
 
 $(DEV): $(READY) requirements-dev.lock
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-dev.lock
 	touch $@
 
 # Makes the distributions in dist/, checks them, installs the wheel into an empty environment, and

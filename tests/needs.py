@@ -31,6 +31,7 @@ PROMISES = {
     "noexec mounts": "file systems that let nothing be loaded",
     "mounts": "how CI hides tools",
     "repository of git": "distributions and their installation",
+    "otava": "changes over time",
 }
 OTHER_CPU = re.compile(r"is not for \S+|needs .*, which this CPU lacks")
 

@@ -21,7 +21,7 @@ BAD = [
     (["bench", "--guest-memory", "0"], "guest memory of 0 bytes cannot be used"),
     (["bench", "--guest-memory=-4MiB"], "'-4MiB' is not a size"),
     (["bench", "--guest-memory", "1000001"], "give a positive multiple of the page size (4KiB)"),
-    (["bench", "--guest-memory", "4096"], "give between 64 and 2147483648 pages"),
+    (["bench", "--guest-memory", "4096"], "give between 64 and 4294967295 pages"),
     (["bench", "--guest-memory", "900TiB"], "guest memory of 900TiB is"),
     (["bench", "--page-size", "1000"], "a page size of 1000 bytes cannot be used"),
     (["bench", "--trace", "none.trace"], "trace none.trace cannot be opened"),

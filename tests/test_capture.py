@@ -2,7 +2,9 @@
 
 import asyncio
 import os
+import shutil
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
@@ -158,11 +160,38 @@ def test_a_guest_that_does_not_boot(dirtyscan: Run, tmp_path: Path) -> None:
 
 @needs_qemu
 def test_a_guest_that_fails_says_why(dirtyscan: Run, tmp_path: Path) -> None:
-    """A command that is no program for this machine."""
-    (tmp_path / "script").write_text("no program\n")
-    done = dirtyscan(*CAPTURE, "./script")
+    """A command that begins as a program for this machine does, and of which nothing is loaded."""
+    head = b"\x7fELF\x02\x01\x01" + bytes(9)
+    head += struct.pack("<HHIQQQIHHHHHH", 2, 62, 1, 4096, 64, 0, 0, 64, 56, 0, 64, 0, 0)
+    (tmp_path / "nothing").write_bytes(head)
+    done = dirtyscan(*CAPTURE, "./nothing")
     assert done.returncode == 2
     assert "FAILED: starting the command" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("made", "says"),
+    [
+        (["cc", "-o", "own", "own.c"], "it needs libraries, which the guest has not"),
+        (["cc", "-c", "-o", "own", "own.c"], "it is no program"),
+        (["cc", "-shared", "-o", "own", "own.c"], "it is no program"),
+        (["aarch64-linux-gnu-gcc", "-static", "-o", "own", "own.c"], "for another machine"),
+        (["cp", "own.c", "own"], "it is no program"),
+    ],
+)
+@pytest.mark.parametrize("action", ["capture", "record"])
+def test_what_a_guest_cannot_run_is_refused_before_it_boots(
+    action: str, made: list[str], says: str, dirtyscan: Run, tmp_path: Path
+) -> None:
+    """It was told after 22 s, with another kernel as the remedy."""
+    if shutil.which(made[0]) is None:
+        pytest.skip("needs gcc-aarch64-linux-gnu" if "aarch64" in made[0] else f"needs {made[0]}")
+    (tmp_path / "own.c").write_text("int main(void) { return 0; }\n")
+    subprocess.run(made, cwd=tmp_path, check=True)
+    done = dirtyscan("trace", action, "./own", env={**os.environ, "PATH": str(tmp_path)})
+    assert done.returncode == 2
+    assert says in done.stderr
+    assert "give a static program for this machine, as 'cc -static' makes it." in done.stderr
 
 
 def test_what_cannot_be_captured_is_refused(capsys: pytest.CaptureFixture[str]) -> None:

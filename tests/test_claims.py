@@ -1,9 +1,11 @@
 """Claims and verdicts."""
 
 import dataclasses
+import io
 import json
 import math
 import platform
+import re
 import shutil
 from pathlib import Path
 
@@ -14,7 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.claims.claim import Claim, find_claim, find_claims, read_claims
-from harness.claims.settlement import group_claims, obstacle, settle
+from harness.claims.settled import not_measured
+from harness.claims.settlement import group_claims, obstacle, request_group, settle
 from harness.claims.verdict import Figures, judge, remark, shares, verdict
 from harness.cli import main
 from harness.kernel.claimed import CLAIMED
@@ -23,6 +26,7 @@ from harness.native.build import build_variant
 from harness.native.finding import find_variant
 from harness.native.toolchain import default_toolchain
 from harness.native.variant import built_in_variants
+from harness.presentation.table import format_number, format_range
 from harness.report.answer import answer
 from harness.studies.claims import figures
 from harness.trial.failure import Failure
@@ -30,7 +34,7 @@ from tests.conftest import Run, store
 from tests.test_guest import METHOD_NAMES
 from workloads.conditions import CONDITIONS
 
-FASTER = Claim("f", "", "", "count", "o", "v", 8.0, 16.0, "", ("c",))
+FASTER = Claim("f", "", "", "count", "o", "v", 8.0, 16.0, "", conditions=("c",))
 OVER_CALLS = dataclasses.replace(FASTER, over_calls=True)
 SLOWER = dataclasses.replace(FASTER, low=0.25, high=1 / 3)
 
@@ -275,6 +279,11 @@ BAD = {
     "range": (ENTRY.replace("figure = 2.0", "low = 2\nhigh = 1"), "its high is below its low"),
     "only high": (ENTRY + "high = 3.0", "its high is below its low, or without one"),
     "size": (ENTRY.replace('"64MiB"', '"big"'), "'big' is not a size"),
+    "toolchain": (ENTRY + 'toolchain = "icc-fast"', "toolchain 'icc-fast' is not known"),
+    "beside": (
+        ENTRY + 'beside = "cc-distro"',
+        "its beside goes with a toolchain, which it has not",
+    ),
     "no size": (ENTRY.replace('guest_memory = "64MiB"', ""), "its density needs a guest_memory"),
     "small": (ENTRY.replace('"64MiB"', '"8KiB"'), "guest memory of 8KiB is 2 pages"),
     "scale": (ENTRY + 'scaled_to = "1GiB"', "is scaled to more than its guest_memory"),
@@ -449,7 +458,7 @@ def test_every_claim_that_was_announced_is_reported(
     for claim, reason in said[[*missing]].items():
         assert f"not measured: {claim} ({reason})" in out
     page = {cells[0]: cells[1:] for cells in figures(rows.reset_index()).lines}
-    assert page["paid"] == ("small.trace", "0.00 or more", "", "", "not measured")
+    assert page["paid"] == ("small.trace", "0.001 or more", "", "", "not measured")
     assert Path("plots/claims.png").stat().st_size > 5000
 
 
@@ -462,7 +471,8 @@ def test_a_variant_that_went_astray_settles_nothing() -> None:
             "variant": "word_sum", "condition": ["cond1", "cond2"], "origin": "captured",
             "guest_memory_bytes": 2**29, "speedup": [9.0, 2.0], "speedup_low": [8.5, 2.0],
             "speedup_high": [9.5, 2.0], "original_seconds": 1.0, "variant_seconds": 1.0,
-            "toolchain": "cc", "placement_low": [6.0, 2.0], "placement_high": [10.0, 2.0],
+            "toolchain": "cc", "original_toolchain": "cc",
+            "placement_low": [6.0, 2.0], "placement_high": [10.0, 2.0],
         }
     )  # fmt: skip
     calls = pd.concat([rows.assign(speedup=speedup) for speedup in (8.5, 8.9, 9.0, 6.0)])
@@ -479,6 +489,46 @@ def test_a_variant_that_went_astray_settles_nothing() -> None:
 
 
 @pytest.mark.usefixtures("two_processes")
+def test_a_claim_is_judged_by_its_toolchain_and_says_what_another_gives() -> None:
+    claim = Claim(
+        "f", "", "", "merge", "per_bit", "per_word", 2.0, 4.0, "",
+        toolchain="cc-distro", beside="cc-popcnt", conditions=("cond1",),
+    )  # fmt: skip
+    (group,) = group_claims([claim])
+    rows = pd.DataFrame(
+        {
+            "variant": "per_word", "condition": "cond1", "guest_memory_bytes": 2**29,
+            "origin": ["recorded", "captured"] * 2, "speedup": [3.0, 2.5, 9.0, 8.5],
+            "speedup_low": [2.9, 2.4, 8.0, 8.4], "speedup_high": [3.1, 2.6, 10.0, 8.6],
+            "original_seconds": 1.0, "variant_seconds": 1.0, "placement_low": math.nan,
+            "placement_high": math.nan, "toolchain": ["cc-distro"] * 2 + ["cc-popcnt"] * 2,
+        }
+    )  # fmt: skip
+    rows["original_toolchain"] = rows["toolchain"]
+    first, second = settle(group, rows, rows, 2, [])
+    assert (first.toolchain, first.speedup, first.verdict) == ("cc-distro", 3.0, "reproduced")
+    assert (first.beside_toolchain, first.beside_speedup) == ("cc-popcnt", 9.0)
+    assert (first.beside_low, first.beside_high, first.beside_verdict) == (8.0, 10.0, "stronger")
+    assert (second.speedup, second.beside_speedup) == (2.5, 8.5)
+    (found, _) = settle(group, rows.head(2), rows, 2, [])
+    assert (found.verdict, found.beside_toolchain) == ("reproduced", "")
+
+
+def test_a_toolchain_that_is_not_here_is_a_reason_and_one_beside_it_is_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    entry = dataclasses.replace(read_claims()[0], toolchain="cc-distro", beside="cc-popcnt")
+    monkeypatch.setattr(platform, "machine", lambda: "aarch64")
+    assert obstacle(entry) == ""
+    (group,) = group_claims([entry])
+    lanes = request_group(group, 0.01).lineup.lanes
+    assert {lane.toolchain for lane in lanes} == {"cc-distro"}
+    missing = dataclasses.replace(entry, toolchain="cc-popcnt", beside="")
+    assert (
+        obstacle(missing) == "toolchain cc-popcnt is for x86_64 and this is aarch64; leave it out"
+    )
+
+
 def test_where_every_variant_goes_astray_that_is_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -511,7 +561,7 @@ def test_where_nothing_can_be_measured_that_is_no_success(
     said = capsys.readouterr()
     assert said.out == ""
     assert said.err == (
-        "dirtyscan: nothing was measured: ch-8899-100 (variant trailing_zeros needs rustc, which "
+        "dirtyscan: nothing was measured: ch-8899-100 (variant bit_positions needs rustc, which "
         "is not here (install it from rustup.rs)); rust-vmm-130-1 (variant per_page needs rustc, "
         "which is not here (install it from rustup.rs)).\n"
     )
@@ -555,8 +605,13 @@ def test_files_of_one_name_are_told_apart(tmp_path: Path, monkeypatch: pytest.Mo
 def test_a_claim_about_a_larger_guest_is_scaled_and_says_so() -> None:
     (claim,) = (claim for claim in read_claims() if claim.name == "ch-7468-1")
     assert claim.guest_memory == 12 * 2**40
-    assert claim.scaled_to == 16 * 2**30
+    assert claim.scaled_to == 2**39
     assert claim.unscaled().scaled_to == claim.guest_memory
+    assert not_measured(claim, "").scaled == (
+        "12TiB scaled down 24 times to 512GiB with the same density and runs"
+    )
+    groups = group_claims([claim, dataclasses.replace(claim, scaled_to=2**34)])
+    assert [request_group(group, 0.01).rounds for group in groups] == [1, 3]
     (small,) = (claim for claim in read_claims() if claim.name == "ch-8899-sparse-1")
     assert small.scaled_to == small.guest_memory == 64 * 2**30
 
@@ -568,8 +623,8 @@ def test_claims_of_one_original_are_measured_together() -> None:
     assert sum(len(group.claims) for group in groups) == len(read_claims()) + 3
     assert len({group.name for group in groups}) == len(groups)
     for group in groups:
-        assert {(c.operation, c.original) for c in group.claims} == {
-            (group.operation, group.original)
+        assert {(c.operation, c.original, c.toolchains) for c in group.claims} == {
+            (group.operation, group.original, group.toolchains)
         }
 
 
@@ -583,3 +638,44 @@ def test_names_may_follow_options(dirtyscan: Run) -> None:
     said = dirtyscan("claims", "run", "--budget", "5", "no-such-claim")
     assert (said.returncode, said.stdout) == (2, "")
     assert "no-such-claim" in said.stderr
+
+
+STORED = Path(__file__).parent.parent / "results" / "amd-epyc-26-2-claims"
+
+
+def test_a_terminal_keeps_figures_whole(dirtyscan: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    done = dirtyscan("report", str(STORED))
+    assert done.returncode == 0, done.stderr
+    rows = pd.read_csv(STORED / "claims.csv")
+    lines = done.stdout.splitlines()
+    assert max(map(len, lines[: len(rows)])) <= 80
+    for row in rows.to_dict("records"):
+        written = f"{re.escape(format_number(row['speedup']))} "
+        if row["claimed_high"] < math.inf:
+            claimed = format_range(row["claimed_low"], row["claimed_high"])
+            written = rf"{re.escape(claimed)} +{written}"
+        found = [line for line in lines if re.search(rf"^{row['claim']} .* {written}", line)]
+        assert found, row["claim"]
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "expected"), [(0.85, 0.95, "0.85-0.95"), (99.6, 119.5, "100-120")]
+)
+def test_a_range_is_written_without_an_exponent(low: float, high: float, expected: str) -> None:
+    assert format_range(low, high) == expected
+
+
+def test_a_stored_table_of_claims_is_written_as_the_documentation_has_it(dirtyscan: Run) -> None:
+    done = dirtyscan("report", str(STORED), "--format", "markdown")
+    assert done.returncode == 0, done.stderr
+    rows = pd.read_csv(STORED / "claims.csv")
+    head, _, *lines = done.stdout.splitlines()
+    assert head.startswith("| claim | about | claimed | measured | by placement | verdict |")
+    assert len(lines) == len(rows)
+    for line, row in zip(lines, rows.to_dict("records"), strict=True):
+        assert line.startswith(f"| {row['claim']} | {row['workload']} |")
+        assert format_number(row["speedup"]) in line
+        assert row["verdict"] in line
+    as_csv = dirtyscan("report", str(STORED), "--format", "csv").stdout
+    assert pd.read_csv(io.StringIO(as_csv)).equals(rows)

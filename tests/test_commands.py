@@ -4,12 +4,15 @@ import gzip
 import re
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from harness.cli import main
 from harness.doctor.tools import inspect_tools
-from tests.conftest import Run
+from harness.machine.cpu import cpu_slug
+from harness.results.environment import read_environment
+from tests.conftest import Run, store
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "results"
@@ -61,12 +64,17 @@ def test_doctor_says_how_to_get_what_is_missing(
 
 
 @pytest.mark.usefixtures("two_processes")
-def test_doctor_calibrates(dirtyscan: Run) -> None:
-    done = dirtyscan("doctor", "--calibrate", "1")
+def test_doctor_calibrates_and_keeps_what_it_says(dirtyscan: Run, tmp_path: Path) -> None:
+    done = dirtyscan("doctor", "--calibrate", "1", "--runs", "kept/{cpu}")
     assert done.returncode == 0, done.stderr
     found = re.search(r"from (\S+) to (\S+) over", done.stdout)
     assert found
     assert 0.5 < float(found.group(1)) <= float(found.group(2)) < 2  # of two short processes
+    folder = tmp_path / "kept" / cpu_slug()
+    (row,) = pd.read_csv(folder / "runs.csv").to_dict("records")
+    assert f"{row['speedup']:.4f}" == found.group(1)
+    assert row["speedup_low"] <= row["speedup"] <= row["speedup_high"]
+    assert read_environment(folder)["toolchains"]
 
 
 def test_what_cannot_be_compiled_here_has_no_year(
@@ -147,3 +155,18 @@ def test_committed_results_name_no_place_on_a_machine() -> None:
         data = path.read_bytes()
         text = (gzip.decompress(data) if path.suffix == ".gz" else data).decode()
         assert not re.search(r'"hostname"|/(root|home|Users)/', text), path
+
+
+def test_traces_that_come_with_dirtyscan_have_names(dirtyscan: Run, tmp_path: Path) -> None:
+    """Nothing said where those of a wheel lie, which every command can read."""
+    for origin, folder in (("recorded", "recorded"), ("captured", "captured")):
+        told = dirtyscan("trace", "info", f"cond2-{origin}")
+        path = ROOT / "workloads" / folder / "cond2.trace"
+        assert told.returncode == 0, told.stderr
+        assert told.stdout == dirtyscan("trace", "info", str(path)).stdout
+    done = dirtyscan("trace", "info", "cond2-recored")
+    assert done.returncode == 2
+    assert "cond4-captured (did you mean cond2-recorded?)." in done.stderr
+    # A file of that name goes first.
+    store(tmp_path / "cond2-recorded", [np.ones(64, dtype=bool)], name="mine")
+    assert "name          mine\n" in dirtyscan("trace", "info", "cond2-recorded").stdout

@@ -293,8 +293,13 @@ def test_a_requirement_and_its_row_have_one_name(gate: Gate, tmp_path: Path) -> 
     shutil.copy(tmp_path / "old.c", tmp_path / "src" / "mine.c")
     done = gate("--require", "cond1 src/mine.c >= 20", *FAST, "--json", "g.json")
     assert done.status == 1, done
-    names = [entry["name"] for entry in json.loads((tmp_path / "g.json").read_text())]
+    entries = json.loads((tmp_path / "g.json").read_text())
+    names = [entry["name"] for entry in entries if entry["unit"] == "speed after / before"]
     assert [name.split("/")[1] for name in names] == ["mine"] * 3
+    # And what it was timed beside by itself, in which a drift of both is seen.
+    calls = {entry["name"]: entry["value"] for entry in entries if entry["name"] not in names}
+    assert set(calls) == {f"{name}/{side}" for name in names for side in ("beside", "variant")}
+    assert all(1e2 < value < 1e8 for value in calls.values())
 
 
 def test_too_short_a_budget_decides_nothing(gate: Gate) -> None:

@@ -60,6 +60,7 @@ def finding(
     return Finding(
         basis, "count", variant, "cc-era", f"cond1 {change}", unit, 8000.0, 8000.0 / ratio,
         ratio, ratio - width, ratio + width, change, reason,
+        nanoseconds=(8000.0, 8000.0 / ratio) if unit == "ns" else None,
     )  # fmt: skip
 
 
@@ -179,7 +180,9 @@ def test_what_was_compared_comes_first_everywhere() -> None:
     case = next(ElementTree.fromstring(to_junit(MIXED)).iter("testcase"))
     assert case.findtext("system-out") == COMPARED
     extras = [entry["extra"] for entry in json.loads(to_custom_bigger_is_better(MIXED))]
-    assert all(extra.endswith("; against HEAD~1 (1a2b3c4d5e6f)") for extra in extras)
+    compared = [extra for extra in extras if not extra.endswith(" ns a call")]
+    assert len(compared) == len(MIXED.findings)
+    assert all(extra.endswith("; against HEAD~1 (1a2b3c4d5e6f)") for extra in compared)
 
 
 NOTHING = Verdict((), remarks=("a remark",), compared=(Compared(Basis.REFERENCE, "reference x"),))
@@ -240,10 +243,20 @@ def test_services_take_the_json() -> None:
     bmf, custom = json.loads(to_bencher(MIXED)), json.loads(to_custom_bigger_is_better(MIXED))
     jsonschema.validate(bmf, BMF)
     jsonschema.validate(custom, CUSTOM)
-    assert len(bmf) == len(custom) == len({entry["name"] for entry in custom}) == 5
+    assert len(bmf) == 5
+    # A ratio each, and both sides of what was timed.
+    assert len(custom) == len({entry["name"] for entry in custom}) == 5 + 2 * 4
     name = "count/word_sum/cond1 faster/cc-era/revision"
     assert bmf[name]["speed-ratio"] == {"value": 1.2, "lower_value": 1.19, "upper_value": 1.21}
-    assert next(entry["value"] for entry in custom if entry["name"] == name) == 1.2
+    values = {entry["name"]: entry["value"] for entry in custom}
+    assert values[name] == 1.2
+    # Both in the direction that the format says is the better, and what drift is seen in.
+    assert values[f"{name}/beside"] == pytest.approx(1e9 / 8000)
+    assert values[f"{name}/variant"] == pytest.approx(1.2e9 / 8000)
+    assert bmf[name]["latency-beside"]["value"] == 8000
+    assert bmf[name]["latency-variant"]["value"] == pytest.approx(8000 / 1.2)
+    counted = next(name for name in bmf if name.endswith("/instructions"))
+    assert set(bmf[counted]) == {"speed-ratio", "instructions-per-page"}
 
 
 def test_annotations_name_the_file(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,16 +12,18 @@ from xml.etree import ElementTree
 import pandas as pd
 import pytest
 
+from harness.base.errors import BadInput
 from harness.commands import gate_update
 from harness.gate import comparability, speedups
 from harness.gate.comparability import compiler_release, usable_counts, usable_timings
 from harness.gate.counts import Counted
-from harness.gate.reference import read_reference
+from harness.gate.reference import find_references, read_reference
 from harness.machine.cpu import cpu_caches, cpu_flags, cpu_model
 from harness.measurement import experiment
 from harness.measurement.experiment import BudgetTooShort
 from harness.native.built_variant import rust_obstacle
 from harness.native.toolchain import default_toolchain, find_toolchain
+from harness.results import design
 from tests.test_gate import (
     NOTHING,
     REFERENCE,
@@ -111,6 +113,7 @@ OTHER_MACHINES = [
     ({"caches": {"L1d": "3K"}}, "another CPU than this, of the same name"),
     ({"flags": ["avx1024"]}, "another CPU than this, of the same name"),
     ({"generation": "family 1, model 2"}, "it was family 1, model 2, and this is"),
+    ({"stepping": "1"}, "it was stepping 1, and this is 2"),
 ]
 
 
@@ -119,13 +122,61 @@ def test_speedups_of_another_machine_are_not_compared(
     reference: Make, cpu: dict[str, object], said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # A virtual machine may hide both.
-    monkeypatch.setattr(comparability, "cpu_caches", lambda: {"L1d": "32K"})
-    monkeypatch.setattr(comparability, "cpu_flags", lambda: ("sse2",))
+    monkeypatch.setattr(design, "cpu_caches", lambda: {"L1d": "32K"})
+    monkeypatch.setattr(design, "cpu_flags", lambda: ("sse2",))
+    monkeypatch.setattr(design, "cpu_stepping", lambda: "2")
     own = {"caches": {"L1d": "32K"}, "flags": ["sse2"]}
     assert usable_timings(read_reference(reference({"cpu": {**HERE, **own}}))).toolchains
     usable = usable_timings(read_reference(reference({"cpu": {**HERE, **own, **cpu}})))
     assert not usable.toolchains
     assert said in usable.reasons[0]
+
+
+def test_microcode_is_said_and_no_more(reference: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(comparability, "cpu_microcode", lambda: "0x2")
+    usable = usable_timings(read_reference(reference({"cpu": {**HERE, "microcode": "0x1"}})))
+    assert usable.toolchains
+    assert "the microcode was 0x1 and is 0x2" in " ".join(usable.remarks)
+
+
+def several(reference: Make, cpus: dict[str, dict[str, object]]) -> list[Path]:
+    """Make a reference for each of some CPUs, that are called as they are."""
+    made = []
+    for name, cpu in cpus.items():
+        folder = reference({"cpu": {**HERE, **cpu}})
+        made.append(folder.rename(folder.with_name(f"{name}-gate")))
+    return made
+
+
+def test_of_several_references_that_of_this_cpu_is_taken(reference: Make) -> None:
+    cpus: dict[str, dict[str, object]] = {
+        "a": {"model": "Another CPU"}, "b": {"generation": "family 1, model 2"}, "c": {},
+    }  # fmt: skip
+    folders = several(reference, cpus)
+    for order in itertools.permutations(folders):
+        (found,) = find_references(order)
+        assert found.folder.name == "c-gate"
+    assert usable_timings(found).toolchains
+
+
+def test_else_the_nearest_is_and_its_reason_says_so(
+    reference: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(design, "cpu_generation", lambda: "family 26, model 2")
+    cpus: dict[str, dict[str, object]] = {
+        "riscv": {"architecture": "riscv64"},
+        "other": {"model": "Another CPU"},
+        "older": {"generation": "family 25, model 1"},
+        "stepped": {"generation": "family 26, model 2", "stepping": "77"},
+    }
+    folders = several(reference, cpus)
+    for last in (4, 3, 2):
+        (found,) = find_references(folders[:last])
+        assert found.folder == folders[last - 1]
+        (reason,) = usable_timings(found).reasons
+        assert f"no other of {last} references is nearer" in reason
+    with pytest.raises(BadInput, match="nowhere"):
+        find_references([*folders, Path("nowhere")])
 
 
 def test_counts_need_the_architecture_alone(reference: Make) -> None:
@@ -222,7 +273,7 @@ def test_another_compiler_is_not_compared_whatever_else_is_asked(
     answer = gate("--baseline", "--require", "cond1 multi_page >= 0.01", *MEASURE, "--json=g")
     assert answer.status == 3, answer
     assert "cc-era was cc (GCC) 4.4.5 then" in words(answer)
-    kinds = {entry["name"].split("/")[-1] for entry in json.loads((tmp_path / "g").read_text())}
+    kinds = {entry["name"].split("/")[4] for entry in json.loads((tmp_path / "g").read_text())}
     assert kinds == {"requirement"}
 
 

@@ -21,10 +21,10 @@ from harness.kernel.parts import COUNTS, PARTS, THEN, answer, saved, ticks
 from harness.kernel.replay import Replayed, full_map, read_replayed, write_replayed
 from harness.machine.virtualization import host_in_words, read_virtualization
 from harness.measurement.tell import quiet
+from harness.presentation.tick_parts import draw_tick_parts
 from harness.results.environment import read_environment
 from harness.studies import kernel as kernel_study
 from harness.studies import load_study
-from harness.studies.kernel import draw_kernel
 from harness.studies.study import where_measured
 from harness.studies.sync import MAPS, draw_sync
 from tests.conftest import Run
@@ -219,7 +219,7 @@ def test_the_picture_of_a_tick(maps: int, monkeypatch: pytest.MonkeyPatch) -> No
     for number, name in enumerate(names[:maps]):
         values = (3e-3 * 7**number, 3e-5, 2e-7, 5e-5, 3e-6, 2e-7)
         rows += a_tick(dict(zip(PARTS, values, strict=True)), name)
-    check(draw_kernel(pd.DataFrame(rows)), monkeypatch)
+    check(draw_tick_parts(pd.DataFrame(rows)), monkeypatch)
 
 
 @pytest.mark.parametrize("count", [1, 3, len(METHODS)])

@@ -1,6 +1,7 @@
 """What is handed on: a wheel that works by itself, and a source distribution with all its tests."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -85,6 +86,7 @@ def test_a_wheel_measures_in_a_folder_with_anybodys_files(installed: Path, tmp_p
     (folder / "harness").mkdir(parents=True)
     for name in ("random.py", "harness/__init__.py"):
         (folder / name).write_text("raise SystemExit('a file of the user was imported')\n")
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     git = ["git", "-c", "user.name=a", "-c", "user.email=a@example.org"]
     for command in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "theirs"]):
         subprocess.run([*git, *command], cwd=folder, check=True)
@@ -92,7 +94,9 @@ def test_a_wheel_measures_in_a_folder_with_anybodys_files(installed: Path, tmp_p
         ["bench", "--quick", "--budget", "20", "--guest-memory", "16MiB", "--condition", "cond1"],
         ["report", "--html"],
     ):
-        done = subprocess.run([installed, *asked], cwd=folder, capture_output=True, text=True)
+        done = subprocess.run(
+            [installed, *asked], cwd=folder, capture_output=True, text=True, env=environment
+        )
         assert done.returncode == 0, done.stderr
     assert "page: results/latest/report.html" in done.stdout
     result = folder / "results" / "latest"

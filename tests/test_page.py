@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from harness.report.contents import all_sections
@@ -20,6 +21,9 @@ from workloads.guest import GuestMemory
 from workloads.synthesis import make_recipe, synthesize
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
+from axe_playwright_python.sync_playwright import Axe  # noqa: E402
+from pypdf import PdfReader  # noqa: E402
+
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs chromium")
 
@@ -185,6 +189,93 @@ def test_all_text_stands_out_from_its_ground(browser: Any, page_path: Path, sche
     assert len(found) > 300
     # WCAG 2.1, 1.4.3: 4.5 to 1.
     assert [(text, round(ratio, 2)) for text, ratio in found if ratio < 4.5] == []
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("several", [False, True])
+def test_everybody_can_use_it(
+    browser: Any, page_path: Path, tmp_path: Path, size: str, several: bool
+) -> None:
+    """By the rules of axe-core, which know WCAG: what scrolls could not be reached by keyboard."""
+    names = ("amd-epyc-26-2", "intel-xeon-processor")
+    path = tmp_path / "both.html"
+    if several:
+        write_page([alone(name, tmp_path / name) for name in names], path)
+    page = opened(browser, path if several else page_path, size)
+    found = Axe().run(page)
+    broken = [(rule["id"], len(rule["nodes"])) for rule in found.response["violations"]]
+    assert broken == []
+    assert len(found.response["passes"]) > 15
+
+
+def test_what_can_be_pressed_says_what_it_is_of(browser: Any, page_path: Path) -> None:
+    """Every button was called "Data (CSV)", and every fold "the figures"."""
+    page = opened(browser, page_path)
+    for kind in ("button", "summary", ".paper", ".scroll"):
+        names = [
+            element.get_attribute("aria-label") or element.text_content()
+            for element in page.query_selector_all(kind)
+        ]
+        assert len(names) > 5
+        assert len(set(names)) == len(names)
+
+
+def test_a_phone_shows_the_first_picture_whole(browser: Any, page_path: Path) -> None:
+    page = opened(browser, page_path, "phone")
+    wide = "document.querySelector('#speedups .paper')"
+    assert page.evaluate(f"{wide}.scrollWidth <= {wide}.clientWidth")
+    shown = page.text_content("#speedups svg")
+    assert all(name in shown for name in ("Cond1", "Cond2", "Cond3", "Cond4"))
+
+
+BANDS = """
+() => [...document.querySelectorAll(".paper svg path, .paper svg rect")].map((e) => {
+  const style = getComputedStyle(e);
+  return style.fill === "rgb(230, 159, 0)" && Number(style.opacity) < 1 ? Number(style.opacity) : 0;
+}).filter(Boolean)
+"""
+
+
+def test_claimed_ranges_stand_out_in_the_dark(browser: Any, page_path: Path) -> None:
+    """A tint of white is next to black when light and dark change places."""
+    for scheme, least in (("light", 1.2), ("dark", 1.8)):
+        page = opened(browser, page_path, scheme=scheme)
+        bands = page.evaluate(BANDS)
+        assert bands
+        ratios = [contrast_of_band(opacity, dark=scheme == "dark") for opacity in bands]
+        assert min(ratios) > least
+
+
+def contrast_of_band(opacity: float, dark: bool) -> float:
+    """Return the contrast (WCAG) of an orange band with the white paper, as it is seen."""
+    paper = np.ones(3)
+    band = opacity * np.array([230, 159, 0]) / 255 + (1 - opacity) * paper
+    lights = []
+    for colour in (band, paper):
+        if dark:  # the filter of the page: invert by 0.91, and turn the hue by 180 degrees
+            colour = 0.91 - 0.82 * colour
+            turn = [[-0.574, 1.43, 0.144], [0.426, 0.43, 0.144], [0.426, 1.43, -0.856]]
+            colour = np.clip(np.array(turn) @ colour, 0, 1)
+        linear = np.where(colour <= 0.03928, colour / 12.92, ((colour + 0.055) / 1.055) ** 2.4)
+        lights.append(linear @ [0.2126, 0.7152, 0.0722])
+    return float((max(lights) + 0.05) / (min(lights) + 0.05))
+
+
+def test_no_heading_is_printed_without_what_it_is_of(browser: Any, page_path: Path) -> None:
+    """Of 18 pages four had a heading, two lines and else nothing, or "Made by" alone."""
+    page = opened(browser, page_path)
+    titles = [head.text_content() for head in page.query_selector_all("h2")]
+    printed = [
+        [line.strip() for line in sheet.extract_text().replace("ﬁ", "fi").replace("ﬀ", "ff")
+         .replace("ﬂ", "fl").splitlines() if line.strip()]
+        for sheet in PdfReader(io.BytesIO(page.pdf(format="A4"))).pages
+    ]  # fmt: skip
+    assert len(printed) > 5
+    assert [len(lines) for lines in printed[:-1] if len(lines) < 15] == []
+    seen = [(line, len(lines) - place) for lines in printed for place, line in enumerate(lines)
+            if line in titles]  # fmt: skip
+    assert {line for line, _ in seen} == set(titles)
+    assert [line for line, behind in seen if behind < 12] == []
 
 
 def test_it_prints_without_cutting_pictures(browser: Any, page_path: Path) -> None:

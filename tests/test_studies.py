@@ -5,6 +5,7 @@ import dataclasses
 import importlib
 import math
 import os
+import re
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,7 @@ from harness.native.stopwatch import make_snapshots
 from harness.native.toolchain import default_toolchain
 from harness.native.variant import Variant
 from harness.report.contents import all_sections
+from harness.results.environment import read_environment
 from harness.studies import _read_question, load_study, operations, questions, size
 from harness.studies.density import grid
 from harness.studies.size import reach
@@ -245,6 +247,25 @@ def test_the_study_of_instructions(dirtyscan: Run, tmp_path: Path) -> None:
     assert table["instructions_per_page"].max() / table["instructions_per_page"].min() < 1.2
 
 
+def test_a_budget_that_cannot_be_enough_is_refused_before_maps_are_made(
+    dirtyscan: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was told after nearly 4 minutes, and left a run behind that the next one kept aside."""
+    monkeypatch.setattr(size, "SIZES", (2**22, 2**40))
+    monkeypatch.setattr("harness.studies.size.check_fits", lambda _: None)
+    monkeypatch.setattr("harness.session.measured.prepare", None)  # which makes the maps
+    done = dirtyscan("study", "size", "--variant", "word_sum", "--budget", "1.5")
+    assert done.returncode == 2
+    assert re.search(r"a budget of 1\.5 s is shorter than .*, which takes \d+ s", done.stderr)
+    assert not (tmp_path / "results/size/unfinished").exists()
+
+
+def test_a_run_without_a_round_leaves_nothing_behind(dirtyscan: Run, tmp_path: Path) -> None:
+    done = dirtyscan("bench", "--quick", "--condition", "cond1", "--budget", "0.01")
+    assert "is shorter than one round" in done.stderr
+    assert [path.name for path in (tmp_path / "results/latest").iterdir()] in ([], [".lock"])
+
+
 def test_a_guest_that_does_not_fit_is_refused(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -268,6 +289,8 @@ def test_the_study_of_operations(dirtyscan: Run, tmp_path: Path) -> None:
     best = table.groupby(["trace", "origin"])["share_of_best"].max()
     assert best.to_numpy() == pytest.approx(1)
     assert (table["share_of_best"] > 0).all()
+    # The page said of such a study that it was made when the result beside it was.
+    assert read_environment(tmp_path / "results/operations")["toolchains"]
 
 
 def test_without_rustc_what_cannot_be_compared_is_said(

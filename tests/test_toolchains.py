@@ -199,7 +199,7 @@ def test_bits_are_counted_by_the_instruction_where_it_is_asked_for(
 )
 def test_nothing_is_lined_up_twice(original: str, names: tuple[str, ...]) -> None:
     """pyperf refuses two benchmarks of one name: cc-era and cc-distro have the same rustc."""
-    choice = choose(("word_runs", "trailing_zeros_list", "read_limit"), "ranges", original)
+    choice = choose(("word_runs", "bit_positions_list", "read_limit"), "ranges", original)
     toolchains = find_toolchains(names)
     lanes = line_up(choice, toolchains).lanes
     keys = [(lane.label, lane.toolchain) for lane in lanes]

@@ -13,7 +13,7 @@ from workloads.parameters import parameter
 
 DEFAULT_GUEST_MEMORY = 512 * 2**20
 DEFAULT_PAGE_SIZE = 4096
-MAX_PAGES = 2**31  # 8 TiB of 4 KiB pages; page numbers are drawn from 32-bit integers
+MAX_PAGES = 2**32 - 1  # of 4 KiB 16 TiB; page numbers are drawn from 32-bit integers
 
 
 @dataclasses.dataclass(frozen=True)

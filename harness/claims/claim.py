@@ -13,6 +13,7 @@ from harness.kernel.claimed import CLAIMED
 from harness.kernel.method import Method, find_methods
 from harness.native.finding import find_variant
 from harness.native.operation import find_operation
+from harness.native.toolchain import toolchain_names
 from harness.native.variant import Variant
 from workloads.conditions import find_condition
 from workloads.guest import GuestMemory
@@ -22,7 +23,7 @@ CLAIMS = Path(__file__).parent / "claims.toml"
 NEAR = 1.25
 """A single figure is taken as a range of a quarter either way: it was measured elsewhere."""
 
-_AS_THEY_ARE = ("name", "source", "date", "operation", "original", "variant", "note")
+_AS_THEY_ARE = ("name", "source", "address", "date", "operation", "original", "variant", "note")
 """Fields that a claim has from its entry."""
 
 
@@ -52,10 +53,20 @@ class Claim:
     """In bytes, of those that are measured in their place; the same unless they take too long."""
     host: str = ""
     """What of the kernel's part it is about hosts with, if anything."""
+    address: str = ""
+    toolchain: str = ""
+    """What it is judged by; empty for the default."""
+    beside: str = ""
+    """Another one, whose speedup stands beside that, if there is one."""
 
     def unscaled(self) -> "Claim":
         """Return it measured on the guest that it is about, however large."""
         return dataclasses.replace(self, scaled_to=self.guest_memory)
+
+    @property
+    def toolchains(self) -> tuple[str, ...]:
+        """The toolchains that it names, the one that it is judged by first."""
+        return tuple(name for name in (self.toolchain, self.beside) if name)
 
     @property
     def claimed(self) -> str:
@@ -83,6 +94,8 @@ def _claim(entry: Entry, path: Path) -> Claim:
     where = f"claim {entry.name!r} in {path.name}"
     try:
         pair = _pair(entry)
+        for toolchain in (entry.toolchain, entry.beside):
+            _check_toolchain(toolchain)
         for condition in entry.conditions or ():
             find_condition(condition)
         runs = _runs(entry)
@@ -106,6 +119,8 @@ def _claim(entry: Entry, path: Path) -> Claim:
         **{name: getattr(entry, name) for name in _AS_THEY_ARE},
         low=entry.figure / NEAR if entry.figure else entry.low or 0.0,
         high=entry.figure * NEAR if entry.figure else entry.high or math.inf,
+        toolchain=entry.toolchain or "",
+        beside=entry.beside or "",
         conditions=entry.conditions or (),
         over_calls=entry.over == "calls",
         trace=entry.trace or "",
@@ -123,6 +138,13 @@ def _pair(entry: Entry) -> Sequence[Variant | Method]:
         return [find_methods([name])[0] for name in names]
     find_operation(entry.operation)
     return [find_variant(name, entry.operation) for name in names]
+
+
+def _check_toolchain(name: str | None) -> None:
+    if name is not None and name not in toolchain_names():
+        raise BadInput(
+            f"toolchain {name!r} is not known; choose from {', '.join(toolchain_names())}."
+        )
 
 
 def _runs(entry: Entry) -> RandomRuns | None:

@@ -33,6 +33,9 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     original: _Place
     variant: _Place
     note: _Text
+    address: _Text = ""
+    toolchain: _Name | None = None
+    beside: _Name | None = None
     low: _Speedup | None = None
     high: _Speedup | None = None
     figure: _Speedup | None = None
@@ -59,6 +62,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
             raise ValueError("it needs either a figure, or a range from low on")
         if self.has("high") and (self.low is None or self.high < self.low):  # type: ignore[operator]
             raise ValueError("its high is below its low, or without one")
+        if self.has("beside") and not self.has("toolchain"):
+            raise ValueError("its beside goes with a toolchain, which it has not")
         if self.has("over") and not self.has("high"):
             raise ValueError("its over goes with a range from low to high, which it has not")
         of_maps = [f for f in ("mean_run", "run", "guest_memory", "scaled_to") if self.has(f)]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from harness.base.units import format_size
 from harness.claims.claim import Claim
-from harness.claims.verdict import NOT_MEASURED, Figures, judge, remark, shares
+from harness.claims.verdict import NOT_MEASURED, Figures, judge, remark, shares, verdict
 from workloads.random_runs import RandomRuns, random_pages
 
 _OF_ROW = (
@@ -31,6 +31,7 @@ class Settled:
 
     claim: str
     source: str
+    address: str
     date: str
     operation: str
     original: str
@@ -60,6 +61,13 @@ class Settled:
     original_seconds: float | None = None
     variant_seconds: float | None = None
     toolchain: str = ""
+    """What both were compiled with."""
+    beside_toolchain: str = ""
+    """Another one, with what the same pair gives by it."""
+    beside_speedup: float | None = None
+    beside_low: float | None = None
+    beside_high: float | None = None
+    beside_verdict: str = ""
     scaled: str = ""
     """What was measured on a smaller guest than claimed, and why the ratio still compares."""
     note: str = ""
@@ -68,12 +76,18 @@ class Settled:
 
 
 def measured(
-    claim: Claim, row: Mapping[Hashable, Any], calls: NDArray[np.float64], captured: pd.DataFrame
+    claim: Claim,
+    row: Mapping[Hashable, Any],
+    calls: NDArray[np.float64],
+    captured: pd.DataFrame,
+    beside: Mapping[Hashable, Any] | None = None,
 ) -> Settled:
     """Judge ``claim`` by a row of ``speedups.csv``, beside those of captured traces.
 
     Args:
         calls: the speedups of the single calls of that row.
+        beside: the row of the same pair and trace by another toolchain. Not of a claim that is
+            judged by single calls, of which only those of ``row`` are given.
     """
     on = _workload(claim.runs) if claim.runs else f"{row['condition']} {row['origin']}"
     figures = Figures(row["speedup"], row["speedup_low"], row["speedup_high"], calls)
@@ -90,7 +104,19 @@ def measured(
         captured_low=float(captured["speedup"].min()) if len(captured) else None,
         captured_high=float(captured["speedup"].max()) if len(captured) else None,
         **{name: row[name] for name in _OF_ROW},
+        **(_beside(beside, claim) if beside else {}),
     )
+
+
+def _beside(row: Mapping[Hashable, Any], claim: Claim) -> dict[str, Any]:
+    low, high = row["speedup_low"], row["speedup_high"]
+    return {
+        "beside_toolchain": row["toolchain"],
+        "beside_speedup": row["speedup"],
+        "beside_low": low,
+        "beside_high": high,
+        "beside_verdict": "" if claim.over_calls else verdict(low, high, claim),
+    }
 
 
 def _verdict_at(factor: float, figures: Figures, claim: Claim) -> str:
@@ -110,6 +136,7 @@ def _published(claim: Claim, workload: str, memory: int | None) -> Settled:
     return Settled(
         claim=claim.name,
         source=claim.source,
+        address=claim.address,
         date=claim.date,
         operation=claim.operation,
         original=claim.original,
@@ -152,6 +179,5 @@ def _scaled(claim: Claim) -> str:
     times = claim.guest_memory / claim.scaled_to
     return (
         f"{format_size(claim.guest_memory)} scaled down {times:.0f} times to "
-        f"{format_size(claim.scaled_to)} with the same density and runs: the time of both goes "
-        "with the pages"
+        f"{format_size(claim.scaled_to)} with the same density and runs"
     )

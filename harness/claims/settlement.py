@@ -30,7 +30,7 @@ from harness.measurement.tell import Tell
 from harness.native.built_variant import describe_here
 from harness.native.finding import find_variant
 from harness.native.operation import find_operation
-from harness.native.toolchain import find_toolchains
+from harness.native.toolchain import Toolchain, find_toolchain, find_toolchains
 from harness.trial.failure import Failure
 from workloads.conditions import DEFAULT_CONDITIONS, find_condition
 from workloads.draws import DEFAULT_SEED
@@ -39,14 +39,20 @@ from workloads.random_runs import RandomRuns
 from workloads.trace import open_trace
 
 SNAPSHOTS = 2
+LARGE = 2**39
+"""Of a guest of so many bytes, a map more or a round more takes longer than it tells."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Group:
-    """Claims that are measured in one run: of one operation, against one original."""
+    """Claims that are measured in one run: of one operation, against one original, built alike."""
 
     operation: str
     original: str
+    toolchains: tuple[str, ...]
+    """Those that they name, if they name any."""
+    large: bool
+    """Whether the guests that are measured are large; see :data:`LARGE`."""
     claims: tuple[Claim, ...]
     name: str
     """Fit for a folder, and of no other group."""
@@ -74,16 +80,18 @@ Given = tuple[RandomRuns, int] | Path
 
 def group_claims(claims: Sequence[Claim]) -> list[Group]:
     """Return ``claims`` as few runs, in their order."""
-    groups: dict[tuple[str, str], list[Claim]] = {}
+    groups: dict[tuple[str, str, tuple[str, ...], bool], list[Claim]] = {}
     for claim in claims:
-        groups.setdefault((claim.operation, claim.original), []).append(claim)
+        large = claim.scaled_to >= LARGE
+        kind = (claim.operation, claim.original, claim.toolchains, large)
+        groups.setdefault(kind, []).append(claim)
     named: dict[str, Group] = {}
-    for (operation, original), found in groups.items():
+    for (operation, original, toolchains, large), found in groups.items():
         plain = f"{operation}-{Path(original).stem}"
         # Files of one name may lie in several folders.
         numbered = (f"{plain}-{number}" for number in itertools.count(2))
         name = next(name for name in itertools.chain([plain], numbered) if name not in named)
-        named[name] = Group(operation, original, tuple(found), name)
+        named[name] = Group(operation, original, toolchains, large, tuple(found), name)
     return list(named.values())
 
 
@@ -98,6 +106,8 @@ def obstacle(claim: Claim) -> str:
                 return (
                     f"the cost of variant {name} is paid in {payer}, so its own time says nothing"
                 )
+        if claim.toolchain:
+            find_toolchain(claim.toolchain)
         if claim.runs:
             GuestMemory(claim.scaled_to)
         if claim.trace:
@@ -117,19 +127,34 @@ def request_group(group: Group, precision: float) -> Request:
     origins = DEFAULT_ORIGINS if named else ("captured",)
     given = (one if isinstance(one, Path) else _random_trace(*one) for one in group.given)
     # What chance alone does is in the intervals; the original's time is better spent on them.
-    lineup = line_up(group.choice, find_toolchains(), noise_floor=False)
+    lineup = line_up(group.choice, _toolchains(group), noise_floor=False)
     return Request(
         lineup,
         (*condition_traces(conditions, origins), *given),
         precision,
-        rounds=find_operation(group.operation).claim_rounds,
+        rounds=1 if group.large else find_operation(group.operation).claim_rounds,
         one_cpu=True,
     )
 
 
+def _toolchains(group: Group) -> list[Toolchain]:
+    """Return what the variants of ``group`` are compiled with, as far as it is here."""
+    here = []
+    for place, name in enumerate(group.toolchains):
+        try:
+            find_toolchain(name)
+        except BadInput:
+            if place == 0:  # what they are judged by
+                raise
+            continue
+        here.append(name)
+    return find_toolchains(here)
+
+
 def _random_trace(runs: RandomRuns, size: int) -> Draft:
     name = f"{size}-{runs.name}"
-    return random_trace(GuestMemory(size), runs, SNAPSHOTS, DEFAULT_SEED, name)
+    snapshots = 1 if size >= LARGE else SNAPSHOTS
+    return random_trace(GuestMemory(size), runs, snapshots, DEFAULT_SEED, name)
 
 
 def settle_with_guests(group: Group, precision: float, budget: float, tell: Tell) -> list[Settled]:
@@ -184,17 +209,29 @@ def settle(
     settled = []
     for claim in group.claims:
         lane = lanes[claim.variant]
-        of_lane = rows[rows["variant"] == lane]
-        if lane in failed or len(of_lane) != traces:
-            reason = failed.get(lane, f"its run has {len(of_lane)} rows of it, not {traces}")
+        built = [of_one for _, of_one in rows[rows["variant"] == lane].groupby(BUILT, sort=False)]
+        short = next((len(of_one) for of_one in built if len(of_one) != traces), None)
+        if lane in failed or short is not None or not built:
+            reason = failed.get(lane, f"its run has {short or 0} rows of it, not {traces}")
             settled.append(not_measured(claim, reason))
         else:
-            settled += _find(claim, group, of_lane, calls)
+            settled += _find(claim, group, built, calls)
     return settled
 
 
-def _find(claim: Claim, group: Group, rows: pd.DataFrame, calls: pd.DataFrame) -> list[Settled]:
-    """Judge ``claim`` by the rows of its variant: one for each trace, in the order of the run."""
+BUILT = ["toolchain", "original_toolchain"]
+"""The columns that tell apart rows of one variant on one trace."""
+
+
+def _find(
+    claim: Claim, group: Group, built: Sequence[pd.DataFrame], calls: pd.DataFrame
+) -> list[Settled]:
+    """Judge ``claim`` by the rows of its variant: one for each trace, in the order of the run.
+
+    Args:
+        built: those by its toolchain, and by the one beside it if there is one.
+    """
+    rows, *others = built
     of_conditions = rows.head(len(rows) - len(group.given))
     captured = of_conditions[
         (of_conditions["origin"] == "captured")
@@ -205,6 +242,9 @@ def _find(claim: Claim, group: Group, rows: pd.DataFrame, calls: pd.DataFrame) -
     else:
         about = (claim.runs, claim.scaled_to) if claim.runs else Path(claim.trace)
         chosen = rows.iloc[[len(of_conditions) + group.given.index(about)]]
+    places: list[int] = rows.index.get_indexer(chosen.index).tolist()
+    beside = [other.iloc[places].to_dict("records") for other in others[:1]]
     return [
-        measured(claim, row, calls_of(row, calls), captured) for row in chosen.to_dict("records")
+        measured(claim, row, calls_of(row, calls), captured, *other)
+        for row, *other in zip(chosen.to_dict("records"), *beside, strict=True)
     ]

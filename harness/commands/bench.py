@@ -1,7 +1,6 @@
 """``dirtyscan bench``: time variants on traces."""
 
 import argparse
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.base.errors import BadInput
@@ -23,6 +22,7 @@ from harness.commands.options import (
 from harness.commands.random_maps import add_random_maps, random_maps
 from harness.commands.report import PAGE
 from harness.native.operation import DEFAULT_OPERATION, OPERATIONS, find_operation
+from workloads.shipped import trace_path
 
 if TYPE_CHECKING:
     from harness.measurement.request import Request
@@ -114,7 +114,7 @@ def run(options: argparse.Namespace) -> int:
         measured = measure(request, folder, _budget(options), options.resume, log)
     out.print(results_table(read_table(folder.path, SPEEDUPS), measured.environment))
     for path in options.trace:
-        call_out_idle(Path(path), log)
+        call_out_idle(trace_path(path), log)
     out.print(f"results: {folder.path}", soft_wrap=True)
     if options.plots:
         from harness.report.contents import write_plots
@@ -148,7 +148,7 @@ def _request(options: argparse.Namespace) -> "Request":
     if own and not options.operation:
         operation = declared_operation(find_own(own[0], options.arguments))
     variants = given or find_operation(operation).shown
-    others: tuple[Given, ...] = (*random_maps(options), *map(Path, options.trace))
+    others: tuple[Given, ...] = (*random_maps(options), *map(trace_path, options.trace))
     only_others = others and not options.condition
     if own and not (others or options.condition):
         manifest = find_manifest()

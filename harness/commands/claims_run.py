@@ -4,6 +4,7 @@ import argparse
 import dataclasses
 from pathlib import Path
 
+from harness.base.errors import BadInput
 from harness.claims.claim import find_claims
 from harness.commands.cluster import is_for_hosts, run_on_hosts
 from harness.commands.study_run import run_study
@@ -22,7 +23,16 @@ _COLUMNS = (
 
 
 def run(options: argparse.Namespace) -> int:
-    """List claims, or settle them."""
+    """List claims, settle them, or check what they are about."""
+    if options.action == "check":
+        if not options.upstream:
+            raise BadInput("check needs --upstream, the folder with the code; name it.")
+        from harness.commands.claims_check import run as check
+
+        return check(options)
+    for name in ("upstream", "toolchain"):
+        if getattr(options, name):
+            raise BadInput(f"--{name} is of 'dirtyscan claims check'; leave it out.")
     if options.claims:
         claims = find_claims(options.names, Path(options.claims))
     else:

@@ -1,7 +1,6 @@
 """Running a comparison: what ``dirtyscan compare`` measures and shows."""
 
 import argparse
-from pathlib import Path
 
 from harness.base.errors import BadInput
 from harness.commands.idle import call_out_idle
@@ -23,6 +22,7 @@ from harness.presentation.console import console
 from harness.report.comparison import comparison_table, comparison_text
 from harness.results.result import SPEEDUPS, read_table
 from harness.session.measured import Measured, measure, print_end
+from workloads.shipped import trace_path
 
 
 def run(options: argparse.Namespace) -> int:
@@ -39,7 +39,7 @@ def run(options: argparse.Namespace) -> int:
         else:
             print(comparison_text(rows, options.format), end="")
     for path in options.trace:
-        call_out_idle(Path(path), log)
+        call_out_idle(trace_path(path), log)
     out.print(f"results: {folder.path}", soft_wrap=True)
     return print_end(measured, out, log)
 
@@ -97,7 +97,7 @@ def common_operation(first: str, second: str, asked: str | None) -> str:
 
 def _traces(options: argparse.Namespace) -> tuple[Given, ...]:
     """Return what both are timed on: of a condition the recorded trace, if it fits."""
-    others: tuple[Given, ...] = (*random_maps(options), *map(Path, options.trace))
+    others: tuple[Given, ...] = (*random_maps(options), *map(trace_path, options.trace))
     memory, settings = workload_memory(options), workload_settings(options)
     # Settings are of synthetic traces: a recorded one would be measured as if nobody had set them.
     origins = ("synthetic",) if options.settings or options.config else ("recorded", "synthetic")

@@ -1,15 +1,18 @@
 """``dirtyscan doctor``: the state of the machine, and how far its results can be trusted."""
 
 import argparse
+import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.text import Text
 
-from harness.commands.options import positive
+from harness.base.files import write_text
+from harness.commands.options import positive, results_folder
+from harness.machine.state import Watch
 from harness.presentation.console import console
 from harness.presentation.progress import ProgressDisplay
 
@@ -59,24 +62,36 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="where --gate writes each answer as it comes, and goes on with those that it finds; "
         "default: %(default)s",
     )
+    parser.add_argument(
+        "--runs",
+        metavar="DIR",
+        help="where --calibrate and --against-sequential write each of their runs (runs.csv), and "
+        "what they were measured on",
+    )
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Do what ``options`` ask for."""
     out, log = console(), console(stderr=True)
+    kept: list[Mapping[str, object]] = []
+    watch = Watch()
     if options.calibrate:
         from harness.doctor.coverage import measure_coverage
 
         with ProgressDisplay(log) as steps:
             coverage = measure_coverage(options.calibrate, steps)
         _print_coverage(out, coverage)
+        kept += _runs_of_coverage(coverage)
     if options.against_sequential:
         from harness.doctor.sequential import compare_with_sequential
 
         with ProgressDisplay(log) as steps:
             comparison = compare_with_sequential(options.against_sequential, steps)
         _print_comparison(out, comparison)
+        kept += _runs_of_comparison(comparison)
+    if kept and options.runs:
+        out.print(f"runs: {_keep(kept, results_folder(options.runs), watch)}", soft_wrap=True)
     status = 0
     if options.engine:
         from harness.doctor.engine import compare_with_engine
@@ -108,6 +123,37 @@ def _print_engine(out: Console, ratios: "Sequence[Ratio]") -> None:
             "0.5 %",
             soft_wrap=True,
         )
+
+
+def _runs_of_coverage(coverage: "Coverage") -> Iterator[Mapping[str, object]]:
+    for number, interval in enumerate(coverage.intervals):
+        yield {
+            "method": "against itself", "run": number, "speedup": interval.value,
+            "speedup_low": interval.low, "speedup_high": interval.high,
+        }  # fmt: skip
+
+
+def _runs_of_comparison(comparison: "Comparison") -> Iterator[Mapping[str, object]]:
+    for method, speedups, seconds in (
+        ("in turns", comparison.paired, comparison.paired_seconds),
+        ("sequential", comparison.sequential, comparison.sequential_seconds),
+    ):
+        for number, speedup in enumerate(speedups):
+            yield {"method": method, "run": number, "speedup": speedup, "seconds": seconds}
+
+
+def _keep(kept: list[Mapping[str, object]], folder: Path, watch: Watch) -> Path:
+    """Write the runs, and what they were measured on, so that what is said of them has a source."""
+    import pandas as pd
+
+    from harness.native.toolchain import default_toolchain
+    from harness.results.environment import ENVIRONMENT, describe_environment
+
+    path = folder / "runs.csv"
+    write_text(path, str(pd.DataFrame(kept).to_csv(index=False, float_format="%.6g")))
+    environment = describe_environment([default_toolchain()], {}, watch.stop())
+    write_text(folder / ENVIRONMENT, json.dumps(environment, indent=1) + "\n")
+    return path
 
 
 def _print_gates(out: Console, gates: "pd.DataFrame") -> None:

@@ -15,8 +15,6 @@ from harness.commands.options import (
 )
 from harness.presentation.gate_formats import FORMATS
 
-FIND = "the one of this machine"
-"""What --baseline means without a folder."""
 _EVIDENCE = {
     "--merge-base": "take the commit at which the working tree's history has left the revision of "
     "--against, so that what was done there since does not count",
@@ -40,9 +38,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     evidence = parser.add_argument_group("evidence")
     evidence.add_argument(
-        "--baseline", nargs="?", const=FIND, metavar="DIR",
-        help="time against this stored reference; default: results/*-gate of this CPU, or "
-        "else of this architecture",
+        "--baseline", nargs="*", metavar="DIR",
+        help="time against this stored reference, or that one of several which fits this CPU; "
+        "default: those in results/*-gate",
     )  # fmt: skip
     evidence.add_argument(
         "--against", nargs="+", default=[], metavar="REV",

@@ -4,6 +4,7 @@ import argparse
 import dataclasses
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -11,7 +12,6 @@ from rich.console import Console
 from harness.base.errors import BadInput
 from harness.base.files import write_text
 from harness.commands.cluster import is_for_hosts
-from harness.commands.gate import FIND
 from harness.commands.gate_hosts import answer, ask_hosts, go_to_repository
 from harness.commands.gate_update import update
 from harness.commands.options import find_conditions
@@ -107,8 +107,8 @@ def _evidence(options: argparse.Namespace, settings: Settings) -> list[Evidence]
     return evidence
 
 
-def _references(given: str | None) -> tuple[Reference, ...]:
-    return find_references(Path(given) if given and given != FIND else None)
+def _references(given: Sequence[str] | None) -> tuple[Reference, ...]:
+    return find_references([Path(name) for name in given or ()])
 
 
 def _write(options: argparse.Namespace, verdict: Verdict, out: Console) -> None:

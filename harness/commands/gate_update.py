@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from harness.commands.gate import FIND
+from harness.base.errors import BadInput
 from harness.commands.options import find_conditions, results_folder
 from harness.counting.callgrind import require_valgrind
 from harness.gate.counts import all_built_in, count_all
@@ -79,8 +79,10 @@ def _plan(options: argparse.Namespace, settings: Settings) -> list[_Update]:
     is one's own.
     """
     by_default = str(RESULTS / f"{{cpu}}{SUFFIX}")
-    given = options.baseline not in (None, FIND)
-    base = results_folder(options.baseline if given else by_default)
+    given = options.baseline or [by_default]
+    if len(given) > 1:
+        raise BadInput("--update makes the reference in one folder; name one with --baseline.")
+    base = results_folder(given[0])
     counted = () if all(map(is_own, settings.variants)) else tuple(all_built_in())
     updates = []
     for operation in settings.operations():

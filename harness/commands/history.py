@@ -1,53 +1,32 @@
-"""``dirtyscan history``: plot speedups over many stored results."""
+"""``dirtyscan history``: plot speedups over many stored results, and find what changed."""
 
 import argparse
-from pathlib import Path
 
-from harness.base.errors import BadInput
-from harness.base.files import write_text
-from harness.commands.options import add_folder, add_names
+from harness.commands.options import add_folder, add_names, positive, run_by
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Say what the command takes."""
     parser.description = (
         "Put the speedups of several results beside each other, oldest first, with "
-        "the time, commit and machine of each."
+        "the time, commit and machine of each. Exit status with --changes: 1 if a speedup fell "
+        "with the newest result."
     )
-    parser.add_argument("results", nargs="+", metavar="DIR")
+    parser.add_argument(
+        "results",
+        nargs="+",
+        metavar="DIR",
+        help="a result, also a packed one, or a folder that holds some",
+    )
     add_names(parser, "--variant", "only this one")
+    parser.add_argument(
+        "--changes", action="store_true",
+        help="find where a speedup became another, by trace, variant, toolchain and CPU (needs "
+        "Apache Otava)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--newest", type=positive(int, "a whole number above 0", 0), default=1, metavar="COUNT",
+        help="results, the last ones, with which a change is new; default: %(default)s",
+    )  # fmt: skip
     add_folder(parser, "--plots", "plots")
-    parser.set_defaults(run=run)
-
-
-def run(options: argparse.Namespace) -> int:
-    """Do what ``options`` ask for."""
-    from harness.presentation.console import console
-    from harness.presentation.style import save
-    from harness.presentation.table import Column, Table, format_number, print_table
-    from harness.report.history import draw_history
-    from harness.results.history import HISTORY, read_history
-
-    out = console()
-    rows = read_history([Path(folder) for folder in options.results])
-    if options.variant:
-        rows = rows[rows["variant"].isin(options.variant)]
-    if rows.empty:
-        raise BadInput(f"none of these results has {' or '.join(options.variant) or 'any row'}.")
-    lines = []
-    for (date, folder), group in rows.groupby(["date", "results"], sort=False):
-        low, high = format_number(group["speedup"].min()), format_number(group["speedup"].max())
-        commit, cpu = group["git_commit"].iloc[0], group["cpu"].iloc[0]
-        lines.append((f"{date:%Y-%m-%d %H:%M}", str(commit)[:8], str(cpu), str(folder),
-                      str(len(group)), f"{low}-{high}"))  # fmt: skip
-    columns = (
-        *map(Column, ("measured", "commit", "CPU", "results")),
-        Column("rows", right=True),
-        Column("speedup", right=True, whole=True),
-    )
-    print_table(Table(columns, tuple(lines)), out)
-    plots = Path(options.plots)
-    write_text(plots / HISTORY, str(rows.to_csv(index=False)))
-    for path in (plots / HISTORY, *save(draw_history(rows), plots, "history")):
-        out.print(str(path), soft_wrap=True)
-    return 0
+    parser.set_defaults(run=run_by("history_run"))

@@ -12,7 +12,10 @@ FORMATS = ("markdown", "csv", "json")
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Say what the command takes."""
-    parser.description = "Print the speedups of a run, and draw its plots or write its page."
+    parser.description = (
+        "Print the speedups of a run, and draw its plots or write its page; of a folder that a "
+        "study has written, its table."
+    )
     parser.add_argument("results", nargs="*", default=["results/latest"], metavar="DIR")
     parser.add_argument("--plots", metavar="DIR", help="draw the plots there")
     parser.add_argument(
@@ -36,15 +39,21 @@ def run(options: argparse.Namespace) -> int:
     from harness.report.page import write_page
     from harness.report.run_table import results_table, results_text
     from harness.report.stored import Stored
+    from harness.report.stored_study import stored_study
     from harness.results.result import SPEEDUPS, read_table
 
     out = console()
     folders = [Path(folder) for folder in options.results]
     if options.plots and len(folders) > 1:
         raise BadInput("--plots draws one result; name one, or write a page of several (--html).")
-    results = [Stored(folder) for folder in folders]
-    tables = tables_by_cpu(results)
-    for folder in [one.folder for one in results if one.has_run or not tables]:
+    tables = tables_by_cpu([Stored(folder) for folder in folders])
+    for folder in folders:
+        if study := stored_study(folder):
+            if options.format == "table":
+                print_table(study.summary, out)
+            else:
+                print(study.text(options.format), end="")
+            continue
         rows = read_table(folder, SPEEDUPS)
         if options.format != "table":
             print(results_text(rows, options.format), end="")

@@ -24,6 +24,7 @@ from workloads.guest import GuestMemory
 from workloads.parameters import describe
 from workloads.precopy import PreCopyParameters
 from workloads.profile import profile_trace
+from workloads.shipped import trace_path
 from workloads.synthesis import make_recipe, synthesize
 from workloads.trace import Trace, open_trace
 
@@ -125,7 +126,7 @@ def _precopy(bandwidth: str, max_downtime: int, seconds: int) -> PreCopyParamete
 def run_info(options: argparse.Namespace) -> int:
     """Describe a trace."""
     out = console()
-    trace = open_trace(Path(options.trace))
+    trace = open_trace(trace_path(options.trace))
     trace.verify()
     if options.json:
         out.print(json.dumps(trace.header(), indent=1), soft_wrap=True, markup=False)
@@ -154,7 +155,7 @@ def run_plot(options: argparse.Namespace) -> int:
     from harness.report.traces import draw_memory
 
     out = console()
-    traces = [open_trace(Path(path)) for path in options.traces]
+    traces = [open_trace(trace_path(path)) for path in options.traces]
     name = f"trace-{traces[0].path.stem}" if len(traces) == 1 else "traces"
     for path in save(draw_memory(traces), Path(options.plots), name):
         out.print(str(path), soft_wrap=True)
@@ -172,7 +173,7 @@ def run_compare(options: argparse.Namespace) -> int:
     from harness.report.origins import draw_comparison
 
     out = console()
-    profiles = [profile_trace(open_trace(Path(path))) for path in options.traces]
+    profiles = [profile_trace(open_trace(trace_path(path))) for path in options.traces]
     lineup = line_up(choose(["multi_page"]), find_toolchains())
     paths = tuple(profile.trace.path for profile in profiles)
     run = measure(Request(lineup, paths, precision=0.005, seed=0), budget=20.0)

@@ -27,6 +27,8 @@ class Coverage:
     """Share of the runs whose speedup is within 0.5 % of 1."""
     lowest: float
     highest: float
+    intervals: tuple[Interval, ...] = ()
+    """Of each run."""
 
 
 def measure_coverage(runs: int, report: Report) -> Coverage:
@@ -43,6 +45,7 @@ def measure_coverage(runs: int, report: Report) -> Coverage:
         sum(abs(value - 1) <= PRECISION for value in values) / runs,
         min(values),
         max(values),
+        tuple(found),
     )
 
 

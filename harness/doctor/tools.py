@@ -40,6 +40,9 @@ def inspect_tools() -> list[Tool]:
     zig = "ziglang" if importlib.util.find_spec("ziglang") else _version("zig")
     tools.append(Tool("zig", zig, "a toolchain", "pip install ziglang"))
     tools += [_inspect_rustc(), _inspect_kernel()]
+    otava = "otava" if importlib.util.find_spec("otava") else ""
+    remedy = "pip install --no-deps apache-otava"
+    tools.append(Tool("Otava", otava, "changes over time", remedy))
     kvm = Path("/dev/kvm")
     usable = os.access(kvm, os.R_OK | os.W_OK)
     tools.append(

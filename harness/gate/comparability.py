@@ -7,16 +7,13 @@ less than that may still be why something got slower, so it is said.
 import dataclasses
 import platform
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from harness.base.errors import BadInput
 from harness.gate.reference import Reference
-from harness.machine.cpu import cpu_caches, cpu_flags, cpu_generation, cpu_model
+from harness.machine.cpu import cpu_flags, cpu_microcode
 from harness.native.toolchain import AS_GIVEN, FORM, Toolchain, find_toolchain
-
-_FEW = 4  # that a list of CPU flags names
-# Instructions that a generation of CPUs has; most other flags are the kernel's or the hypervisor's.
-_VECTORS = re.compile("avx|sse|amx|sve|asimd")
+from harness.results.design import design_here, design_of, few
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,7 +34,7 @@ def usable_timings(reference: Reference, asked: Sequence[str] = ()) -> Usable:
     Args:
         asked: toolchains; empty for all that it has.
     """
-    machine = _other_architecture(reference) or _other_cpu(reference)
+    machine = _other_cpu(reference)
     there = dict.fromkeys(toolchain for _, _, toolchain in reference.logs)
     return _usable(reference, tuple(there), machine, asked)
 
@@ -52,7 +49,7 @@ def _usable(
     reference: Reference, there: Sequence[str], machine: str, asked: Sequence[str]
 ) -> Usable:
     if machine:
-        return Usable((), (f"{reference.name}: {machine}",))
+        return Usable((), (f"{reference.name}: {machine}{reference.beside}",))
     reasons = [f"{reference.name} has nothing of {name}" for name in asked if name not in there]
     made = {made["name"]: made for made in reference.environment["toolchains"]}
     same: list[str] = []
@@ -93,25 +90,8 @@ def _other_architecture(reference: Reference) -> str:
 
 
 def _other_cpu(reference: Reference) -> str:
-    """Say why its CPU is another than this; empty if it seems to be the same.
-
-    A hypervisor's name for CPUs, such as "AMD EPYC", stands for several generations of them.
-    """
-    cpu = reference.environment["cpu"]
-    model = cpu["model"]
-    if model != cpu_model():
-        return f"it was measured on another CPU ({model}) than this ({cpu_model()})"
-    namesake = f"it was measured on another CPU than this, of the same name ({model})"
-    generation = cpu.get("generation") or cpu_generation()
-    if generation != cpu_generation():
-        return f"{namesake}: it was {generation}, and this is {cpu_generation()}"
-    caches, vectors = cpu_caches(), set(filter(_VECTORS.match, cpu_flags()))
-    if cpu["caches"] and caches and cpu["caches"] != caches:
-        return f"{namesake}: its caches were {_sizes(cpu['caches'])} and are {_sizes(caches)} here"
-    differ = vectors ^ set(filter(_VECTORS.match, cpu["flags"]))
-    if cpu["flags"] and cpu_flags() and differ:
-        return f"{namesake}: one of the two lacks {_few(sorted(differ))}"
-    return ""
+    """Say why its CPU is another than this; empty if it seems to be the same."""
+    return design_of(reference.environment["cpu"]).why_not(design_here())
 
 
 def _other_compiler(then: str, now: Toolchain) -> str:
@@ -164,14 +144,8 @@ def _other_surroundings(reference: Reference) -> list[str]:
     if then and now:
         for names, what in ((then - now, "lacks"), (now - then, "has besides")):
             if names:
-                said.append(f"this CPU {what} {_few(sorted(names))}")
+                said.append(f"this CPU {what} {few(sorted(names))}")
+    microcode = environment["cpu"].get("microcode", "")
+    if microcode and microcode != cpu_microcode():
+        said.append(f"the microcode was {microcode} and is {cpu_microcode() or 'not known'}")
     return [f"{reference.name}: {'; '.join(said)}"] if said else []
-
-
-def _sizes(caches: Mapping[str, str]) -> str:
-    return ", ".join(f"{level} {size}" for level, size in caches.items())
-
-
-def _few(names: Sequence[str]) -> str:
-    more = len(names) - _FEW
-    return ", ".join(names[:_FEW]) + (f" and {more} more flags" if more > 0 else "")

@@ -54,6 +54,9 @@ class Finding:
     not timed, or placement cannot be varied."""
     against: str = ""
     """What it is compared with, where one kind of evidence compares with several."""
+    nanoseconds: tuple[float, float] | None = None
+    """Of a call now: of what the variant is timed beside (its original, or itself as it was), and
+    of the variant. None where nothing was timed."""
 
     @property
     def about(self) -> tuple[str, str, str, str]:

@@ -2,8 +2,7 @@
 
 import dataclasses
 import math
-import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, cast
 
@@ -16,6 +15,7 @@ from harness.gate.counts import Counted
 from harness.machine.cpu import cpu_slug
 from harness.measurement.plan import AGAIN
 from harness.native.operation import DEFAULT_OPERATION, OPERATIONS
+from harness.results.design import Design, design_here, design_of
 from harness.results.environment import ENVIRONMENT, Environment, read_environment
 from harness.results.result import PROCESSES, read_table
 from harness.results.tables import Positive
@@ -62,6 +62,8 @@ class Reference:
     instructions: Mapping[Counted, float]
     """Instructions a page."""
     gate: GateFile
+    beside: str = ""
+    """Goes on a sentence that says why it cannot be compared with: how near others are."""
 
     @property
     def name(self) -> str:
@@ -88,29 +90,48 @@ def stored_at(base: Path) -> list[Path]:
     return [folder for folder in folders if (folder / GATE).exists()]
 
 
-def find_references(base: Path | None = None) -> tuple[Reference, ...]:
-    """Read the references at ``base``; without one, the committed ones that fit this machine best.
+def find_references(bases: Sequence[Path] = ()) -> tuple[Reference, ...]:
+    """Read the references at that one of ``bases`` which fits this CPU, or else is nearest.
 
-    Those are of this CPU, else of one of this architecture.
+    Without any, it is one of the committed ones: that which is called by this CPU if it is of it,
+    else the one that fits.
 
     Raises:
         BadInput: there is none, or one cannot be read.
     """
-    found = stored_at(base or RESULTS / f"{cpu_slug()}{SUFFIX}")
-    if base and not found:
-        return (read_reference(base),)  # which says what is missing
-    return tuple(map(read_reference, found or _nearest()))
-
-
-def _nearest() -> list[Path]:
-    for path in sorted(RESULTS.glob(f"*{SUFFIX}*/{GATE}")):
-        if read_environment(path.parent)["cpu"]["architecture"] == platform.machine():
-            name, suffix, _ = path.parent.name.rpartition(SUFFIX)
-            return stored_at(RESULTS / f"{name}{suffix}")
-    raise BadInput(
-        f"there is no reference for {platform.machine()} in {RESULTS}; {REMAKE}, or name one with "
-        "--baseline."
+    named = bool(bases)
+    bases = bases or _committed()
+    for base in bases:
+        if not stored_at(base):
+            read_reference(base)  # which says what is missing
+    here = design_here()
+    fitting = (base for base in bases if _design(base).fits(here))
+    best = next(fitting, None) or min(
+        bases, key=lambda base: _design(base).differences(here), default=None
     )
+    if best is None or (not named and _design(best).architecture != here.architecture):
+        raise BadInput(
+            f"there is no reference for {here.architecture} in {RESULTS}; {REMAKE}, or name one "
+            "with --baseline."
+        )
+    others = len(bases) - 1
+    beside = f"; no other of {len(bases)} references is nearer" if others else ""
+    found = map(read_reference, stored_at(best))
+    return tuple(dataclasses.replace(one, beside=beside) for one in found)
+
+
+def _committed() -> list[Path]:
+    """Return the bases of all references in the current folder, that of this CPU's name first."""
+    own = RESULTS / f"{cpu_slug()}{SUFFIX}"
+    bases = dict.fromkeys([own] if stored_at(own) else [])
+    for path in sorted(RESULTS.glob(f"*{SUFFIX}*/{GATE}")):
+        name, suffix, _ = path.parent.name.rpartition(SUFFIX)
+        bases[RESULTS / f"{name}{suffix}"] = None
+    return list(bases)
+
+
+def _design(base: Path) -> Design:
+    return design_of(read_environment(stored_at(base)[0])["cpu"])
 
 
 def read_reference(folder: Path) -> Reference:

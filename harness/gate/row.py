@@ -58,6 +58,7 @@ class Row:
         """Return the finding on this row; ``before`` is in ``unit``, ``times`` or ``ns``."""
         lane, interval = self.lane, compared.interval
         processes = len(self.logs)
+        beside = self.original_nanoseconds()
         noisy = f"±{interval.half_width:.1%} from {processes} processes is not enough"
         return Finding(
             basis,
@@ -74,6 +75,7 @@ class Row:
             change,
             noisy if change is Change.UNDECIDED else "",
             self._by_class(interval.value),
+            nanoseconds=(beside, beside / self.run.speedups[self.key, self.number].value),
         )
 
     def _by_class(self, ratio: float) -> tuple[float, ...]:

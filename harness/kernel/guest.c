@@ -107,11 +107,11 @@ static uint64_t run(struct guest *guest)
     uint64_t elapsed = 0;
 
     for (;;) {
-        const uint64_t start = guest_now();
+        const uint64_t start = guest_own_time();
         const int failed = ioctl(guest->vcpu, KVM_RUN, 0) ? guest_fail(guest, GUEST_RUN) : 0;
         const uint32_t why = guest->run->exit_reason;
 
-        elapsed += guest_now() - start;
+        elapsed += guest_own_time() - start;
         if (failed && guest->failure.error == EINTR) {
             continue;
         }
@@ -140,7 +140,7 @@ static uint64_t run(struct guest *guest)
 /* Writes as a guest would, in this process. */
 static uint64_t write_here(struct guest *guest, const uint64_t *words)
 {
-    const uint64_t start = guest_now();
+    const uint64_t start = guest_own_time();
     uint64_t word, bits;
 
     for (word = 0; word < guest_words(guest->pages); word++) {
@@ -150,7 +150,7 @@ static uint64_t write_here(struct guest *guest, const uint64_t *words)
             *(volatile uint8_t *)(guest->memory + page * GUEST_PAGE) = 1;
         }
     }
-    return guest_now() - start;
+    return guest_own_time() - start;
 }
 
 uint64_t guest_write(struct guest *guest, const uint64_t *words)

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from harness.base.errors import BadInput
 
 _DEVICE = "/dev/kvm"
-_CHECK_EXTENSION = 0xAE03  # linux/kvm.h: KVM_CHECK_EXTENSION
+_GET_API_VERSION, _CHECK_EXTENSION = 0xAE00, 0xAE03  # linux/kvm.h, as KVM_*
+_API_VERSION = 12  # that of every Linux since 2.6.22
 _MANUAL_PROTECT, _RING, _RING_ACQ_REL = 168, 192, 223  # and of KVM_CAP_*
 _ENABLE, _INITIALLY_SET = 1, 2  # bits of what the first of them says
 ARCHITECTURE = "x86_64"
@@ -37,7 +38,7 @@ class Method:
 
 
 METHODS = (
-    Method("get", "KVM_GET_DIRTY_LOG, which protects the pages again", "Linux 2.6.20"),
+    Method("get", "KVM_GET_DIRTY_LOG, which protects the pages again", "Linux 2.6.22"),
     Method(
         "clear", "the same with manual protection, and KVM_CLEAR_DIRTY_LOG for all of memory",
         "Linux 5.2", (_MANUAL_PROTECT,), _ENABLE, "KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2",
@@ -105,6 +106,10 @@ def obstacle(method: Method, device: str = _DEVICE) -> str:
 
 
 def _lacks(method: Method, kvm: int) -> str:
+    if (version := fcntl.ioctl(kvm, _GET_API_VERSION)) != _API_VERSION:
+        return (
+            f"this kernel has version {version} of KVM, not {_API_VERSION}; {method.since} has it"
+        )
     said = [fcntl.ioctl(kvm, _CHECK_EXTENSION, number) for number in method.capabilities]
     if not method.capabilities or (any(said) and said[0] & method.bits == method.bits):
         return ""

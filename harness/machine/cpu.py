@@ -24,6 +24,16 @@ def cpu_generation() -> str:
     return f"family {family}, model {model}" if family and model else ""
 
 
+def cpu_stepping() -> str:
+    """Return the number of the revision of its design; empty if it does not say."""
+    return _told("stepping")
+
+
+def cpu_microcode() -> str:
+    """Return the version of its microcode, which an update changes; empty if it does not say."""
+    return _told("microcode")
+
+
 def cpu_slug() -> str:
     """Return the CPU in small letters, digits and hyphens, for a folder: its name and design."""
     plain = re.sub(r"\((R|TM|C)\)", " ", cpu_model(), flags=re.IGNORECASE)

@@ -181,7 +181,7 @@ class Experiment:
             # An interval narrows with the square root of the number of processes.
             needed = processes * min(100.0, worst / self._plan.precision) ** 2
         expected = min(self._budget, elapsed * needed / processes) if open_ else elapsed
-        what = f"measuring, {processes} processes"
+        what = f"measuring, {processes} process{'es' if processes != 1 else ''}"
         if open_ and math.isfinite(worst):
             what += f", worst ±{worst:.2%}"
         self._tell(what, elapsed, max(expected, elapsed), "s")

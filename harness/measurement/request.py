@@ -27,6 +27,8 @@ class Draft:
     """Of its file, without the origin and the ending."""
     write: Callable[[Path, Report], Trace]
     """Makes it in a file, and tells how far it is."""
+    pages: int = 0
+    """Of all its snapshots together; 0 if that is not known before it is made."""
 
 
 MAPS = 8
@@ -110,7 +112,7 @@ def random_trace(
     def write(path: Path, _: Report) -> Trace:
         return write_random_runs(path, memory, runs, snapshots, seed)
 
-    return Draft(name or runs.name, write)
+    return Draft(name or runs.name, write, memory.pages * snapshots)
 
 
 def random_traces(

@@ -86,6 +86,10 @@ class RunFolder:
         self.unfinished.rename(aside)
         return aside
 
+    def discard(self) -> None:
+        """Remove the unfinished run."""
+        shutil.rmtree(self.unfinished, ignore_errors=True)
+
     def begin(self, plan: Plan) -> None:
         """Record ``plan``, from when on the run can be gone on with."""
         self.samples.path.mkdir(parents=True, exist_ok=True)

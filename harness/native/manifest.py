@@ -45,6 +45,8 @@ class _Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     build: _Text = ""
     library: _Text = ""
     symbol: Annotated[str, msgspec.Meta(pattern=r"\A([A-Za-z_]\w*)?\Z")] = ""
+    checks: _Text = ""
+    """The variant of dirtyscan's own that stands for it."""
 
 
 class GateTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -228,6 +230,10 @@ def _check(name: str, entry: _Entry) -> None:
         raise ValueError(f"{where} needs a name of letters, digits and . _ + -")
     if is_built_in(name):
         raise ValueError(f"{where} is called as a variant of dirtyscan's own is; call it otherwise")
+    if entry.checks and not is_built_in(entry.checks):
+        raise ValueError(
+            f"{where} checks {shortened(entry.checks)!r}, no variant of dirtyscan's own"
+        )
     ways = [way for way in _WAYS if getattr(entry, way)]
     if len(ways) != 1:
         raise ValueError(

@@ -157,20 +157,35 @@ def to_custom_bigger_is_better(verdict: Verdict) -> str:
     """Return the JSON that github-action-benchmark takes as ``customBiggerIsBetter``.
 
     It is a list of series, so that what was compared stands in each, and nothing compared is none.
+    Beside each ratio, in which a slow drift is lost, stand the speeds of both sides by themselves.
     """
     against = {one.basis: one.against for one in verdict.compared}
-    entries = [
-        {
-            "name": row.name,
-            "unit": "speed after / before",
-            "value": round(row.ratio, 6),
-            "range": f"± {(row.high - row.low) / 2:.4f}",
-            "extra": f"{words.values(row)}; {row.change}; "
-            f"against {row.against or against[row.basis]}",
-        }
-        for row in verdict.findings
-    ]
+    entries: list[dict[str, object]] = []
+    for row in verdict.findings:
+        beside = row.against or against[row.basis]
+        entries.append(
+            {
+                "name": row.name,
+                "unit": "speed after / before",
+                "value": round(row.ratio, 6),
+                "range": f"± {(row.high - row.low) / 2:.4f}",
+                "extra": f"{words.values(row)}; {row.change}; against {beside}",
+            }
+        )
+        entries += [
+            {
+                "name": f"{row.name}/{side}",
+                "unit": "calls a second",
+                "value": float(f"{1e9 / nanoseconds:.6g}"),
+                "extra": f"{nanoseconds:.6g} ns a call",
+            }
+            for side, nanoseconds in zip(_SIDES, row.nanoseconds or (), strict=False)
+        ]
     return json.dumps(entries, indent=1, ensure_ascii=False) + "\n"
+
+
+_SIDES = ("beside", "variant")
+"""What the two of :attr:`harness.gate.finding.Finding.nanoseconds` are called."""
 
 
 def to_code_quality(verdict: Verdict) -> str:
@@ -195,11 +210,15 @@ _BENCHER_MEASURES = {"ns": "latency", "times": "speedup", "instructions": "instr
 
 
 def to_bencher(verdict: Verdict) -> str:
-    """Return the JSON that Bencher takes (Bencher Metric Format)."""
+    """Return the JSON that Bencher takes (Bencher Metric Format): ratios, and both sides in ns."""
     document = {
         row.name: {
             "speed-ratio": {"value": row.ratio, "lower_value": row.low, "upper_value": row.high},
             _BENCHER_MEASURES[row.unit]: {"value": row.after},
+            **{
+                f"latency-{side}": {"value": nanoseconds}
+                for side, nanoseconds in zip(_SIDES, row.nanoseconds or (), strict=False)
+            },
         }
         for row in verdict.findings
     }

@@ -203,7 +203,7 @@ def format_short(value: float) -> str:
 
 def format_range(low: float, high: float) -> str:
     """Write a range of speedups with two digits, whole numbers as such."""
-    return "-".join(f"{value:.2g}" if value < 100 else f"{value:.0f}" for value in (low, high))
+    return "-".join(f"{value:.2g}" if value < 99.5 else f"{value:.0f}" for value in (low, high))
 
 
 def short_interval(row: Row) -> str:

@@ -1,6 +1,7 @@
 """Speedups over stored results: what time, commits and machines have changed."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -16,15 +17,27 @@ from harness.presentation.style import (
     key,
     variant_colour,
 )
+from harness.results.changes import KEYS, Change
 
 _HOSTS = ("o", "s", "D", "^", "v", "P")
 _MOST_LABELS = 6
 """Results that are named below the axis; more are set out over time alone."""
+_RING: dict[str, Any] = {
+    "marker": "o",
+    "markersize": 14,
+    "markerfacecolor": "none",
+    "linestyle": "none",
+}
+_FALL, _RISE = "#B2182B", "#01665E"
 
 
 @house_style()
-def draw_history(rows: pd.DataFrame) -> Figure:
-    """Draw what :func:`harness.results.history.read_history` returns, a panel a condition."""
+def draw_history(rows: pd.DataFrame, changes: Sequence[Change] = ()) -> Figure:
+    """Draw what :func:`harness.results.history.read_history` returns, a panel a condition.
+
+    Args:
+        changes: those of :func:`harness.results.changes.find_changes`, which are ringed.
+    """
     conditions = list(dict.fromkeys(rows["condition"]))
     hosts = dict(zip(dict.fromkeys(rows["cpu"]), _HOSTS * len(rows), strict=False))
     # One panel alone is wider than those beside each other.
@@ -33,9 +46,22 @@ def draw_history(rows: pd.DataFrame) -> Figure:
     figure.suptitle("Speedups of stored results, oldest first", x=0.01, ha="left", weight="bold")
     for axes, condition in zip(panels, conditions, strict=True):
         _draw_panel(axes, rows[rows["condition"] == condition], rows, hosts)
+        _ring(axes, [one for one in changes if one.condition == condition], rows)
         axes.set_title(str(condition).capitalize())
-    _legend(figure, rows, hosts)
+    _legend(figure, rows, hosts, changes)
     return figure
+
+
+def _ring(axes: Axes, changes: Sequence[Change], rows: pd.DataFrame) -> None:
+    """Ring the first result of each change."""
+    place = {time: number for number, time in enumerate(sorted(set(rows["date"])))}
+    for change in changes:
+        first = rows["date"] == change.date
+        for name in KEYS:
+            first &= rows[name] == getattr(change, name)
+        colour = _FALL if change.ratio < 1 else _RISE
+        for speedup in rows.loc[first, "speedup"]:
+            axes.plot([place[change.date]], [speedup], markeredgecolor=colour, **_RING)
 
 
 def _draw_panel(
@@ -81,7 +107,9 @@ def _label_times(axes: Axes, rows: pd.DataFrame, times: list[pd.Timestamp]) -> N
     axes.set_xlabel("measured, and the commit")
 
 
-def _legend(figure: Figure, rows: pd.DataFrame, hosts: Mapping[str, str]) -> None:
+def _legend(
+    figure: Figure, rows: pd.DataFrame, hosts: Mapping[str, str], changes: Sequence[Change]
+) -> None:
     variants = list(dict.fromkeys(rows["variant"]))
     handles = [key(name, color=variant_colour(name, variants), linewidth=3) for name in variants]
     handles += [
@@ -93,4 +121,7 @@ def _legend(figure: Figure, rows: pd.DataFrame, hosts: Mapping[str, str]) -> Non
         )
     if rows["claim_low"].notna().any():
         handles.append(key("claimed", color=CLAIM, alpha=0.4, linewidth=7))
+    for label, colour in (("fell", _FALL), ("rose", _RISE)):
+        if any((change.ratio < 1) == (colour == _FALL) for change in changes):
+            handles.append(key(f"{label} here", markeredgecolor=colour, **_RING))
     add_legend(figure, handles, 3)

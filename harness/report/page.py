@@ -17,7 +17,7 @@ from harness.report.contents import all_sections
 from harness.report.picture import inline_svg
 from harness.report.run_table import noise_floor
 from harness.report.section import Section
-from harness.report.stored import Stored
+from harness.report.stored import Stored, commit_of
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _QUESTION = "Does it pay to check dirty pages several at a time?"
@@ -110,7 +110,7 @@ def machine(result: Stored) -> list[tuple[str, str]]:
     generation = f" ({cpu['generation']})" if cpu.get("generation") else ""
     facts = [
         ("measured", result.date),
-        ("dirtyscan", f"{environment['dirtyscan']}, commit {environment['git_commit']}"),
+        ("dirtyscan", f"{environment['dirtyscan']}, {commit_of(environment)}"),
         (
             "CPU",
             f"{cpu['model']}{generation}, {cpu['architecture']}, {cpu['usable']} of its "

@@ -97,7 +97,10 @@ class Stored:
 
     def provenance(self, part: str) -> str:
         """Say when the result, or the ``part`` beside it, was measured, and of which commit."""
-        return _provenance(self._beside(part)) or _provenance(self.folder)
+        beside = self._beside(part)
+        if not beside.exists():
+            return _provenance(self.folder)
+        return _provenance(beside) or "at a time and with a commit that were not kept"
 
     def _beside(self, part: str) -> Path:
         folder = self.folder
@@ -105,11 +108,22 @@ class Stored:
         return folder.parent / part if folder.name == "latest" and not own.exists() else own
 
 
+def commit_of(environment: Mapping[str, Any]) -> str:
+    """Say which commit a result was measured with, and whether that reproduces it."""
+    commit = str(environment["git_commit"])
+    if commit == "unknown":
+        return f"dirtyscan {environment['dirtyscan']}"
+    clean = commit.removesuffix("-dirty")
+    return f"commit {clean}{' with changes that were not committed' if clean != commit else ''}"
+
+
 def _provenance(folder: Path) -> str:
     if not (folder / ENVIRONMENT).exists():
         return ""
     environment = read_environment(folder)
-    commit = f"commit {environment['git_commit']}, {environment['cpu']['model']}"
+    cpu, design = environment["cpu"]["model"], environment["cpu"].get("generation")
+    known = f"{cpu} ({design})" if design else cpu
+    commit = f"{commit_of(environment)}, {known}"
     try:
         return f"{measured_at(folder, environment):%Y-%m-%d %H:%M} UTC, {commit}"
     except BadInput:  # of earlier versions, which did not say when

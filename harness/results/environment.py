@@ -15,7 +15,14 @@ from harness import __version__
 from harness.base.documents import decode_json
 from harness.base.errors import BadInput
 from harness.base.files import read_file
-from harness.machine.cpu import cpu_caches, cpu_flags, cpu_generation, cpu_model
+from harness.machine.cpu import (
+    cpu_caches,
+    cpu_flags,
+    cpu_generation,
+    cpu_microcode,
+    cpu_model,
+    cpu_stepping,
+)
 from harness.machine.state import Disturbance, inspect_machine
 from harness.machine.virtualization import Virtualization, read_virtualization
 from harness.native.toolchain import FORM, Toolchain
@@ -45,6 +52,8 @@ def describe_environment(
         "cpu": {
             "model": cpu_model(),
             "generation": cpu_generation(),
+            "stepping": cpu_stepping(),
+            "microcode": cpu_microcode(),
             "architecture": platform.machine(),
             "count": os.cpu_count(),
             "usable": len(os.sched_getaffinity(0)),
@@ -76,6 +85,8 @@ def describe_environment(
 class _Cpu(TypedDict):
     model: str
     generation: NotRequired[str]
+    stepping: NotRequired[str]
+    microcode: NotRequired[str]
     architecture: str
     count: int | None
     usable: int

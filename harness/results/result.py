@@ -15,12 +15,12 @@ from harness.base.files import write_text
 from harness.measurement.run import Run
 from harness.native.toolchain import find_toolchain
 from harness.results.environment import ENVIRONMENT, describe_environment
+from harness.results.private import PRIVATE
 from harness.results.rows import ProcessRow, Row, SnapshotRow, make_rows, process_rows
 from harness.results.tables import read_rows
 
 SPEEDUPS, SNAPSHOTS, PROCESSES = "speedups.csv", "snapshots.csv", "processes.csv"
 PYPERF = "pyperf.json"
-_PRIVATE = ("hostname", "python_executable", "python_config_args")
 _KINDS: Mapping[str, type[Any]] = {
     SPEEDUPS: Row,
     SNAPSHOTS: SnapshotRow,
@@ -96,7 +96,7 @@ def _without_private(suite: str) -> str:
     document = json.loads(suite)
     runs = [run for benchmark in document["benchmarks"] for run in benchmark["runs"]]
     for holder in (document, *document["benchmarks"], *runs):
-        for name in _PRIVATE:
+        for name in PRIVATE:
             holder.get("metadata", {}).pop(name, None)
     return json.dumps(document, separators=(",", ":")) + "\n"
 

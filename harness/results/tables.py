@@ -52,6 +52,21 @@ def read_rows(
     return table
 
 
+def read_any(path: Path) -> pd.DataFrame:
+    """Read a table whose columns are not known; what is not all numbers is text.
+
+    Raises:
+        BadInput: it is no table, or has no rows.
+    """
+    try:
+        table = pd.read_csv(path, low_memory=False)
+        if table.empty:
+            raise ValueError("it has no rows")
+    except (ValueError, OverflowError, MemoryError, OSError) as error:
+        raise BadInput(f"{path} is damaged ({_short(error)}); measure anew.") from None
+    return table
+
+
 def _is_text(hint: object) -> bool:
     """Return whether a column holds text, whatever it is restricted to."""
     if typing.get_origin(hint) is Annotated:

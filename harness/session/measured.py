@@ -5,7 +5,7 @@ from typing import Any
 
 from rich.console import Console
 
-from harness.measurement.experiment import Experiment
+from harness.measurement.experiment import BudgetTooShort, Experiment
 from harness.measurement.preparation import prepare
 from harness.measurement.request import Request
 from harness.measurement.run import Run
@@ -13,6 +13,7 @@ from harness.measurement.run_folder import RunFolder
 from harness.presentation.progress import ProgressDisplay
 from harness.results.environment import read_environment
 from harness.results.result import write_result
+from harness.session.budget import check_budget
 from harness.trial.failure import Failure, read_failures
 
 
@@ -38,6 +39,8 @@ def measure(
     if not resume and (aside := folder.set_aside()):
         log.print(f"an unfinished run was kept as {aside}", soft_wrap=True)
     with ProgressDisplay(log) as tell:
+        if not resume:
+            check_budget(request, budget, tell)
         plan = prepare(request, folder, tell, resume)
     if resume and folder.is_written():
         folder.finish()
@@ -50,6 +53,9 @@ def measure(
     try:
         with ProgressDisplay(log) as tell:
             run = Experiment(plan, folder, budget, tell).run()
+    except BudgetTooShort:
+        folder.discard()  # nothing in it is worth going on with
+        raise
     except KeyboardInterrupt:
         if kept := len(folder.samples.processes()):
             log.print(

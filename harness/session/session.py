@@ -72,7 +72,12 @@ class Session:
         self.log.print(f"left out: {sentence}", soft_wrap=True)
 
     def keep(self, table: pd.DataFrame) -> Path:
-        """Write the study's table as far as it is known, and return its path."""
+        """Write the study's table as far as it is known, and return its path.
+
+        And what its runs were measured on, which those of its parts have written beside themselves.
+        """
+        if self.environment:
+            self.describe(self.environment)
         path = self.folder / f"{self.name}.csv"
         write_text(path, str(table.to_csv(index=False, float_format="%.6g")))
         return path

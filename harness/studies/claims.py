@@ -13,6 +13,7 @@ from rich.text import Text
 from harness.base.errors import BadInput
 from harness.claims.settled import Settled, not_measured, sentences, to_table
 from harness.claims.settlement import (
+    BUILT,
     Group,
     group_claims,
     obstacle,
@@ -45,6 +46,7 @@ from harness.results.speedups import half_width
 from harness.session.session import Session
 from harness.studies import Question
 from harness.studies.study import Exhibit, Options, Study
+from workloads.trace import ORIGINS
 
 QUESTION = Question(
     "Do the figures hold that were published?",
@@ -54,6 +56,8 @@ QUESTION = Question(
     budget_for="the claims of one original",
     command="dirtyscan claims run",
 )
+_WIDEST = 1.0
+"""The half-width that says all there is to say of an interval."""
 _OPEN = 1.6
 """How far a range without an upper end is drawn beyond everything else, as a factor."""
 
@@ -74,7 +78,6 @@ def measure(options: Options, session: Session) -> pd.DataFrame:
             settled += _settle_group(sound_group, options.precision, session)
         if session.environment:
             # Written after each group, so that what was measured is there whatever happens next.
-            session.describe(session.environment)
             session.keep(to_table(settled))
     table = to_table(settled)
     if not session.environment:
@@ -96,7 +99,7 @@ def _settle_group(group: Group, precision: float, session: Session) -> list[Sett
     found = run.measured.run
     assert found  # it was not resumed
     if not found.speedups:
-        none = pd.DataFrame(columns=["variant"])
+        none = pd.DataFrame(columns=["variant", *BUILT])
         return settle(group, none, none, len(found.processes), found.failures)
     return settle(group, run.rows, run.calls, len(found.processes), found.failures)
 
@@ -125,6 +128,46 @@ def _claimed_short(row: Row) -> str:
     return f"{low} or more" if row["claimed_high"] == math.inf else f"{low} to {high}"
 
 
+def _half_width(row: Row) -> str:
+    half = half_width(row)
+    return f"±{half:.1%}" if half < _WIDEST else f">±{_WIDEST:.0%}"
+
+
+def _claimed_long(row: Row) -> str:
+    low, high = row["claimed_low"], row["claimed_high"]
+    return f"above {low:g}" if high == math.inf else f"{low:.3g} to {high:.3g}"
+
+
+def _with_interval(row: Row) -> str:
+    toolchain = f", {row['toolchain']}" if row["toolchain"] else ""
+    return f"{format_number(row['speedup'])} ({short_interval(row)}){toolchain}"
+
+
+def _placements(row: Row) -> str:
+    low, high = row["placement_low"], row["placement_high"]
+    return "" if math.isnan(low) else f"{format_short(low)} to {format_short(high)}"
+
+
+def _full_verdict(row: Row) -> str:
+    placed = f" ({row['by_placement']})" if row["by_placement"] else ""
+    calls = row["calls_within"]
+    return f"{row['verdict']}{placed}{'' if calls != calls else f', {calls:.0%} of calls'}"
+
+
+def _beside(row: Row) -> str:
+    if not row["beside_toolchain"]:
+        return ""
+    figure = f"{format_number(row['beside_speedup'])}, {row['beside_toolchain']}"
+    return f"{figure}: {row['beside_verdict']}" if row["beside_verdict"] else figure
+
+
+def _captured_long(row: Row) -> str:
+    # Of a claim about conditions the captured traces have rows of their own.
+    there = row["captured_low"] == row["captured_low"] and not row["workload"].endswith(ORIGINS)
+    low, high = (format_short(row[f"captured_{end}"]) for end in ("low", "high"))
+    return f"{low} to {high}" if there else ""
+
+
 def _captured(row: Row) -> str:
     there = row["captured_low"] == row["captured_low"]  # a missing one is NaN
     return format_range(row["captured_low"], row["captured_high"]) if there else ""
@@ -137,11 +180,20 @@ def _if_measured(head: str, write: Callable[[Row], str], whole: bool = False) ->
 _SUMMARY = (
     Column("claim", whole=True),
     Column("on", "workload"),
-    Column("claimed", _claimed, right=True),
-    _if_measured("measured", lambda row: format_number(row["speedup"]), whole=True),
-    _if_measured("95 %", lambda row: f"±{half_width(row):.1%}", whole=True),
+    Column("claimed", _claimed, right=True, whole=True),
+    _if_measured("speedup", lambda row: format_number(row["speedup"]), whole=True),
+    _if_measured("95 %", _half_width, whole=True),
     Column("verdict", whole=True),
-    Column("captured", _captured, right=True),
+    Column("captured", _captured, right=True, whole=True),
+)
+_DOCUMENT = (
+    *plain_columns("claim", ("about", "workload")),
+    Column("claimed", _claimed_long),
+    _if_measured("measured", _with_interval),
+    _if_measured("by placement", _placements),
+    Column("verdict", _full_verdict),
+    _if_measured("by another profile", _beside),
+    Column("captured traces", _captured_long),
 )
 _FIGURES = (
     *plain_columns("claim", "workload"),
@@ -154,13 +206,31 @@ _FIGURES = (
 
 def _summary(found: pd.DataFrame) -> Table:
     """Return what came out, with how the same pair fares on captured traces."""
-    scaled = dict.fromkeys(text for text in found["scaled"] if text)
     missing = (f"not measured: {sentence}" for sentence in sentences(found))
-    table = make_table(_SUMMARY, found)
-    # A table that was stored before placement was varied has no such column, and empty cells none.
-    told = found.get("by_placement", pd.Series("", index=found.index)).astype(object).fillna("")
-    placed = (_placed(row) for row in found[told != ""].to_dict("records"))
-    return dataclasses.replace(table, notes=(*placed, *scaled, *missing), fold=True)
+    whole = _whole(found)
+    scaled = dict.fromkeys(text for text in whole["scaled"] if text)
+    table = make_table(_SUMMARY, whole)
+    placed = (_placed(row) for row in whole[whole["by_placement"] != ""].to_dict("records"))
+    beside = whole["beside_verdict"]
+    other = whole[(beside != "") & (beside != whole["verdict"])]
+    others = other.to_dict("records")
+    built = (f"{row['claim']} by another profile: {_beside(row)}" for row in others)
+    return dataclasses.replace(table, notes=(*placed, *built, *scaled, *missing), fold=True)
+
+
+def documented(found: pd.DataFrame) -> Table:
+    """Return all that there is to say of each claim in a line."""
+    return make_table(_DOCUMENT, _whole(found))
+
+
+def _whole(found: pd.DataFrame) -> pd.DataFrame:
+    """Return ``found`` with every column, as an older table has not, and no text that is NaN."""
+    whole = found.copy()
+    for name in ("by_placement", "toolchain", "beside_toolchain", "beside_verdict", "scaled"):
+        whole[name] = whole.get(name, pd.Series("", index=found.index)).astype(object).fillna("")
+    for name in ("calls_within", "placement_low", "placement_high", "beside_speedup"):
+        whole[name] = whole.get(name, pd.Series(math.nan, index=found.index)).astype(float)
+    return whole
 
 
 def _placed(row: Row) -> str:
@@ -212,6 +282,7 @@ def draw_claims(rows: pd.DataFrame) -> Figure:
 STUDY = Study(
     measure=measure,
     summary=_summary,
+    document=documented,
     exhibit=Exhibit(
         title="Claims that are open today",
         said="What was published of counting and of other operations, in QEMU and elsewhere, and "

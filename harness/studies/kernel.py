@@ -5,9 +5,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.patches import Patch
 
 from harness.base.errors import BadInput
 from harness.kernel.cases import Case, cases
@@ -33,23 +30,9 @@ from harness.measurement.lineup import line_up
 from harness.measurement.request import Given, Request
 from harness.native.operation import DEFAULT_OPERATION
 from harness.native.toolchain import find_toolchains
-from harness.presentation.frames import make_panels
 from harness.presentation.progress import ProgressDisplay
-from harness.presentation.scale import plain_log_axis
-from harness.presentation.style import (
-    BLUE,
-    GREEN,
-    GREY,
-    ORANGE,
-    PURPLE,
-    VERMILLION,
-    add_legend,
-    house_style,
-    key,
-    mark,
-    note,
-)
 from harness.presentation.table import Table, format_short, make_table, plain_columns, table_by_name
+from harness.presentation.tick_parts import draw_tick_parts
 from harness.results.environment import describe_environment
 from harness.session.session import Session
 from harness.studies import Question
@@ -60,16 +43,13 @@ from harness.studies.study import Exhibit, Options, Study, on_host, where_measur
 QUESTION = Question(
     "Where does the time of a tick go: to the guest, to the kernel, or to what counts?",
     place=42,
-    options=("precision", "budget", "plots", "resume", "seed"),
+    options=("precision", "budget", "plots", "seed"),
     budget=30.0,
     budget_for="each operation, and the guests of each size",
     sizes="of the guests with random maps; default: 512MiB, 4GiB and 32GiB",
 )
 SIZES = tuple(size * 2**30 for size in (0.5, 4, 32))
-_COLOURS = dict(zip(PARTS, (VERMILLION, ORANGE, GREEN, BLUE, PURPLE, GREY), strict=True))
 _ROUNDS = 5  # of many maps, whose mean is asked for
-_NAMES = {GUEST: "guest: faults", SYNC: "kernel: sync"}
-_MARKERS = dict(zip(COUNTS, "osD", strict=True))
 
 
 def measure(options: Options, session: Session) -> pd.DataFrame:
@@ -175,31 +155,29 @@ def _operation(
     chosen = [variant for variant in kinds if variant != original]
     lineup = line_up(choose(chosen, name, original), find_toolchains(options.toolchains))
     run = session.run(Request(lineup, tuple(traces), options.precision, options.seed), name)
-    found = run.rows[~run.rows["noise_floor"]]
-    rows: list[dict[str, object]] = []
-    for row in found.to_dict("records"):
-        rows += [
-            {
-                "map": names[str(row["condition"])],
-                "guest_memory_bytes": row["guest_memory_bytes"],
-                "part": name, "kind": kind, "variant": variant,
-                "seconds": row["variant_seconds" if variant != original else "original_seconds"],
-            }
-            for variant, kind in kinds.items()
-            if variant in (row["variant"], original)
-        ]  # fmt: skip
-    unique = {(row["map"], row["variant"]): row for row in rows}
-    return list(unique.values())
+    rows: dict[tuple[str, str], dict[str, object]] = {}
+    for row in run.rows.to_dict("records"):
+        seconds = {original: row["original_seconds"]}
+        if not row["noise_floor"]:
+            seconds[str(row["variant"])] = row["variant_seconds"]
+        for variant in set(seconds) & set(kinds):
+            name_of_map = names[str(row["condition"])]
+            rows[name_of_map, kinds[variant]] = {
+                "map": name_of_map, "guest_memory_bytes": row["guest_memory_bytes"],
+                "part": name, "kind": kinds[variant], "variant": variant,
+                "seconds": seconds[variant],
+            }  # fmt: skip
+    return list(rows.values())
 
 
 def _summary(found: pd.DataFrame) -> Table:
     """Return the microseconds of each part on every map, and the answer in a sentence."""
     parts = [part for part in PARTS if part in set(found["part"])]
-    by_count = {kind: ticks(found, kind) for kind in _MARKERS}
+    by_count = {kind: ticks(found, kind) for kind in COUNTS}
     heads = ["a tick, µs", "pages\nwritten"]
     columns = []
     for part in parts:
-        for kind in _MARKERS if part == DEFAULT_OPERATION else (THEN,):
+        for kind in COUNTS if part == DEFAULT_OPERATION else (THEN,):
             heads.append(f"{part}\n{kind}" if part == DEFAULT_OPERATION else part)
             columns.append(by_count[kind].get(part))
     pages = found.drop_duplicates("map").set_index("map")["written_pages"]
@@ -224,60 +202,6 @@ _FIGURES = plain_columns(
 )
 
 
-@house_style()
-def draw_kernel(found: pd.DataFrame) -> Figure:
-    """Draw what share of a tick's work each part is, and below it how long each takes."""
-    maps = list(dict.fromkeys(found["map"]))
-    figure, (shares, times) = make_panels(5.8, 0.5 * len(maps) + 3.4, 2, 1, height_ratios=(1, 1.15))
-    each = ticks(found).reindex(maps)
-    _draw_shares(shares, each)
-    for part in each:
-        for kind in _MARKERS if part == DEFAULT_OPERATION else ("",):
-            rows = found[found["part"] == part]
-            rows = rows[rows["kind"] == kind] if kind else rows
-            (dots,) = times.plot(
-                1e6 * rows["seconds"], [-maps.index(name) for name in rows["map"]],
-                linestyle="none", marker=_MARKERS.get(kind, "o"), color=_COLOURS[str(part)],
-                markersize=5.5,
-            )  # fmt: skip
-            mark(dots, rows.index)
-    plain_log_axis(times.xaxis)
-    times.set_title("How long each takes")
-    times.set_xlabel("time in a tick (µs)")
-    note(shares, str(found["host"].iloc[0]).partition(", Linux")[0])
-    for axes in (shares, times):
-        axes.set_yticks(
-            [-place for place in range(len(maps))], [name.capitalize() for name in maps]
-        )
-        axes.set_ylim(-len(maps) + 0.4, 0.6)
-    handles = [
-        *(Patch(color=_COLOURS[str(part)], label=_NAMES.get(str(part), str(part)))
-          for part in each if part != DEFAULT_OPERATION),
-        *(key(f"count: {kind}", color=_COLOURS[DEFAULT_OPERATION], marker=marker, linestyle="none")
-          for kind, marker in _MARKERS.items()),
-    ]  # fmt: skip
-    add_legend(figure, handles, 3)
-    return figure
-
-
-def _draw_shares(axes: Axes, each: pd.DataFrame) -> None:
-    total = each.sum(axis=1)
-    left = np.zeros(len(each))
-    places = -np.arange(len(each))
-    for part in each:
-        share = (100 * each[part] / total).fillna(0).to_numpy()
-        axes.barh(places, share, left=left, color=_COLOURS[str(part)], height=0.68)
-        left += share
-    for place, seconds in zip(places, total, strict=True):
-        axes.annotate(
-            f"{1e3 * seconds:.3g} ms", (100, place), xytext=(4, 0), textcoords="offset points",
-            va="center", fontsize=8.5, annotation_clip=False,
-        )  # fmt: skip
-    axes.set_xlim(0, 100)
-    axes.set_title("What the work of a tick is", pad=16)
-    axes.set_xlabel("share (%), with the count of 2010")
-
-
 STUDY = Study(
     measure=measure,
     summary=_summary,
@@ -286,7 +210,7 @@ STUDY = Study(
         said="A guest of our own writes what recorded guests wrote in a tick, and random maps: "
         "what its faults take, what the kernel takes to say which pages, and what merge, count, "
         "next and drain take in user space, on the same maps.",
-        draw=draw_kernel,
+        draw=draw_tick_parts,
         shown=("map", "part", "variant", "seconds", "nanoseconds_a_page", "share_of_tick"),
         figures=lambda found: make_table(_FIGURES, found.head(100)),
     ),

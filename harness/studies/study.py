@@ -53,6 +53,8 @@ class Study:
     """Makes of it what a terminal shows."""
     exhibit: Exhibit | None
     """None if it has no picture."""
+    document: Callable[[pd.DataFrame], Table] | None = None
+    """Makes of it what the documentation shows, if that is more than a terminal has room for."""
 
 
 def measured_once(

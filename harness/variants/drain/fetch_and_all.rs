@@ -1,7 +1,8 @@
 //! An atomic exchange of every word.
 //!
 //! Source of the idea: rust-vmm's AtomicBitmap::get_and_reset() as it was until pull request 158
-//! (2021 to 2026), without the vector that it collects into.
+//! (2021 to 2026), without the vector that it collects into, which
+//! collect_all.rs has.
 //! Cost: one atomic read-modify-write for every 64 pages, whatever the map holds.
 
 #[allow(dead_code)]

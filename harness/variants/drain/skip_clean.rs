@@ -1,6 +1,7 @@
 //! A load of every word, and an atomic exchange only of those that are not 0.
 //!
-//! Source of the idea: the first step of rust-vmm's pull request 158 (2026).
+//! Source of the idea: the first step of rust-vmm's pull request 158 (2026), without its vector,
+//! which collect_dirty.rs has.
 //! Cost: one load and compare for every 64 clean pages; an atomic read-modify-write for every word
 //! with a dirty page.
 

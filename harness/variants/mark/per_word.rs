@@ -1,6 +1,7 @@
 //! An atomic or for every word, with all bits of the range in it.
 //!
-//! Source of the idea: rust-vmm's pull request 130 (2026).
+//! Source of the idea: rust-vmm's pull request 130 (2026), without its path for a single page,
+//! which per_word_or_page.rs has.
 //! Cost: one atomic read-modify-write for every word that the range touches.
 
 #[allow(dead_code)]

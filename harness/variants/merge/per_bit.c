@@ -1,8 +1,8 @@
 /*
  * One page at a time: the log's bits are tested, and each that is set is tested and set in the map.
  *
- * Source of the idea: QEMU's merge of the dirty log until 2012, which called a function for every
- * page.
+ * Source of the idea: none; the plainest merge of two bitmaps. It is no code of QEMU's, whose
+ * merges are ffs_byte.c, ffs_long.c, take_word.c, exchange_word.c and exchange_page.c.
  * Cost: a shift, test and branch for every page; a test, or and store for every dirty one.
  */
 #include "dirtyscan.h"

@@ -1,8 +1,9 @@
 /*
  * A word at a time: new bits are those of the log that the map has not; they are counted and set.
  *
- * Source of the idea: QEMU's cpu_physical_memory_sync_dirty_bitmap() (2014), which goes on at once
- * where the log's word is 0.
+ * Source of the idea: QEMU's merge of 2014, which goes on at once where the log's word is 0. But
+ * this one leaves the log as it is, and always has the instruction that counts bits: take_word.c
+ * and exchange_word.c stand for QEMU's.
  * Cost: one load and compare for every 64 pages that the log says nothing of; a population count,
  * an or and a store for the others.
  */

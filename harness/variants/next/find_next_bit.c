@@ -2,7 +2,8 @@
  * From a word to the next that is not 0, and in it to the first bit.
  *
  * Source of the idea: find_next_bit() of Linux, with which QEMU's send loop has gone from page to
- * page since 2012.
+ * page since 2012; but inlined, which it is in neither: find_next_index.c and find_next_four.c
+ * stand for those.
  * Cost: a mask, load and count of zeros for every dirty page; one load and compare for every 64
  * clean pages.
  */

@@ -1,42 +1,20 @@
 //! One bit at a time, in a loop over the 64 bits of each word.
 //!
-//! Source of the idea: Cloud Hypervisor's MemoryRangeTable until pull request 7468 (2021 to 2025).
-//! What its caller did besides, making a vector of the words first, is left out.
+//! Source of the idea: Cloud Hypervisor's MemoryRangeTable::from_bitmap() until pull request 7468
+//! (2021 to 2025), at the commit before ad9034ed1. What its caller did besides, making a vector of
+//! the words first, is left out, and stands in loop_bits_two_maps.rs.
 //! Cost: a shift, test and branch for every page; a push for every range.
 
 #[allow(dead_code)]
 mod dirtyscan {
     include!(env!("DIRTYSCAN_RS"));
 }
-use dirtyscan::{Map, Range, Ranges, Variant};
+#[path = "../loop_bits.rs"]
+mod by_bits;
 
-extern "C" fn ranges(map: &Map, out: &mut Ranges) -> u64 {
-    let mut table: Vec<Range> = Vec::new();
-    let mut open: Option<Range> = None;
-
-    for (index, word) in map.words().iter().enumerate() {
-        for bit in 0..64 {
-            if (word >> bit) & 1 != 0 {
-                match &mut open {
-                    Some(range) => range.pages += 1,
-                    None => {
-                        open = Some(Range { first: index as u64 * 64 + bit, pages: 1 });
-                    }
-                }
-            } else if let Some(range) = open.take() {
-                table.push(range);
-            }
-        }
-    }
-    table.extend(open);
-    out.give(table)
-}
-
-#[no_mangle]
-#[allow(non_upper_case_globals)]
-pub static dirtyscan_variant: Variant = Variant::of_bitmap(
-    2021,
-    c"ranges",
-    c"Cloud Hypervisor until 2025: every bit of every word",
-    ranges as *const _,
+dirtyscan::ranges!(
+    loop_bits,
+    |words: &[u64]| by_bits::list(words, std::hint::black_box(1)),
+    year = 2021,
+    summary = c"Cloud Hypervisor until 2025: every bit of every word",
 );

@@ -1,0 +1,101 @@
+"""What ``dirtyscan claims check`` measures: variants beside the code that they stand for."""
+
+import argparse
+import dataclasses
+from pathlib import Path
+
+import pandas as pd
+from rich.text import Text
+
+from harness.base.errors import BadInput
+from harness.claims.claim import CLAIMS, read_claims
+from harness.claims.fidelity import Pair, fidelity, find_pairs, said_of, split_names
+from harness.commands.options import results_folder
+from harness.native.manifest import MANIFEST, read_manifest
+from harness.presentation.console import console
+from harness.presentation.table import (
+    Column,
+    Row,
+    as_markdown,
+    format_short,
+    make_table,
+    print_table,
+    trace_name,
+)
+from harness.session.session import Ran, Session
+
+_COLUMNS = (
+    Column("variant"),
+    Column("upstream"),
+    Column("map"),
+    Column("ratio", right=True, whole=True),
+    Column(
+        "95 %", lambda row: f"{format_short(row['low'])}-{format_short(row['high'])}", True, True
+    ),
+    Column("verdict", whole=True),
+)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Compare every pair that was asked for."""
+    manifest = read_manifest(Path(options.upstream))
+    if manifest is None:
+        raise BadInput(
+            f"there is no {MANIFEST} in {options.upstream}; write one that says how the real "
+            "functions are built ('dirtyscan init' writes an example)."
+        )
+    known = read_claims(Path(options.claims) if options.claims else CLAIMS)
+    claims, names = split_names(options.names, known)
+    toolchains = options.toolchain or [claim.toolchain for claim in claims if claim.toolchain]
+    pairs = find_pairs(manifest, claims, names)
+    out, log = console(), console(stderr=True)
+    folder = results_folder(options.output)
+    session = Session("fidelity", folder, options.budget, False, out, log)
+    found = []
+    for number, pair in enumerate(pairs, start=1):
+        log.print(Text(f"{pair.variant.name} beside {pair.upstream.name} ({number}/{len(pairs)})"))
+        request = pair.request(options.precision, tuple(dict.fromkeys(toolchains)))
+        rows = _rows(pair, session.run(request, f"{pair.variant.name}-{pair.upstream.name}"))
+        if len(rows):
+            found.append(rows)
+            session.keep(pd.concat(found))
+    if not found:
+        raise BadInput("nothing came out: see what failed above.")
+    if options.format == "markdown":
+        print(as_markdown(make_table(_COLUMNS, pd.concat(found))), end="")
+    else:
+        table = make_table(_COLUMNS, pd.concat(found))
+        print_table(dataclasses.replace(table, notes=tuple(map(_sentence, found))), out)
+    out.print(f"table: {session.folder / 'fidelity.csv'}", soft_wrap=True)
+    return session.status
+
+
+def _rows(pair: Pair, ran: Ran) -> pd.DataFrame:
+    """Return the rows of ``fidelity.csv`` of one pair, one for each map and toolchain."""
+    found = ran.measured.run
+    if not found or not found.speedups:
+        return pd.DataFrame()
+    return pd.DataFrame([_row(pair, row) for row in ran.rows.to_dict("records")])
+
+
+def _row(pair: Pair, row: Row) -> dict[str, object]:
+    low, high = row["speedup_low"], row["speedup_high"]
+    return {
+        "variant": pair.variant.name,
+        "toolchain": row["toolchain"],
+        "upstream": pair.upstream.name,
+        "upstream_toolchain": row["original_toolchain"],
+        "operation": pair.variant.operation,
+        "map": trace_name(row),
+        "guest_memory_bytes": row["guest_memory_bytes"],
+        "ratio": row["speedup"],
+        "low": low,
+        "high": high,
+        "upstream_seconds": row["original_seconds"],
+        "variant_seconds": row["variant_seconds"],
+        "verdict": fidelity(low, high),
+    }
+
+
+def _sentence(rows: pd.DataFrame) -> str:
+    return said_of(rows)

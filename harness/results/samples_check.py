@@ -1,0 +1,236 @@
+"""A result's rows, made anew from the samples that it has: an independent look at its table."""
+
+import math
+import re
+import typing
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import numpy as np
+import pandas as pd
+
+from harness.base.documents import decode_json
+from harness.base.errors import BadInput
+from harness.base.files import read_file
+from harness.results.found import Found, Kind, told
+from harness.results.result import PROCESSES, PYPERF, SNAPSHOTS, SPEEDUPS, read_table
+from harness.statistics.interval import centre, confidence_interval
+
+ROUNDING = 1e-6
+"""What nine digits of a table may be off by, as a share."""
+APART = 0.05
+"""What pyperf's rounds, each a sum over all calls, may differ by from the sums of typical calls
+that a row has: the share that the gate lets two runs of the same differ by. In the committed
+results they differ by 2.5 % at most."""
+_Seconds = Annotated[float, msgspec.Meta(gt=0, le=1e9)]
+
+
+class _Run(msgspec.Struct):
+    metadata: dict[str, Any] = {}
+    rounds: list[_Seconds] = msgspec.field(default=[], name="values")
+
+
+class _Benchmark(msgspec.Struct):
+    runs: list[_Run]
+    metadata: dict[str, Any] = {}
+
+
+class _Suite(msgspec.Struct):
+    benchmarks: list[_Benchmark]
+    metadata: dict[str, Any] = {}
+
+
+class Timed(typing.NamedTuple):
+    """What pyperf's file has of one variant on one trace."""
+
+    rounds: list[list[float]]
+    """Seconds of a call, by process."""
+    calibrations: int
+    trace_hash: str
+
+
+def read_pyperf(path: Path) -> dict[str, Timed]:
+    """Read pyperf's file by the names of its benchmarks: trace key, label, toolchain.
+
+    Raises:
+        BadInput: it is damaged.
+    """
+    try:
+        suite = decode_json(read_file(path), _Suite)
+        found = {}
+        for benchmark in suite.benchmarks:
+            about = {**suite.metadata, **benchmark.metadata}
+            rounds = [run.rounds for run in benchmark.runs if run.rounds]
+            calibrations = sum("calibrate_loops" in run.metadata for run in benchmark.runs)
+            name = str(about["name"])
+            if name in found:
+                raise ValueError(f"{name} is there twice")
+            found[name] = Timed(rounds, calibrations, str(about.get("trace_sha256", "")))
+    except (ValueError, KeyError) as error:
+        raise BadInput(f"{path} is damaged ({error}); measure anew.") from None
+    return found
+
+
+def check_samples(folder: Path, rows: pd.DataFrame, layout: Mapping[str, Any]) -> Iterator[Found]:
+    """Hold the rows of ``speedups.csv`` against every table of samples beside it.
+
+    Args:
+        layout: that of ``environment.json``.
+    """
+    rows = rows.assign(key=[_key(row) for row in rows.to_dict("records")])
+    yield from _check_plan(rows, layout)
+    present = [name for name in _CHECKS if (folder / name).exists()]
+    for name in present:
+        try:
+            yield from _CHECKS[name](folder, rows, layout)
+        except BadInput as error:
+            yield Found(Kind.FAULT, name, str(error).rstrip("."))
+    if not present:
+        yield Found(Kind.REMARK, SPEEDUPS, "no samples are with it, so it stands by itself")
+
+
+def _key(row: Mapping[Any, Any]) -> str:
+    """Return the key of a row's trace, as the plan makes it of name and origin."""
+    name = re.sub(r"[^\w.-]", "_", str(row["condition"]))
+    return f"{name}-{row['origin']}"
+
+
+def _check_plan(rows: pd.DataFrame, layout: Mapping[str, Any]) -> Iterator[Found]:
+    planned = layout.get("processes", {})
+    wrong = [
+        f"{row['variant']} on {row['key']} has {row['processes']} processes and the plan "
+        f"{planned[row['key']]}"
+        for row in rows.to_dict("records")
+        if row["key"] in planned and row["processes"] != planned[row["key"]]
+    ]
+    precision = layout.get("precision", math.inf)
+    for row in rows[rows["stopped"] == "precise"].to_dict("records"):
+        width = math.log(row["speedup_high"] / row["speedup_low"]) / 2 if row["speedup_low"] else 0
+        if width > precision * (1 + ROUNDING) or not row["speedup_low"]:
+            wrong.append(
+                f"{row['variant']} on {row['key']} is called precise, and ±{width:.2%} is wider "
+                f"than the plan's ±{precision:.2%}"
+            )
+    yield from told(SPEEDUPS, wrong, f"{len(rows)} rows are as planned")
+
+
+def _check_processes(
+    folder: Path, rows: pd.DataFrame, layout: Mapping[str, Any]
+) -> Iterator[Found]:
+    table = read_table(folder, PROCESSES)
+    logs = {
+        key: np.log(np.asarray(group, dtype=np.float64))
+        for key, group in table.groupby(["trace", "variant", "toolchain"], sort=False)["speedup"]
+    }
+    wrong = []
+    known = set()
+    for row in rows.to_dict("records"):
+        key = (row["key"], row["variant"], row["toolchain"])
+        known.add(key)
+        if key not in logs:
+            wrong.append(f"nothing of {row['variant']} ({row['toolchain']}) on {row['key']}")
+            continue
+        if len(logs[key]) != row["processes"]:
+            wrong.append(
+                f"{len(logs[key])} processes of {row['variant']} on {row['key']}, and {SPEEDUPS} "
+                f"says {row['processes']}"
+            )
+            continue
+        interval = confidence_interval(logs[key].tolist())
+        made = (interval.value, interval.low, interval.high)
+        there = tuple(row[name] for name in ("speedup", "speedup_low", "speedup_high"))
+        if not np.allclose(made, there, rtol=ROUNDING, atol=0):
+            wrong.append(
+                f"they make {_interval(made)} of {row['variant']} on {row['key']}, and {SPEEDUPS} "
+                f"says {_interval(there)}"
+            )
+    wrong += [f"{key[1]} on {key[0]} is not in {SPEEDUPS}" for key in logs if key not in known]
+    yield from told(PROCESSES, wrong, f"it makes the same {len(rows)} speedups and intervals")
+
+
+def _check_pyperf(folder: Path, rows: pd.DataFrame, layout: Mapping[str, Any]) -> Iterator[Found]:
+    timed = read_pyperf(folder / PYPERF)
+    hashes = layout.get("traces", {})
+    wrong = list(_wrong_runs(timed, layout))
+    for row in rows.to_dict("records"):
+        about = f"{row['variant']} on {row['key']}"
+        names = (
+            f"{row['key']}/{row['original']}/{row['original_toolchain']}",
+            f"{row['key']}/{row['variant']}/{row['toolchain']}",
+        )
+        if missing := [name for name in names if name not in timed]:
+            wrong.append(f"nothing of {missing[0]}")
+            continue
+        original, variant = (timed[name] for name in names)
+        counts = {len(original.rounds), len(variant.rounds)}
+        if counts != {row["processes"]}:
+            wrong.append(f"{max(counts)} processes of {about}, and {SPEEDUPS} says "
+                         f"{row['processes']}")  # fmt: skip
+            continue
+        if row["key"] in hashes and variant.trace_hash not in ("", hashes[row["key"]]):
+            wrong.append(f"{about} was measured on another trace than environment.json says")
+        pairs = list(zip(original.rounds, variant.rounds, strict=True))
+        if any(len(before) != len(after) for before, after in pairs):
+            wrong.append(f"{about} has not as many rounds as its original")
+            continue
+        made = _speedup(pairs)
+        if abs(math.log(made / row["speedup"])) > math.log(1 + APART):
+            wrong.append(f"its rounds make {made:.4g} of {about}, and {SPEEDUPS} says "
+                         f"{row['speedup']:.4g}")  # fmt: skip
+    said = f"{len(timed)} series with their calibrations, within {APART:.0%} of the same speedups"
+    yield from told(PYPERF, wrong, said)
+
+
+def _wrong_runs(timed: Mapping[str, Timed], layout: Mapping[str, Any]) -> Iterator[str]:
+    for name, one in timed.items():
+        if one.calibrations != 1:
+            yield f"{name} has {one.calibrations} calibrations, and each process list has one"
+        lengths = {len(rounds) for rounds in one.rounds}
+        if len(lengths) > 1 or lengths - {layout.get("rounds", max(lengths, default=0))}:
+            yield f"{name} has {sorted(lengths)} rounds a process, and the plan {layout['rounds']}"
+
+
+def _speedup(pairs: Sequence[tuple[list[float], list[float]]]) -> float:
+    """Return the speedup of rounds: medians within processes, Hodges-Lehmann over them."""
+    logs = [np.median(np.log(np.array(before) / np.array(after))) for before, after in pairs]
+    return float(np.exp(centre(np.array(logs))))
+
+
+def _check_snapshots(
+    folder: Path, rows: pd.DataFrame, layout: Mapping[str, Any]
+) -> Iterator[Found]:
+    calls = read_table(folder, SNAPSHOTS)
+    keys = ["condition", "origin", "variant", "toolchain"]
+    groups = dict(iter(calls.groupby(keys, sort=False)))
+    wrong = []
+    for row in rows.to_dict("records"):
+        where = (row["condition"], row["origin"])
+        about = f"{row['variant']} on {row['key']}"
+        original = groups.get((*where, row["original"], row["original_toolchain"]))
+        variant = groups.get((*where, row["variant"], row["toolchain"]))
+        if original is None or variant is None:
+            wrong.append(f"nothing of {about}, or of its original")
+            continue
+        if not len(original) == len(variant) == row["snapshots"]:
+            wrong.append(f"{len(variant)} calls of {about}, and {SPEEDUPS} says {row['snapshots']}")
+            continue
+        seconds = float(original["seconds"].mean())
+        if not math.isclose(seconds, row["original_seconds"], rel_tol=ROUNDING):
+            wrong.append(f"its original's calls take {seconds:.4g} s on {row['key']}, and "
+                         f"{SPEEDUPS} says {row['original_seconds']:.4g}")  # fmt: skip
+        there = (row["snapshot_speedup_min"], row["snapshot_speedup_max"])
+        made = (variant["speedup"].min(), variant["speedup"].max())
+        if not np.isnan(made).any() and not np.allclose(made, there, rtol=ROUNDING, atol=0):
+            wrong.append(f"calls of {about} are {made[0]:.4g} to {made[1]:.4g} times as fast, and "
+                         f"{SPEEDUPS} says {there[0]:.4g} to {there[1]:.4g}")  # fmt: skip
+    yield from told(SNAPSHOTS, wrong, f"{len(calls)} calls make the same seconds")
+
+
+def _interval(values: Sequence[float]) -> str:
+    value, low, high = values
+    return f"{value:.6g} ({low:.6g} to {high:.6g})"
+
+
+_CHECKS = {PROCESSES: _check_processes, PYPERF: _check_pyperf, SNAPSHOTS: _check_snapshots}
