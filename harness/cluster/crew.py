@@ -37,7 +37,7 @@ class _Member:
     """A host at work."""
 
     host: Host
-    future: Future[Any] | None
+    future: "Future[Any] | None"
     began: float
     heard: float
     lost: float | None = None
@@ -93,7 +93,7 @@ class Crew:
                 take(member.host, Outcome(130, said, resumable=True))
             raise
 
-    def _submit(self, host: Host) -> Future[Any]:
+    def _submit(self, host: Host) -> "Future[Any]":
         # Never on another worker, and never a second time by Dask's own doing.
         return self._client.submit(
             do_errand,
