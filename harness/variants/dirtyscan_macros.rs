@@ -198,7 +198,6 @@ macro_rules! next {
     };
 }
 
-#[allow(unused_imports)]
 /// How many pages are dirty once the log, the second argument, is merged; then as many of them are
 /// cleaned, from the first on, as the third argument says.
 #[allow(unused_macros)]
@@ -219,6 +218,7 @@ macro_rules! tick {
     };
 }
 
+#[allow(unused_imports)]
 pub(crate) use {
     count, drain, drain_into, mark, merge, merge_taking, next, ranges, subject, tick, variant,
 };
