@@ -307,6 +307,37 @@ def test_what_is_no_cluster_is_a_sentence(
     assert len(done.stderr.splitlines()) == 1
 
 
+def test_what_is_needed_for_many_hosts_is_named(
+    dirtyscan: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    for command in (["bench"], ["study", "density"], ["claims", "run"], ["gate"]):
+        done = dirtyscan(*command, "--cluster", "tcp://127.0.0.1:9")
+        assert done.returncode == 2
+        assert "needs the package distributed, which is not here; install dirtyscan" in done.stderr
+        assert len(done.stderr.splitlines()) == 1
+
+
+def test_files_that_hosts_have_not_are_refused(dirtyscan: Run, tmp_path: Path) -> None:
+    (tmp_path / "dirtyscan.toml").write_text('[variant.mine]\nsources = ["m.c"]\n')
+    (tmp_path / "m.c").touch()
+    for options, sentence in (
+        (["mine"], "variant mine is one of "),
+        (["m.c", "--", "-I."], "what stands behind -- (-I.) names files and folders of this"),
+        (["none.c"], "variant none.c cannot be read"),
+        (["--trace", "none.trace"], "none.trace cannot be read"),
+    ):
+        done = dirtyscan("bench", *_before_dashes(options, "--cluster", "tcp://127.0.0.1:9"))
+        assert done.returncode == 2
+        assert sentence in done.stderr
+        assert len(done.stderr.splitlines()) == 1
+
+
+def _before_dashes(options: list[str], *more: str) -> list[str]:
+    place = options.index("--") if "--" in options else len(options)
+    return [*options[:place], *more, *options[place:]]
+
+
 FACTS: dict[str, Any] = {
     "name": "a", "identity": "1", "pretended": False, "architecture": "x86_64", "cpu": "One",
     "cpus": 2, "versions": {"dirtyscan": __version__, "numpy": "2.0", "cc": "gcc 12"},

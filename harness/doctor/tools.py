@@ -9,6 +9,7 @@ from pathlib import Path
 
 from harness.base.errors import BadInput
 from harness.native.toolchain import RUST_MINIMUM, rust_toolchain
+from harness.results.environment import package_version
 from workloads.capture import kernel
 
 
@@ -39,6 +40,9 @@ def inspect_tools() -> list[Tool]:
     tools = [Tool(name, _version(name), use, f"sudo {remedy}") for name, use, remedy in _PROGRAMS]
     zig = "ziglang" if importlib.util.find_spec("ziglang") else _version("zig")
     tools.append(Tool("zig", zig, "a toolchain", "pip install ziglang"))
+    dask = package_version("distributed") or ""
+    remedy = "pip install 'dirtyscan[cluster]'"
+    tools.append(Tool("Dask", dask, "measuring on many hosts", remedy))
     tools += [_inspect_rustc(), _inspect_kernel()]
     otava = "otava" if importlib.util.find_spec("otava") else ""
     remedy = "pip install --no-deps apache-otava"
