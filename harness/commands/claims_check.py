@@ -83,11 +83,13 @@ def by_map(found: pd.DataFrame) -> Table:
 
 
 _PAIR = ["variant", "toolchain", "upstream"]
+_WIDEST = 0.25
+"""The half-width from which on a ratio says nothing."""
 
 
 def _ratio(row: Row) -> str:
     half = float((row["high"] / row["low"]) ** 0.5 - 1)
-    return f"{format_short(row['ratio'])} ±{min(half, 9.99):.1%}"
+    return f"{format_short(row['ratio'])} ±{half:.1%}" if half <= _WIDEST else "?"
 
 
 def _rows(pair: Pair, ran: Ran) -> pd.DataFrame:
