@@ -33,7 +33,8 @@ reference: $(READY)
 	$(BIN)/dirtyscan bench --quick --budget 200 --variant all --toolchain cc-era \
 		--toolchain clang-era --output "results/{cpu}-variants" --plots "results/{cpu}-variants/plots"
 
-# The studies, each into a folder of this machine's CPU (instructions needs valgrind, operations rustc).
+# The studies, each into a folder of this machine's CPU (instructions needs valgrind, operations
+# rustc, sync KVM or Linux 6.7).
 studies: $(READY)
 	$(BIN)/dirtyscan study all --output "results/{cpu}-{study}" --plots "results/{cpu}-{study}/plots"
 
