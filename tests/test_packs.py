@@ -113,6 +113,29 @@ def test_no_member_names_the_machine_its_user_or_a_path(
     assert dirtyscan("results", "verify", str(tmp_path / "private.zip")).returncode == 0
 
 
+def test_what_a_run_keeps_and_has_begun_is_no_part_of_its_result(
+    tmp_path: Path, dirtyscan: Run
+) -> None:
+    folder = tmp_path / "result"
+    shutil.copytree(PLAIN, folder)
+    for name in ("samples", "traces", "unfinished", "unfinished-20261128-010203", ".finished"):
+        (folder / name).mkdir()
+        (folder / name / "plan.json").write_text('{"host": "wintermute"}')
+    assert dirtyscan("results", "pack", "result").returncode == 0
+    assert set(read_pack(tmp_path / "result.zip").members) == {"environment.json", "tick.csv"}
+
+
+def test_a_machine_that_is_called_like_a_word_of_the_result_makes_no_damaged_pack(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dirtyscan: Run
+) -> None:
+    uname = os.uname()
+    monkeypatch.setattr(os, "uname", lambda: os.uname_result(("Linux", "captured", *uname[2:])))
+    done = dirtyscan("results", "pack", str(REFERENCE))
+    assert done.returncode == 2
+    assert "does not hold any more" in done.stderr
+    assert not list(tmp_path.glob("*.zip"))
+
+
 def test_a_pack_with_something_private_is_refused(tmp_path: Path, dirtyscan: Run) -> None:
     document = json.loads((PLAIN / "environment.json").read_text())
     document["layout"]["left_out"] = ["/home/case/mine.c"]

@@ -28,6 +28,12 @@ def run_pack(options: argparse.Namespace) -> int:
             f"'dirtyscan results verify {folder}' says everything."
         )
     manifest = write_pack(folder, path)
+    if wrong := [found for found in _verify_pack(path) if found.kind is Kind.FAULT]:
+        path.unlink()
+        raise BadInput(
+            f"without what names this machine and its user, {folder} does not hold any more: "
+            f"{wrong[0].member}: {wrong[0].what}; give what is called like them another name."
+        )
     out = console()
     out.print(f"{path}: {len(manifest.members)} members of {manifest.name}", soft_wrap=True)
     return HOLDS

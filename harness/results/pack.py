@@ -33,6 +33,8 @@ KINDS = (".csv", ".json")
 MOST_MEMBERS = 200
 # The largest of the committed results takes 1.2 MB, 200 kB of them packed.
 LARGEST_PACK, LARGEST_MEMBER, LARGEST_RESULT = 16 << 20, 64 << 20, 128 << 20
+_OTHERS = re.compile(r"\..*|samples|traces|plots|unfinished.*")
+"""Folders in that of a result which are no parts of it: what a run keeps, and what it had begun."""
 _PART = r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,99}"
 _NAME = re.compile(rf"(?:{_PART}/)?{_PART}\.(?:csv|json)", re.ASCII)
 _DATE = (1980, 1, 1, 0, 0, 0)
@@ -90,7 +92,8 @@ def members_of(folder: Path) -> list[Path]:
     if not folder.is_dir():
         raise BadInput(f"there is no result in {folder}; name the folder of one.")
     found = []
-    for path in sorted([*folder.glob("*"), *folder.glob("*/*")]):
+    parts = [part for part in folder.glob("*/") if not _OTHERS.fullmatch(part.name)]
+    for path in sorted([*folder.glob("*"), *(path for part in parts for path in part.glob("*"))]):
         if path.suffix in KINDS and not path.name.startswith("."):
             if path.is_symlink() or path.parent.is_symlink():
                 raise BadInput(f"{path} is a link; copy what it leads to in its place.")
