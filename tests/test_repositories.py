@@ -315,3 +315,32 @@ def test_the_hook_counts_and_times_nothing(tmp_path: Path, installed: Path) -> N
     assert status == 1, said
     assert "counted in instructions against HEAD" in said
     assert "Nothing timed against HEAD" in said
+
+
+@pytest.mark.parametrize(
+    ("answer", "decides", "status", "slower"),
+    [(0, "false", 0, False), (1, "false", 0, True), (1, "true", 1, False), (2, "false", 2, False),
+     (2, "true", 2, False)],
+)  # fmt: skip
+def test_a_second_host_is_asked_only_about_what_is_slower_on_the_first(
+    tmp_path: Path, answer: int, decides: str, status: int, slower: bool
+) -> None:
+    """The script of the workflow, with a gate that answers so."""
+    workflows = ROOT / ".github/workflows"
+    yaml = YAML(typ="safe")
+    host = yaml.load(workflows / "gate-on-a-host.yml")["jobs"]["gate"]
+    (tmp_path / ".venv/bin").mkdir(parents=True)
+    program = tmp_path / ".venv/bin/dirtyscan"
+    program.write_text(f'#!/bin/sh\necho "$@" > asked\nexit {answer}\n')
+    program.chmod(0o755)
+    output = tmp_path / "output"
+    output.touch()
+    environment = {"BASE": "origin/main", "DECIDES": decides, "GITHUB_OUTPUT": str(output)}
+    assert run_script(script_of(host["steps"], "Gate"), tmp_path, **environment)[0] == status
+    assert (output.read_text() == "slower=true\n") == slower
+    assert "--against origin/main --merge-base" in (tmp_path / "asked").read_text()
+    assert host["outputs"]["slower"] == "${{ steps.gate.outputs.slower }}"
+    again = yaml.load(workflows / "gate.yml")["jobs"]["again"]
+    assert again["needs"] == "gate"
+    assert again["if"] == "needs.gate.outputs.slower == 'true'"
+    assert again["with"]["decides"] is True
