@@ -114,7 +114,7 @@ def of_ways(ways: pd.DataFrame) -> Iterator[str]:
     )
     start = 1e3 * ways.groupby("variant")["start_seconds_a_gib"].mean()
     others = start.drop(["initially_set", "scan"])
-    yield (f"({start['initially_set']:.1f} ms a GiB where the others take {span(others, '.0f')})")
+    yield (f"({start['initially_set']:.1f} ms a GiB where the others take {both(others)})")
     pays = ways.groupby("variant")["guest_nanoseconds_a_page"].median() / 1e3
     yield (
         f"the process pays {pays['scan']:.1f} µs a page where a guest on this host pays {pays['get']:.1f}"

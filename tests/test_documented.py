@@ -9,12 +9,13 @@ import pandas as pd
 import pytest
 
 from harness.results.environment import ENVIRONMENT, read_environment
-from tests import documented, documented_kernel
+from tests import documented, documented_findings, documented_kernel
 from tests.documented import NOT_MEASURED, RESULTS, ZEN5
 
 ROOT = Path(__file__).parent.parent
 SENTENCES: dict[str, Callable[[], Iterator[str]]] = {
     **documented.SENTENCES,
+    "docs/findings.md": documented_findings.findings,
     "README.md": lambda: itertools.chain(documented.readme(), documented_kernel.of_readme()),
     "docs/studies.md": lambda: itertools.chain(
         documented.studies(), documented_kernel.of_studies()
