@@ -301,10 +301,23 @@ def gate() -> Sentences:
         yield (
             f"| `{kinds[str(evidence)]}` | {work} | {len(group)} | {answers} | {idle:.1f} s | {busy:.1f} s |"
         )
+    yield from _gates_of_placements()
     gains = [patch("cond1", "synthetic", result)["speedup"] for result in (ZEN5, ZEN3, INTEL)]
     yield (
         f"gains {gains[0]:.2f} on synthetic Cond1 on an AMD EPYC of Zen 5, {gains[1]:.2f} on one of Zen 3 and "
         f"{gains[2]:.1f} on an Intel Xeon"
+    )
+
+
+def _gates_of_placements() -> Sentences:
+    asked = pd.read_csv(RESULTS / f"{ZEN5}-gate" / "calibration.csv", keep_default_na=False)
+    slower, others = asked[asked["extra_work"] > 0], asked[asked["extra_work"] == 0]
+    assert set(slower["outcome"]) == {"slower"}
+    assert "slower" not in set(others["outcome"])
+    yield f"all {len(slower)} gates about slower code said so"
+    yield (
+        f"of {len(others)} about code that was not, {sum(others['change'] != '')} of them moved by a harmless "
+        f"change, none called it slower, and {sum(others['outcome'] == 'undecided')} were undecided"
     )
 
 

@@ -1,6 +1,7 @@
 """The figures of docs/findings.md, from the tables that README and the studies take theirs from."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -55,7 +56,7 @@ def findings() -> Iterator[str]:
     )  # fmt: skip
     claims = study("claims").set_index("claim")
     for name, about, beside in _CLAIMS:
-        claim = claims.loc[name]
+        claim: Any = claims.loc[name]
         captured = (
             span([claim["captured_low"], claim["captured_high"]], ".3g")
             if claim["captured_low"] == claim["captured_low"] else ""

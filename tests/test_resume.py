@@ -237,9 +237,12 @@ def test_samples_of_something_else_are_refused(samples: Path, tmp_path: Path) ->
         "pyperf.json": b"[]",
         array: (tmp_path / "flat.npy").read_bytes(),
         f"{array}": (tmp_path / "negative.npy").read_bytes(),
+        "none": None,
     }.items():
+        if data is None:
+            del members[array]  # as where a bit has flipped in the archive's list of members
         with zipfile.ZipFile(tmp_path / "other.zip", "w") as archive:
-            for member, content in {**members, name: data}.items():
+            for member, content in ({**members, name: data} if data else members).items():
                 archive.writestr(member, content)
         with pytest.raises(
             BadInput, match=r"are damaged .*; delete that file and go on with --res"

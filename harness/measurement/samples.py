@@ -15,7 +15,7 @@ from harness.base.documents import convert
 from harness.base.errors import BadInput
 from harness.base.files import replacing
 
-_SUITE, _PLACES = "pyperf.json", "places.json"
+_SUITE, _PLACES, _TRACES = "pyperf.json", "places.json", "traces.json"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,6 +42,8 @@ def write_samples(path: Path, samples: Samples) -> None:
     text = io.StringIO()
     samples.suite.dump(text)
     with replacing(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        # Which arrays there are: a flipped bit in an archive's list of members can hide its last.
+        archive.writestr(_TRACES, json.dumps(list(samples.elapsed)))
         archive.writestr(_SUITE, text.getvalue())
         archive.writestr(_PLACES, json.dumps(samples.places))
         for key, elapsed in samples.elapsed.items():
@@ -62,8 +64,10 @@ def read_samples(path: Path) -> Samples:
             elapsed = {
                 _key(name): _seconds(archive.read(name))
                 for name in archive.namelist()
-                if name not in (_SUITE, _PLACES)
+                if name not in (_SUITE, _PLACES, _TRACES)
             }
+            if list(elapsed) != convert(json.loads(archive.read(_TRACES)), list[str]):
+                raise ValueError("an array is missing")
             places = convert(json.loads(archive.read(_PLACES)), tuple[tuple[int, ...], ...])
     except Exception as error:  # whatever a flipped bit does to an archive, to JSON or to pyperf
         raise BadInput(
