@@ -441,6 +441,19 @@ WRONG: dict[str, tuple[Callable[[Path], None], str]] = {
 }  # fmt: skip
 
 
+def test_where_calls_were_interrupted_their_sums_are_others_and_it_is_said(
+    tmp_path: Path,
+) -> None:
+    folder = tmp_path / "result"
+    shutil.copytree(REFERENCE, folder)
+    WRONG["a variant was faster"][0](folder)
+    document = json.loads((folder / "environment.json").read_text())
+    document["machine"]["disturbed"] = ["other programs kept 1.74 CPUs busy"]
+    (folder / "environment.json").write_text(json.dumps(document))
+    found = [one for one in verify_folder(folder) if "its rounds make" in one.what]
+    assert [one.kind for one in found] == [Kind.REMARK]
+
+
 @pytest.mark.parametrize("how", WRONG)
 def test_what_contradicts_itself_is_found(how: str, tmp_path: Path, dirtyscan: Run) -> None:
     change, said = WRONG[how]

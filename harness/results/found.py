@@ -27,11 +27,13 @@ class Found(NamedTuple):
     """A sentence without its end."""
 
 
-def told(member: str, wrong: Sequence[str], right: str) -> Iterator[Found]:
+def told(
+    member: str, wrong: Sequence[str], right: str, wrong_is: Kind = Kind.FAULT
+) -> Iterator[Found]:
     """Yield what is ``wrong`` with a member, or else that it is ``right``."""
     if not wrong:
         yield Found(Kind.CHECKED, member, right)
     for what in wrong[:_MANY]:
-        yield Found(Kind.FAULT, member, what)
+        yield Found(wrong_is, member, what)
     if len(wrong) > _MANY:
-        yield Found(Kind.FAULT, member, f"and {len(wrong) - _MANY} more of this kind")
+        yield Found(wrong_is, member, f"and {len(wrong) - _MANY} more of this kind")

@@ -51,14 +51,14 @@ def verify_folder(folder: Path, private_is: Kind = Kind.REMARK) -> Iterator[Foun
 
 def _verify_part(folder: Path) -> Iterator[Found]:
     """Look at the members that lie in ``folder`` itself."""
-    layout = {}
+    layout, disturbed = {}, False
     if (folder / ENVIRONMENT).exists():
         try:
             environment = read_environment(folder)
         except BadInput as error:
             yield _fault(ENVIRONMENT, error)
             return
-        layout = environment["layout"]
+        layout, disturbed = environment["layout"], bool(environment["machine"]["disturbed"])
         yield Found(Kind.CHECKED, ENVIRONMENT, f"of dirtyscan {environment['dirtyscan']}")
         for sentence in (*layout.get("failures", ()), *environment["machine"]["disturbed"]):
             yield Found(Kind.REMARK, ENVIRONMENT, sentence)
@@ -73,7 +73,7 @@ def _verify_part(folder: Path) -> Iterator[Found]:
         except BadInput as error:
             yield _fault(SPEEDUPS, error)
             return
-        yield from check_samples(folder, rows, layout)
+        yield from check_samples(folder, rows, layout, disturbed)
         yield from _noise_floors(rows)
     else:
         for name in (SNAPSHOTS, PROCESSES):
