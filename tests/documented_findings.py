@@ -4,7 +4,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
+from harness.commands.claims_check import by_map
+from harness.presentation.table import as_markdown
 from tests.documented import (
     CONDITIONS,
     RANGES,
@@ -69,3 +72,17 @@ def findings() -> Iterator[str]:
             f"| {about} | {claimed} | {claim['speedup']:.2f}, {claim['verdict']} | {captured} | "
             f"{beside} |"
         )
+
+
+def near() -> Iterator[str]:
+    """Yield the lines of the table of docs/claims.md that says how near variants are."""
+    table: pd.DataFrame = study("fidelity")
+    short = table["map"].str.replace("density 0.001", "0.1 %").str.replace(" captured", "")
+    names = {
+        "density 0": "clean",
+        "density 0.01": "1 %",
+        "density 0.1": "10 %",
+        "density 1": "dirty",
+    }
+    text = as_markdown(by_map(table.assign(map=short.replace(names))))
+    yield from text.replace("\\_", "_").strip().splitlines()

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tests.documented import ZEN5, digits, one, pick, span, study
+from tests.documented import RESULTS, ZEN5, digits, one, pick, span, study
 
 LETTER = ("cond1", "cond2", "cond3", "cond4")
 KINDS = ("2010", "patch", "today")
@@ -112,6 +112,16 @@ def of_ways(ways: pd.DataFrame) -> Iterator[str]:
         f"as fast as the bitmap at 0.1 % of the pages ({ring[random[0]]:.2f}), {ring[random[1]]:.2f} of its speed at "
         f"1 %, and {ring[random[2]]:.2f} at 10 %"
     )
+    large = pd.read_csv(RESULTS / f"{ZEN5}-sync-32GiB" / "sync.csv")
+    takes = large.set_index(["variant", "map"])["seconds"]
+    few, some, many = large["map"].unique()
+    yield (
+        f"about a hundred pages it takes {1e6 * takes['ring', few]:.0f} µs and the bitmap "
+        f"{1e6 * takes['get', few]:.0f}, at 0.1 % both take {1e3 * takes['ring', some]:.1f} ms, and at 1 %, "
+        f"more than its 65,536 entries, it takes {1e3 * takes['ring', many]:.0f} ms and the bitmap "
+        f"{1e3 * takes['get', many]:.1f}"
+    )
+    assert f"{1e3 * takes['get', some]:.1f}" == f"{1e3 * takes['ring', some]:.1f}"
     start = 1e3 * ways.groupby("variant")["start_seconds_a_gib"].mean()
     others = start.drop(["initially_set", "scan"])
     yield (f"({start['initially_set']:.1f} ms a GiB where the others take {both(others)})")
