@@ -31,6 +31,7 @@ from harness.cluster.settings import SETTINGS, cpus_apart, without_dask
 from harness.doctor.engine import Ratio
 from tests.clusters import BENCH, LocalCluster, local_cluster
 from tests.conftest import Run, store, wait_until
+from tests.fuzz import PROFILE
 
 # It counts wrong where it is given what a nanny sets, or the CPU of the worker.
 WATCHFUL = """
@@ -176,17 +177,18 @@ def check_nothing_is_lost(cluster: LocalCluster, kept: dict[str, bytes]) -> None
         assert set(counts) == {len(here) - 1}  # process 0 calibrates
 
 
+@pytest.mark.fuzz
 def test_nothing_is_lost_whatever_is_killed(
     cluster: LocalCluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """At ten random moments, of one run that is gone on with each time."""
+    """At random moments, ten of them at night, of one run that is gone on with each time."""
     monkeypatch.setattr(tempfile, "tempdir", str(cluster.folder / "tmp"))
     random_ = random.Random(os.environ.get("PYTEST_SEED", "21"))
     kept: dict[str, bytes] = {}
     bench = [*BENCH, "--output", "o", "--precision", "0.0001%"]
     victims: list[str] = []
     resume: list[str] = []
-    for moment in range(10):
+    for moment in range(10 if PROFILE == "nightly" else 3):
         victim = random_.choice(["scheduler", "a", "b", "client"])
         victims.append(victim)
         with cluster.client(*bench, *resume) as client:
