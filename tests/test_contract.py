@@ -28,7 +28,7 @@ VERSION_2 = Path(__file__).parent / "contract_2"
 """The contract as it was in version 2, for variants that somebody has compiled with it."""
 OLD = (
     *(("count", "word_sum.c"), ("merge", "per_word.c"), ("next", "page_by_page.c")),
-    *(("ranges", "loop_bits.rs"), ("drain", "fetch_and_all.rs"), ("mark", "per_page.rs")),
+    *(("ranges", "word_runs.rs"), ("drain", "fetch_and_all.rs"), ("mark", "per_page.rs")),
 )
 
 

@@ -52,6 +52,7 @@ ELSEWHERE = {
     "gate": ("test_gate", 'dirtyscan("gate"'),
     "doctor --gate": ("test_request", "calibrate_gate("),
     "doctor --calibrate": ("test_commands", '"doctor", "--calibrate"'),
+    "bench --cluster": ("test_cluster", "cluster.ask(*BENCH"),
     "results": ("test_packs", '"results", "'),
     "history results/nightly": ("test_changes", '"history"'),
     "study instructions": ("test_studies", '"study", "instructions"'),

@@ -42,7 +42,7 @@ from harness.native.toolchain import (
     rust_companion,
     toolchain_names,
 )
-from harness.native.variant import VARIANTS, built_in_variants
+from harness.native.variant import VARIANTS, Variant, built_in_variants
 from harness.report.run_table import results_table
 from harness.report.variants import ladder_table
 from harness.results.environment import Environment
@@ -310,6 +310,20 @@ def test_profiles_of_rust_are_recorded_with_what_they_are(dirtyscan: Run, tmp_pa
     assert list(made) == ["cc-era", "rustc-o2", "rustc-size"]
     assert {"-Copt-level=s", "-Clto=fat", "-Ccodegen-units=1"} <= set(made["rustc-size"]["flags"])
     assert made["rustc-o2"]["version"].startswith("rustc ")
+
+
+@with_rust
+def test_every_clone_compiles_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What one keeps another takes, so paths that a panic would name must not be in it."""
+    other = tmp_path / "variants"
+    shutil.copytree(VARIANTS, other)
+    made = []
+    for number, root in enumerate((VARIANTS, other)):
+        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / str(number)))
+        path = root / "ranges" / "word_runs.rs"
+        variant = Variant("word_runs", "ranges", (path,), built_in=True, root=root)
+        made.append(build_variant(variant, default_toolchain()).path.read_bytes())
+    assert made[0] == made[1]
 
 
 @with_rust

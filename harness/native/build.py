@@ -42,6 +42,10 @@ _ANYWHERE = ("-falign-functions=1", "-falign-loops=1", "-falign-jumps=1")
 _PROGRAM = ("-ldl",)
 
 
+_MADE = "paths are remapped"
+"""What has changed in how things are made, so that what was kept before is made anew."""
+
+
 def build_variant(variant: Variant, toolchain: Toolchain, placed: bool = False) -> Library:
     """Compile ``variant``; one that comes with dirtyscan only if it was not before.
 
@@ -147,7 +151,7 @@ def _kept_or_built(job: Job, files: Sequence[Path]) -> Library:
 def _hash(toolchain: Toolchain, files: Iterable[Path]) -> str:
     digest = hashlib.sha256()
     compiler = Path(shutil.which(toolchain.command[0]) or toolchain.command[0]).resolve()
-    parts = [str(compiler), *toolchain.command, toolchain.version, *FORM, *toolchain.flags]
+    parts = [str(compiler), *toolchain.command, toolchain.version, *FORM, *toolchain.flags, _MADE]
     parts += [f"{name}={os.environ[name]}" for name in HEEDED if name in os.environ]
     for part in parts:
         digest.update(part.encode(errors="surrogateescape") + b"\0")

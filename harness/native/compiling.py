@@ -92,6 +92,8 @@ def _compile_rust(job: Job, scratch: Path, library: Path) -> tuple[Link, list[Pa
     saved = ["-Csave-temps", "--out-dir", str(scratch), f"-Clinker={linker.path}"]
     emitted = f"--emit=link={library},dep-info={rule}"
     flags = [*job.toolchain.flags, *job.variant.options]
+    if job.variant.built_in:  # and so kept for every clone, where paths in panics may not differ
+        flags.append(f"--remap-path-prefix={job.variant.root.absolute()}=.")
     command = [*job.toolchain.command, *flags, *saved, str(source.absolute())]
     contract = str(job.variant.root / RUST_CONTRACT)
     run_compiler([*command, emitted], library, source, job.toolchain.name, DIRTYSCAN_RS=contract)

@@ -83,7 +83,8 @@ class Session:
         return path
 
     def describe(self, environment: dict[str, Any]) -> None:
-        """Write what it was measured on, where its runs have not done so."""
+        """Write what it was measured on, if that is more than what its runs say of themselves."""
+        self.environment = environment
         write_text(self.folder / ENVIRONMENT, json.dumps(environment, indent=1) + "\n")
 
 

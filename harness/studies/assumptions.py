@@ -181,4 +181,5 @@ STUDY = Study(
         shown=("condition", "assumption", "settings", "variant", *INTERVAL),
         figures=lambda found: make_table(_FIGURES, found.head(40)),
     ),
+    document=None,
 )

@@ -249,4 +249,5 @@ STUDY = Study(
         shown=("variant", "asked_density", "asked_mean_run", *INTERVAL),
         figures=lambda found: make_table(_FIGURES, _by_variant(found)),
     ),
+    document=None,
 )

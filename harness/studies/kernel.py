@@ -218,4 +218,5 @@ STUDY = Study(
         shown=("map", "part", "variant", "seconds", "nanoseconds_a_page", "share_of_tick"),
         figures=lambda found: make_table(_FIGURES, found.head(100)),
     ),
+    document=None,
 )

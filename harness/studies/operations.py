@@ -150,4 +150,4 @@ def _summary(found: pd.DataFrame) -> Table:
     return table_by_name(QUESTION.text, heads, lines)
 
 
-STUDY = Study(measure, _summary, exhibit=None)
+STUDY = Study(measure, _summary, exhibit=None, document=None)

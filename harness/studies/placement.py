@@ -176,4 +176,5 @@ STUDY = Study(
         shown=("variant", "condition", "offset", "seconds", "relative"),
         figures=_figures,
     ),
+    document=None,
 )

@@ -230,4 +230,5 @@ STUDY = Study(
         shown=("variant", "guest_memory_bytes", "seconds", "share_of_tick", "share_of_limit"),
         figures=_figures,
     ),
+    document=None,
 )

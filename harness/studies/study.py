@@ -53,7 +53,7 @@ class Study:
     """Makes of it what a terminal shows."""
     exhibit: Exhibit | None
     """None if it has no picture."""
-    document: Callable[[pd.DataFrame], Table] | None = None
+    document: Callable[[pd.DataFrame], Table] | None
     """Makes of it what the documentation shows, if that is more than a terminal has room for."""
 
 

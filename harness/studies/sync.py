@@ -244,4 +244,5 @@ STUDY = Study(
         shown=("variant", "map", "dirty_pages", "seconds", "speedup", "nanoseconds_a_page"),
         figures=lambda found: make_table(_FIGURES, found.head(60)),
     ),
+    document=None,
 )

@@ -148,4 +148,5 @@ STUDY = Study(
         shown=("variant", "trace", "guest_memory_bytes", "seconds", "share_of_tick"),
         figures=lambda found: make_table(_FIGURES, found[found["trace"].notna()].head(40)),
     ),
+    document=None,
 )

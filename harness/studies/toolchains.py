@@ -171,4 +171,5 @@ STUDY = Study(
         shown=("condition", "origin", "variant", "toolchain", *INTERVAL),
         figures=lambda found: make_table(_FIGURES, found.dropna(subset=["claim_low"]).head(100)),
     ),
+    document=None,
 )
