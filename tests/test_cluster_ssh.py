@@ -93,13 +93,22 @@ class Servers:
                 start_new_session=True,
             )
             try:
-                await process.redirect(stdout=child.stdout, stderr=child.stderr)
+                # All of it before the exit: what comes after would end the whole connection.
+                await asyncio.gather(
+                    pass_on(child.stdout, process.stdout), pass_on(child.stderr, process.stderr)
+                )
                 process.exit(await child.wait())
             finally:
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(child.pid, 9)
 
         return run
+
+
+async def pass_on(said: Any, channel: Any) -> None:
+    while data := await said.read(1 << 16):
+        with contextlib.suppress(OSError):  # nobody listens any more
+            channel.write(data.decode(errors="replace"))
 
 
 @pytest.fixture
