@@ -149,7 +149,7 @@ static void run(struct dirtyscan_map *map, uint64_t *taken)
 
     for (word = 0; word < (map->pages + 63) / 64; word++) {
         taken[word] = map->words[word];
-        for (volatile int wait = 0; wait < 20; wait++) {
+        for (volatile int wait = 0; wait < 400; wait++) {
         }
         map->words[word] = 0;
     }
@@ -160,7 +160,7 @@ static void run(struct dirtyscan_map *map, uint64_t first, uint64_t pages)
     for (; pages--; first++) {
         uint64_t word = map->words[first / 64];
 
-        for (volatile int wait = 0; wait < 20; wait++) {
+        for (volatile int wait = 0; wait < 400; wait++) {
         }
         map->words[first / 64] = word | UINT64_C(1) << first % 64;
     }
