@@ -178,17 +178,18 @@ def check_nothing_is_lost(cluster: LocalCluster, kept: dict[str, bytes]) -> None
 
 
 @pytest.mark.fuzz
+@pytest.mark.skipif(PROFILE != "nightly", reason="takes minutes, and is run at night (make fuzz)")
 def test_nothing_is_lost_whatever_is_killed(
     cluster: LocalCluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """At random moments, ten of them at night, of one run that is gone on with each time."""
+    """At ten random moments, of one run that is gone on with each time."""
     monkeypatch.setattr(tempfile, "tempdir", str(cluster.folder / "tmp"))
     random_ = random.Random(os.environ.get("PYTEST_SEED", "21"))
     kept: dict[str, bytes] = {}
     bench = [*BENCH, "--output", "o", "--precision", "0.0001%"]
     victims: list[str] = []
     resume: list[str] = []
-    for moment in range(10 if PROFILE == "nightly" else 3):
+    for moment in range(10):
         victim = random_.choice(["scheduler", "a", "b", "client"])
         victims.append(victim)
         with cluster.client(*bench, *resume) as client:
@@ -515,10 +516,12 @@ def test_the_doctor_compares_with_a_worker(
     monkeypatch.setenv("PYTHONWARNINGS", "ignore")
     trace = store(tmp_path / "small.trace", [np.arange(640) % 7 < n for n in range(1, 7)])
     bench = ("bench", "--trace", str(trace.path), "--precision", "90%", "--budget", "500")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))  # with a lock of its own
     monkeypatch.setattr("harness.doctor.engine._BENCH", bench)
     done = dirtyscan("doctor", "--engine", "2")
     lines = done.stdout.splitlines()
-    assert [line.partition(":")[0] for line in lines] == ["multi_page", "page_by_page again"]
+    names = [line.partition(":")[0] for line in lines]
+    assert names == ["multi_page", "page_by_page again"], done.stderr
     assert all("over 2 runs of each" in line for line in lines)
     assert done.returncode == any("do not agree" in line for line in lines)
     assert not list((tmp_path / "tmp").glob("dirtyscan-*/"))
