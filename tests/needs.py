@@ -32,7 +32,6 @@ PROMISES = {
     "mounts": "how CI hides tools",
     "repository of git": "distributions and their installation",
     "otava": "changes over time",
-    "at night": "what takes minutes",
 }
 OTHER_CPU = re.compile(r"is not for \S+|needs .*, which this CPU lacks")
 

@@ -602,7 +602,7 @@ def test_files_of_one_name_are_told_apart(tmp_path: Path, monkeypatch: pytest.Mo
     }  # fmt: skip
 
 
-@with_rust
+@pytest.mark.skipif(bool(rust_obstacle()), reason="needs rustc")
 def test_a_claim_about_a_larger_guest_is_scaled_and_says_so() -> None:
     (claim,) = (claim for claim in read_claims() if claim.name == "ch-7468-1")
     assert claim.guest_memory == 12 * 2**40
