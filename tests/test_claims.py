@@ -23,6 +23,7 @@ from harness.cli import main
 from harness.kernel.claimed import CLAIMED
 from harness.measurement.choice import choose
 from harness.native.build import build_variant
+from harness.native.built_variant import rust_obstacle
 from harness.native.finding import find_variant
 from harness.native.toolchain import default_toolchain
 from harness.native.variant import built_in_variants
