@@ -48,6 +48,21 @@ def git(folder: Path, *arguments: str) -> bytes:
     return done.stdout
 
 
+def find_top(folder: Path, name: str) -> Path:
+    """Return the repository of ``folder``, of which ``name`` is to be a revision.
+
+    Raises:
+        BadInput: it is in none.
+    """
+    try:
+        return Path(say(folder, "rev-parse", "--show-toplevel"))
+    except GitFailed as error:
+        raise BadInput(
+            f"{folder} is in no git repository ({error}), so {name} is no revision; go to one, or "
+            "compare two files (dirtyscan gate --against old.c new.c)."
+        ) from None
+
+
 def find_commit(folder: Path, name: str, at_merge_base: bool) -> tuple[str, str]:
     """Return the commit of revision ``name`` in the repository of ``folder``, and its name.
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from harness.base.errors import BadInput
-from harness.gate.git import GitFailed, changed_files, find_commit, say, work_tree
+from harness.gate.git import changed_files, find_commit, find_top, work_tree
 from harness.gate.revision import Older, Pair
 from harness.native.built_variant import declared_operation
 from harness.native.finding import find_variant
@@ -43,13 +43,7 @@ def read_repository(
             f"file is given; write one ('dirtyscan init'), or say which files are variants "
             f"(dirtyscan gate --against {name} -- FILE...)."
         )
-    try:
-        top = Path(say(here, "rev-parse", "--show-toplevel"))
-    except GitFailed as error:
-        raise BadInput(
-            f"{here} is in no git repository ({error}), so {name} is no revision; go to one, or "
-            "compare two files (dirtyscan gate --against old.c new.c)."
-        ) from None
+    top = find_top(here, name)
     commit, called = find_commit(top, name, at_merge_base)
     with work_tree(top, commit, scratch) as tree:
         if manifest:

@@ -5,7 +5,7 @@ import tempfile
 from pathlib import Path
 
 from harness.base.errors import BadInput
-from harness.gate.git import GitFailed, find_commit, git, say
+from harness.gate.git import GitFailed, find_commit, find_top, git, say
 
 BEFORE, AFTER = "before", "after"
 """The branches of the copy."""
@@ -24,14 +24,8 @@ def bundle_repository(here: Path, name: str, at_merge_base: bool) -> tuple[bytes
     Raises:
         BadInput: there is no repository, or no such revision.
     """
-    try:
-        top = Path(say(here, "rev-parse", "--show-toplevel"))
-        objects = Path(say(top, "rev-parse", "--path-format=absolute", "--git-path", "objects"))
-    except GitFailed as error:
-        raise BadInput(
-            f"{here} is in no git repository ({error}), so {name} is no revision; go to one, or "
-            "compare two files (dirtyscan gate --against old.c new.c)."
-        ) from None
+    top = find_top(here, name)
+    objects = Path(say(top, "rev-parse", "--path-format=absolute", "--git-path", "objects"))
     commit, called = find_commit(top, name, at_merge_base)
     with tempfile.TemporaryDirectory(prefix="dirtyscan-") as scratch:
         copy = Path(scratch) / "copy.git"
