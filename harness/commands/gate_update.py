@@ -85,9 +85,8 @@ def _plan(options: argparse.Namespace, settings: Settings) -> list[_Update]:
     base = results_folder(given[0])
     counted = () if all(map(is_own, settings.variants)) else tuple(all_built_in())
     updates = []
-    for operation in settings.operations():
+    for operation, variants in settings.by_operation().items():
         folder = folder_of(base, operation)
-        variants = settings.variants_of(operation)
         own = tuple(find_variant(name, operation) for name in variants if is_own(name))
         requirements = tuple(of_operation(settings.requirements, operation))
         names = tuple(options.toolchain) or settings.toolchains

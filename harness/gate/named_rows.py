@@ -5,7 +5,7 @@ import functools
 from collections.abc import Collection
 
 from harness.base.errors import BadInput
-from harness.measurement.choice import BEST, recommended_variants
+from harness.measurement.choice import ALL, BEST, recommended_variants
 from harness.measurement.plan import Lane
 from harness.native.built_variant import operations_of
 from harness.native.finding import find_variant
@@ -101,13 +101,23 @@ def _variant(source: str) -> tuple[str, str]:
     Raises:
         BadInput: it stands for none, or for one of several operations.
     """
-    if source == BEST:
-        return DEFAULT_OPERATION, BEST
+    operation = operation_meant(source)
+    return operation, source if source == BEST else find_variant(source, operation).name
+
+
+def operation_meant(source: str) -> str:
+    """Return the operation of what a setting names: *count*, if there is one of that.
+
+    Raises:
+        BadInput: there is no such variant, or it is one of several operations.
+    """
+    if source in (ALL, BEST):
+        return DEFAULT_OPERATION
     operations = operations_of(source)
     if DEFAULT_OPERATION in operations:
-        return DEFAULT_OPERATION, find_variant(source, DEFAULT_OPERATION).name
+        return DEFAULT_OPERATION
     if len(operations) > 1:
         raise BadInput(
             f"variant {source} is one of {' and '.join(operations)}; which is meant cannot be said."
         )
-    return operations[0], find_variant(source, operations[0]).name
+    return operations[0]

@@ -4,12 +4,12 @@ import dataclasses
 from pathlib import Path
 
 from harness.base.errors import BadInput
+from harness.gate.named_rows import operation_meant
 from harness.gate.requirement import Requirement, parse_requirement
 from harness.gate.tolerance import RowTolerance, parse_tolerance
 from harness.measurement.plan import name_in_keys
-from harness.native.built_variant import operations_of
 from harness.native.manifest import MANIFEST, GateTable, Manifest, find_manifest, parse_manifest
-from harness.native.operation import DEFAULT_OPERATION, OPERATIONS
+from harness.native.operation import OPERATIONS
 from workloads.trace import open_trace
 
 _VARIANTS = ("multi_page", "recommended")
@@ -34,23 +34,19 @@ class Settings:
     own_traces: tuple[str, ...] = ()
     """What these are called."""
 
-    def variants_of(self, operation: str) -> tuple[str, ...]:
-        """Return those of :attr:`variants` that are of ``operation``.
+    def by_operation(self) -> dict[str, tuple[str, ...]]:
+        """Return the variants of each operation that they or requirements are of, *count* first.
 
         Raises:
-            BadInput: one does not exist or compile.
+            BadInput: one does not exist or compile, or is one of several operations.
         """
-        return tuple(name for name in self.variants if _operation(name) == operation)
-
-    def operations(self) -> tuple[str, ...]:
-        """Return the operations of :attr:`variants` and requirements, *count* first.
-
-        Raises:
-            BadInput: one does not exist or compile.
-        """
-        there = {_operation(name) for name in self.variants}
-        there |= {one.rows.operation for one in self.requirements}
-        return tuple(name for name in OPERATIONS if name in there)
+        meant = {name: operation_meant(name) for name in self.variants}
+        there = {*meant.values(), *(one.rows.operation for one in self.requirements)}
+        return {
+            operation: tuple(name for name in self.variants if meant[name] == operation)
+            for operation in OPERATIONS
+            if operation in there
+        }
 
 
 def read_settings(path: Path | None = None) -> Settings:
@@ -82,14 +78,6 @@ def _of_manifest(manifest: Manifest) -> Settings:
         traces,
         names,
     )
-
-
-def _operation(name: str) -> str:
-    """Return the operation of a variant: *count* of those that are called alike in several."""
-    if name in ("all", "recommended"):
-        return DEFAULT_OPERATION
-    operations = operations_of(name)
-    return DEFAULT_OPERATION if DEFAULT_OPERATION in operations else operations[0]
 
 
 def _table(path: Path) -> str:
