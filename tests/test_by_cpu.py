@@ -54,6 +54,8 @@ def test_claims_are_set_beside_each_other(tmp_path: Path) -> None:
     assert len(claims.lines) == len(rows)
     (line,) = (line for line in claims.lines if line[0] == "ch-8859")
     assert line[4].endswith("reproduced")
+    (open_,) = {line[2] for line in claims.lines if line[0] == "qemu-merge"}
+    assert open_ == "above 1"  # whose end was written as inf
 
 
 def test_two_results_of_one_cpu_have_their_names_too(tmp_path: Path) -> None:

@@ -71,9 +71,12 @@ class Claim:
     @property
     def claimed(self) -> str:
         """The range in words."""
-        if self.high == math.inf:
-            return f"above {self.low:g}"
-        return f"{self.low:.3g} to {self.high:.3g}"
+        return range_in_words(self.low, self.high)
+
+
+def range_in_words(low: float, high: float) -> str:
+    """Return a claimed range of speedups in words; it may have no upper end."""
+    return f"above {low:g}" if high == math.inf else f"{low:.3g} to {high:.3g}"
 
 
 def read_claims(path: Path = CLAIMS) -> tuple[Claim, ...]:

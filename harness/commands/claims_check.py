@@ -66,7 +66,7 @@ def run(options: argparse.Namespace) -> int:
         print(as_markdown(by_map(pd.concat(found))), end="")
     else:
         table = make_table(_COLUMNS, pd.concat(found))
-        print_table(dataclasses.replace(table, notes=tuple(map(_sentence, found))), out)
+        print_table(dataclasses.replace(table, notes=tuple(map(said_of, found))), out)
     out.print(f"table: {session.folder / 'fidelity.csv'}", soft_wrap=True)
     return session.status
 
@@ -117,7 +117,3 @@ def _row(pair: Pair, row: Row) -> dict[str, object]:
         "variant_seconds": row["variant_seconds"],
         "verdict": fidelity(low, high),
     }
-
-
-def _sentence(rows: pd.DataFrame) -> str:
-    return said_of(rows)

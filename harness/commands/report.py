@@ -46,7 +46,6 @@ def run(options: argparse.Namespace) -> int:
     folders = [Path(folder) for folder in options.results]
     if options.plots and len(folders) > 1:
         raise BadInput("--plots draws one result; name one, or write a page of several (--html).")
-    tables = tables_by_cpu([Stored(folder) for folder in folders])
     for folder in folders:
         if study := stored_study(folder):
             if options.format == "table":
@@ -61,8 +60,9 @@ def run(options: argparse.Namespace) -> int:
         if len(folders) > 1:
             out.print(f"{folder}:", soft_wrap=True)
         out.print(results_table(rows, Stored(folder).environment))
-    for table in tables if options.format == "table" else ():
-        print_table(dataclasses.replace(table, fold=True), out)
+    if options.format == "table" and len(folders) > 1:
+        for table in tables_by_cpu([Stored(folder) for folder in folders]):
+            print_table(dataclasses.replace(table, fold=True), out)
     told = console(stderr=options.format != "table")
     if options.plots:
         for path in write_plots(folders[0], Path(options.plots)):

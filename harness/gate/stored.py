@@ -103,10 +103,10 @@ def _in_reference(
     stored: Stored, rows: Sequence[Row]
 ) -> Iterator[tuple[Row, tuple[float, ...], str]]:
     """Yield the rows of the reference's variants, what they were, and why they are not compared."""
+    hashes = {trace.key: trace.content_hash for row in rows[:1] for trace in row.run.plan.traces}
     for row in rows:
         lane = row.lane
         before = stored.logs.get((row.key, lane.variant, lane.toolchain), ())
-        hashes = {trace.key: trace.content_hash for trace in row.run.plan.traces}
         if not before and lane.variant in stored.variants:
             yield row, (), f"{lane.variant} ({lane.toolchain}) on {row.trace} is not in it"
         elif before:

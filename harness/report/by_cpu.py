@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
+from harness.claims.claim import range_in_words
 from harness.presentation.table import Column, Row, Table, format_number, trace_name
 from harness.report.run_table import with_toolchain
 from harness.report.stored import Stored
@@ -59,9 +60,8 @@ def _variants(result: Stored) -> Iterator[tuple[Names, str]]:
 def _claims(result: Stored) -> Iterator[tuple[Names, str]]:
     rows = result.study("claims")
     for row in [] if rows is None else rows.to_dict("records"):
-        claimed = f"{format_number(row['claimed_low'])} to {format_number(row['claimed_high'])}"
-        open_ = pd.isna(row["claimed_high"])
-        names = row["claim"], row["workload"], f"above {row['claimed_low']:g}" if open_ else claimed
+        claimed = range_in_words(row["claimed_low"], row["claimed_high"])
+        names = row["claim"], row["workload"], claimed
         said = "not measured" if pd.isna(row["speedup"]) else _measured(row)
         yield names, said
 

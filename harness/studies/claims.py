@@ -11,6 +11,7 @@ from matplotlib.patches import Patch
 from rich.text import Text
 
 from harness.base.errors import BadInput
+from harness.claims.claim import range_in_words
 from harness.claims.settled import Settled, not_measured, sentences, to_table
 from harness.claims.settlement import (
     BUILT,
@@ -134,8 +135,7 @@ def _half_width(row: Row) -> str:
 
 
 def _claimed_long(row: Row) -> str:
-    low, high = row["claimed_low"], row["claimed_high"]
-    return f"above {low:g}" if high == math.inf else f"{low:.3g} to {high:.3g}"
+    return range_in_words(row["claimed_low"], row["claimed_high"])
 
 
 def _with_interval(row: Row) -> str:
