@@ -67,7 +67,7 @@ def read_settings(path: Path | None = None) -> Settings:
 def _of_manifest(manifest: Manifest) -> Settings:
     gate = manifest.gate or GateTable()
     traces = manifest.trace_files()
-    names = tuple(name_in_keys(open_trace(trace)) for trace in traces)
+    names = tuple(name_in_keys(open_trace(trace).source.name) for trace in traces)
     there = manifest.path.name if manifest.gate else MANIFEST
     return Settings(
         f"{_table(Path(there))} of {there}",

@@ -181,9 +181,9 @@ def spread(snapshots: int, pages: int, pass_pages: int) -> tuple[int, ...]:
     return tuple(evenly_spaced(snapshots, max(MIN_SNAPSHOTS, pass_pages // pages)))
 
 
-def name_in_keys(trace: Trace) -> str:
-    """Return what ``trace`` is called where keys, and rows, are named after it."""
-    return re.sub(r"[^\w.-]", "_", trace.source.name)
+def name_in_keys(name: str) -> str:
+    """Return what a trace called ``name`` is called where keys, and rows, are named after it."""
+    return re.sub(r"[^\w.-]", "_", name)
 
 
 def plan_traces(traces: Sequence[Trace], base: Path, pass_pages: int) -> tuple[PlannedTrace, ...]:
@@ -193,7 +193,7 @@ def plan_traces(traces: Sequence[Trace], base: Path, pass_pages: int) -> tuple[P
     """
     planned: list[PlannedTrace] = []
     for trace in traces:
-        plain = key = f"{name_in_keys(trace)}-{trace.source.origin}"
+        plain = key = f"{name_in_keys(trace.source.name)}-{trace.source.origin}"
         number = 2
         while key in {other.key for other in planned}:
             key, number = f"{plain}-{number}", number + 1

@@ -1,7 +1,6 @@
 """A result's rows, made anew from the samples that it has: an independent look at its table."""
 
 import math
-import re
 import typing
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -14,6 +13,7 @@ import pandas as pd
 from harness.base.documents import decode_json
 from harness.base.errors import BadInput
 from harness.base.files import read_file
+from harness.measurement.plan import name_in_keys
 from harness.results.found import Found, Kind, told
 from harness.results.result import PROCESSES, PYPERF, SNAPSHOTS, SPEEDUPS, read_table
 from harness.statistics.interval import centre, confidence_interval
@@ -100,8 +100,7 @@ def check_samples(
 
 def _key(row: Mapping[Any, Any]) -> str:
     """Return the key of a row's trace, as the plan makes it of name and origin."""
-    name = re.sub(r"[^\w.-]", "_", str(row["condition"]))
-    return f"{name}-{row['origin']}"
+    return f"{name_in_keys(str(row['condition']))}-{row['origin']}"
 
 
 def _check_plan(rows: pd.DataFrame, layout: Mapping[str, Any]) -> Iterator[Found]:
