@@ -204,6 +204,10 @@ def draw_sync(found: pd.DataFrame) -> Figure:
         1e3 * rows["start_seconds_a_gib"], places, linestyle="none", marker="o", color=GREY
     )
     mark(dots, rows.index)
+    # What differs by less than twice is not to look as if it were far apart.
+    low, high = starts.get_xlim()
+    if high < 2 * low:
+        starts.set_xlim(low / 2, high * 2)
     for axes, title, label in (
         (syncs, f"One sync, a guest of {format_size(size)}", "time (µs)"),
         (starts, "To start with", "time (ms a GiB)"),
