@@ -135,7 +135,8 @@ def local_cluster(
         else:
             for name in ("a", "b"):
                 cluster.start_worker(name)
-        cluster.wait_for_workers(len(cluster.processes) - 1)
+        if len(cluster.processes) > 1:
+            cluster.wait_for_workers(len(cluster.processes) - 1)
         yield cluster
     finally:
         for name in list(cluster.processes):

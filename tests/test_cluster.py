@@ -7,6 +7,7 @@ import random
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -20,6 +21,8 @@ import pandas as pd
 import pytest
 
 pytest.importorskip("distributed", reason="needs distributed")
+
+from distributed import Client
 
 from harness import __version__
 from harness.base.errors import BadInput
@@ -291,6 +294,25 @@ def test_hosts_that_cannot_measure_are_named_beside_one_that_can(tmp_path: Path)
         assert "Traceback" not in said
 
 
+def test_a_worker_that_is_a_moment_late_takes_part(
+    tmp_path: Path, dirtyscan: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with local_cluster(tmp_path, lambda cluster: None) as cluster:
+        with cluster.client(*BENCH, "--output", "o") as client:
+            cluster.start_worker("late")
+            said = client.communicate(timeout=600)[0]
+        assert client.returncode == 0, said
+        assert states(cluster) == {"late": "finished"}
+
+    (tmp_path / "none").mkdir()
+    with local_cluster(tmp_path / "none", lambda cluster: None) as cluster:
+        monkeypatch.setattr("harness.cluster.connection._FIRST", 0.1)
+        monkeypatch.chdir(tmp_path)
+        done = dirtyscan("bench", "--cluster", cluster.address, "--output", "p")
+        assert done.returncode == 2
+        assert f"no host at {cluster.address} can measure, of 0 workers; start" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
@@ -505,6 +527,35 @@ def test_how_far_ratios_lie_apart_is_said() -> None:
     assert not Ratio("x", (2.0,), (2.02,)).agrees
     assert Ratio("x", (1.0, 4.0), (2.0, 2.0)).apart == pytest.approx(0)
     assert math.isnan(Ratio("x", (2.0,), (2.0,)).uncertain)
+
+
+HELD = """
+import sys, time
+from pathlib import Path
+from harness.cluster.local import local_worker
+with local_worker(Path(sys.argv[1])) as address:
+    print(address, flush=True)
+    time.sleep(600)
+"""
+
+
+def answers(host: str, port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex((host, port)) == 0
+
+
+def test_what_is_started_here_is_ready_and_ends_with_us(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", HELD, str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as doctor:
+        assert doctor.stdout
+        address = doctor.stdout.readline().strip()
+        with Client(address, set_as_default=False) as client:
+            assert len(client.nthreads()) == 1
+            (process,) = client.run(os.getpid).values()
+        doctor.kill()
+    host, port = address.removeprefix("tcp://").split(":")
+    wait_until(lambda: not answers(host, int(port)))
+    wait_until(lambda: not Path(f"/proc/{process}").exists())
 
 
 def test_the_doctor_compares_with_a_worker(

@@ -20,6 +20,7 @@ from harness.cluster.settings import SETTINGS
 _CONNECT = 15.0  # seconds to find a scheduler
 _ANSWER = 60.0  # seconds for a worker to look at its host, which starts every compiler once
 _WORKERS = 120.0  # seconds for workers to be there that were started over SSH
+_FIRST = 15.0  # seconds for a first worker to find a scheduler that runs
 
 
 class SchedulerGone(Exception):
@@ -101,8 +102,9 @@ def connected(where: Where) -> Iterator[Connection]:
         cluster = stack.enter_context(_over_ssh(where)) if where.hosts else None
         client = stack.enter_context(_client(cluster or where.address, where))
         connection = Connection(client, where)
-        if cluster:
-            _await_workers(connection, len(where.hosts) - 1)
+        # Whoever starts a scheduler, a worker and us, one after another, means that worker too.
+        wanted, seconds = (len(where.hosts) - 1, _WORKERS) if cluster else (1, _FIRST)
+        _await_workers(connection, wanted, seconds)
         yield connection
 
 
@@ -151,7 +153,7 @@ def _over_ssh(where: Where) -> Iterator[Any]:
             cluster.close(timeout=15)
 
 
-def _await_workers(connection: Connection, wanted: int) -> None:
-    end = time.monotonic() + _WORKERS
+def _await_workers(connection: Connection, wanted: int, seconds: float) -> None:
+    end = time.monotonic() + seconds
     while len(connection.workers()) < wanted and time.monotonic() < end:
         time.sleep(0.2)
