@@ -1,5 +1,6 @@
 """When the gate says slower: rank tests and their correction, against simulation."""
 
+import dataclasses
 import itertools
 import math
 
@@ -29,17 +30,37 @@ def test_holm_is_the_closed_test_of_bonferroni(p_values: list[float]) -> None:
         sets = (s for size in rows for s in itertools.combinations(rows, size + 1) if row in s)
         return all(min(p_values[i] for i in s) <= ALPHA / len(s) for s in sets)
 
-    assert holm(p_values) == [rejected(row) for row in rows]
+    assert holm(p_values, ALPHA) == [rejected(row) for row in rows]
 
 
+@pytest.mark.parametrize("looks", [1, 3])
 @pytest.mark.parametrize("rows", [1, 8, 24, 400])
-def test_there_are_enough_processes_to_reject_anything(rows: int) -> None:
-    processes = processes_for(rows)
+def test_there_are_enough_processes_to_reject_anything(rows: int, looks: int) -> None:
+    processes = processes_for(rows, looks)
     logs = np.full(processes, math.log(0.9)) + RANDOM.normal(0, 1e-4, processes)
-    assert compare_pairs(logs.tolist(), 0.01).p <= ALPHA / rows
+    assert compare_pairs(logs.tolist(), 0.01).p <= ALPHA / looks / rows
     # One process that disagrees does not hide a drop.
     logs[0] = 0.02
-    assert compare_pairs(logs.tolist(), 0.01).p <= ALPHA / rows
+    assert compare_pairs(logs.tolist(), 0.01).p <= ALPHA / looks / rows
+
+
+def test_looking_several_times_makes_no_false_alarms() -> None:
+    """Rows that are slower by just the tolerance, looked at three times as the gate does."""
+    alarms = 0
+    for _ in range(500):
+        logs = RANDOM.standard_t(3, (4, 60)) * 0.01 + math.log(0.95)
+        for seen in (14, 28, 60):
+            compared = [compare_pairs(row[:seen].tolist(), 0.05) for row in logs]
+            if Change.SLOWER in decide(compared, [0.05] * 4, looks=3):
+                alarms += 1
+                break
+    assert alarms <= 15  # 5 are expected at most; 16 come once in 14,000 times
+
+
+def test_what_would_be_slower_once_in_a_while_is_not_after_several_looks() -> None:
+    compared = [dataclasses.replace(compare_pairs(_noise(0.1), 0.01), p=ALPHA / 2)]
+    assert decide(compared, [0.01]) == [Change.SLOWER]
+    assert decide(compared, [0.01], looks=3) != [Change.SLOWER]
 
 
 @pytest.mark.parametrize("kind", ["pairs", "runs"])

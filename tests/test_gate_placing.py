@@ -107,22 +107,24 @@ def test_a_harmless_change_changes_no_function(change: str, tmp_path: Path) -> N
         assert one.same_code == (change in ("a longer summary", "an unread string"))
 
 
-@pytest.mark.parametrize(("enough", "processes"), [(True, 6), (False, 8)])
-def test_a_first_look_is_the_last_if_it_is_enough(
-    enough: bool, processes: int, tmp_path: Path
+@pytest.mark.parametrize(
+    ("enough", "looked", "processes"), [((6,), [6], 6), ((7,), [6, 7], 7), ((), [6, 7], 8)]
+)
+def test_nothing_more_is_measured_after_a_look_that_is_enough(
+    enough: tuple[int, ...], looked: list[int], processes: int, tmp_path: Path
 ) -> None:
     dirty = np.zeros((8, 4096), np.bool_)
     dirty[:, ::2] = True
     trace = store(tmp_path / "small.trace", list(dirty))
-    looked: list[int] = []
+    seen: list[int] = []
 
     def look(run: Run) -> bool:
-        looked.append(min(run.processes.values()))
-        return enough
+        seen.append(min(run.processes.values()))
+        return seen[-1] in enough
 
     request = Request(
         line_up(choose(("word_sum",)), find_toolchains()), (trace.path,), 1e9, processes=8
     )
-    run = measure(request, 600, first_look=Look(6, look))
-    assert looked == [6]
+    run = measure(request, 600, looks=[Look(number, look) for number in (6, 7, 9)])
+    assert seen == looked
     assert set(run.processes.values()) == {processes}

@@ -9,8 +9,9 @@ Two rank tests, both one-sided, on the logarithms that the measuring processes g
 The null hypothesis is that the speed fell by the tolerance or less. The p-values of all rows of one
 kind of evidence are corrected together by Holm's method (S. Holm, "A simple sequentially rejective
 multiple test procedure", Scandinavian Journal of Statistics 6, 1979), which bounds the chance of
-even one false alarm by 1 %, whatever depends on what. A rank test on n pairs cannot give less than
-2**-n, so :func:`processes_for` says how many processes a number of rows needs.
+even one false alarm by 1 %, whatever depends on what. Who looks at the rows several times as they
+come divides that chance by the number of looks (Bonferroni). A rank test on n pairs cannot give
+less than 2**-n, so :func:`processes_for` says how many processes a number of rows needs.
 """
 
 import dataclasses
@@ -78,19 +79,23 @@ def _shift(new: np.ndarray, old: np.ndarray) -> Interval:
 
 
 def decide(
-    comparisons: Sequence[Comparison], tolerances: Sequence[float], width: float | None = None
+    comparisons: Sequence[Comparison],
+    tolerances: Sequence[float],
+    width: float | None = None,
+    looks: int = 1,
 ) -> list[Change]:
     """Return what became of each row; slower ones are so at :data:`ALPHA` for all together.
 
     Args:
         tolerances: the share of its speed that each row may lose.
         width: see below.
+        looks: how many times the rows are decided on as more of them is measured.
 
     A row is undecided if its interval does not rule out a fall beyond the tolerance, and either is
     wider than ``width`` on either side, by default the tolerance (the machine was too noisy), or
     lies beyond it as a whole (there were too few processes to be so certain).
     """
-    slower = holm([comparison.p for comparison in comparisons])
+    slower = holm([comparison.p for comparison in comparisons], ALPHA / looks)
     return [
         Change.SLOWER
         if is_slower
@@ -109,7 +114,7 @@ def _otherwise(interval: Interval, tolerance: float, width: float) -> Change:
     return Change.UNDECIDED if open_ else Change.UNCHANGED
 
 
-def holm(p_values: Sequence[float], alpha: float = ALPHA) -> list[bool]:
+def holm(p_values: Sequence[float], alpha: float) -> list[bool]:
     """Return which null hypotheses Holm's method rejects at ``alpha`` for all together."""
     rejected = [False] * len(p_values)
     for rank, row in enumerate(np.argsort(p_values, kind="stable")):
@@ -119,6 +124,6 @@ def holm(p_values: Sequence[float], alpha: float = ALPHA) -> list[bool]:
     return rejected
 
 
-def processes_for(rows: int) -> int:
+def processes_for(rows: int, looks: int = 1) -> int:
     """Return how many processes can give a p-value that stands Holm's method over ``rows``."""
-    return math.ceil(math.log2(max(1, rows) / ALPHA)) + _SPARE
+    return math.ceil(math.log2(max(1, rows) * looks / ALPHA)) + _SPARE

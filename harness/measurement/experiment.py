@@ -4,7 +4,7 @@ import dataclasses
 import math
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -30,18 +30,26 @@ class BudgetTooShort(BadInput):
     """
 
 
+@dataclasses.dataclass(frozen=True)
+class Look:
+    """A look at what there is after some processes, however wide its intervals are."""
+
+    processes: int
+    is_enough: Callable[[Run], bool]
+
+
 def measure(
     request: Request,
     budget: float,
     tell: Tell = quiet,
     check: Callable[[Plan], None] = lambda _: None,
-    first_look: "Look | None" = None,
+    looks: Sequence[Look] = (),
 ) -> Run:
     """Measure ``request`` for about ``budget`` seconds, in a folder that is gone afterwards.
 
     Args:
         check: looks at the plan before anything is timed, and may refuse it.
-        first_look: after fewer processes than are asked for, which may be enough.
+        looks: after fewer processes than it would take, which may be enough.
 
     Raises:
         BudgetTooShort: not even one round fits into ``budget``.
@@ -53,27 +61,21 @@ def measure(
     ):
         plan = prepare(request, folder, tell)
         check(plan)
-        start = time.monotonic()
-        if first_look and first_look.processes < plan.processes:
-            short = dataclasses.replace(plan, processes=first_look.processes, precision=math.inf)
-            run = Experiment(short, folder, budget, tell).run()
-            if first_look.is_enough(run):
-                return run
-        return Experiment(plan, folder, budget - (time.monotonic() - start), tell).run()
-
-
-@dataclasses.dataclass(frozen=True)
-class Look:
-    """A look at what there is after some processes, however wide its intervals are."""
-
-    processes: int
-    is_enough: Callable[[Run], bool]
+        return Experiment(plan, folder, budget, tell, looks).run()
 
 
 class Experiment:
     """The measurement of a plan in a folder; goes on from whatever samples are there."""
 
-    def __init__(self, plan: Plan, folder: RunFolder, budget: float, tell: Tell = quiet) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        folder: RunFolder,
+        budget: float,
+        tell: Tell = quiet,
+        looks: Sequence[Look] = (),
+    ) -> None:
+        self._looks = {look.processes: look.is_enough for look in looks}
         self._plan = plan
         self._folder = folder
         self._budget = budget
@@ -86,7 +88,7 @@ class Experiment:
         }
 
     def run(self) -> Run:
-        """Measure until every trace is precise enough or the budget is spent.
+        """Measure until every trace is precise enough, a look is, or the budget is spent.
 
         Raises:
             BadInput: an original counts wrong or dies, the budget is too short for one process, or
@@ -117,7 +119,13 @@ class Experiment:
                     f"which takes {longest:.1f} s here; give more with --budget, or measure less."
                 )
             self._say_progress(time.monotonic() - start)
+            look = self._looks.get(index)
+            if look and look(self._so_far(watch)):
+                break
             index += 1
+        return self._so_far(watch)
+
+    def _so_far(self, watch: Watch) -> Run:
         return Run(
             self._plan,
             self._folder.unfinished,
