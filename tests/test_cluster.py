@@ -520,20 +520,24 @@ def test_fifty_hosts_are_collated_in_little_memory(tmp_path: Path) -> None:
 
 
 def test_how_far_ratios_lie_apart_is_said() -> None:
-    near = Ratio("x", (2.0, 2.0), (2.004, 2.004))
+    near = Ratio("x", 1, (2.0, 2.0), (2.004, 2.004))
     assert near.agrees
     assert near.apart == pytest.approx(0.002)
     assert near.uncertain == 0
-    assert not Ratio("x", (2.0,), (2.02,)).agrees
-    assert Ratio("x", (1.0, 4.0), (2.0, 2.0)).apart == pytest.approx(0)
-    assert math.isnan(Ratio("x", (2.0,), (2.0,)).uncertain)
+    assert not Ratio("x", 1, (2.0,), (2.02,)).agrees
+    assert Ratio("x", 1, (1.0, 4.0), (2.0, 2.0)).apart == pytest.approx(0)
+    assert math.isnan(Ratio("x", 1, (2.0,), (2.0,)).uncertain)
+    # Of two workers, each run gives two; the error of a mean falls with their number.
+    one, two = (Ratio("x", n, (2.0, 2.0), (2.0, 2.2) * n) for n in (1, 2))
+    assert one.uncertain == pytest.approx(math.log(1.1) / 2)
+    assert two.uncertain == pytest.approx(math.log(1.1) / math.sqrt(12))
 
 
 HELD = """
 import sys, time
 from pathlib import Path
-from harness.cluster.local import local_worker
-with local_worker(Path(sys.argv[1])) as address:
+from harness.cluster.local import local_workers
+with local_workers(Path(sys.argv[1])) as address:
     print(address, flush=True)
     time.sleep(600)
 """
@@ -569,10 +573,18 @@ def test_the_doctor_compares_with_a_worker(
     bench = ("bench", "--trace", str(trace.path), "--precision", "90%", "--budget", "500")
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))  # with a lock of its own
     monkeypatch.setattr("harness.doctor.engine._BENCH", bench)
-    done = dirtyscan("doctor", "--engine", "2")
-    lines = done.stdout.splitlines()
+    done = dirtyscan("doctor", "--engine", "1", "--runs", "kept")
+    *lines, kept = done.stdout.splitlines()
     names = [line.partition(":")[0] for line in lines]
-    assert names == ["multi_page", "page_by_page again"], done.stderr
-    assert all("over 2 runs of each" in line for line in lines)
+    ways = 2 if len(os.sched_getaffinity(0)) > 1 else 1
+    assert names == ["multi_page", "page_by_page again"] * ways, done.stderr
+    assert all("over 1 run of each" in line for line in lines)
+    assert all("with 2 of its workers at once" in line for line in lines[2:])
+    assert kept == "runs: kept/runs.csv"
+    rows = pd.read_csv(tmp_path / kept.removeprefix("runs: "))
+    counts = rows.groupby(["method", "workers"])["speedup"].count().to_dict()
+    ways_of_one = {("without the engine", 1): 2, ("with the engine", 1): 2}
+    ways_of_two = {("without the engine", 2): 2, ("with the engine", 2): 4}
+    assert counts == ways_of_one | (ways_of_two if ways == 2 else {})
     assert done.returncode == any("do not agree" in line for line in lines)
     assert not list((tmp_path / "tmp").glob("dirtyscan-*/"))

@@ -13,7 +13,7 @@ from harness.native.built_variant import BuiltVariant, build_here, declared_oper
 from harness.native.finding import find_own, find_variant, with_arguments
 from harness.native.loaded_variant import load_variant
 from harness.native.manifest import MANIFEST, find_manifest, read_manifest
-from harness.native.placement import CLASSES
+from harness.native.placement import CLASSES, DRAWN
 from harness.native.toolchain import cargo_toolchain, default_toolchain
 from tests.conftest import Run
 from tests.needs import needs
@@ -71,7 +71,7 @@ def cargo() -> str:
 
 
 def built(name: str, operation: str = "count") -> BuiltVariant:
-    found = build_here(find_variant(name, operation), default_toolchain(), placed=True)
+    found = build_here(find_variant(name, operation), default_toolchain(), placed=DRAWN)
     assert isinstance(found, BuiltVariant), found
     return found
 

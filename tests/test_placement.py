@@ -1,6 +1,8 @@
 """Placement: code is linked at every class of offset, and what it does to speedups is told."""
 
 import ctypes
+import dataclasses
+import itertools
 import shutil
 import subprocess
 from collections.abc import Sequence
@@ -8,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from elftools.elf.elffile import ELFFile
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,7 +21,16 @@ from harness.native.contract import MapStruct
 from harness.native.elf import code_hash, function_address
 from harness.native.finding import find_variant
 from harness.native.loaded_variant import load_variant
-from harness.native.placement import CLASSES, DRAWS, LINE, STEP, draw_placements
+from harness.native.placement import (
+    CLASSES,
+    CROSSED,
+    DRAWN,
+    DRAWS,
+    LINE,
+    STEP,
+    cross_placements,
+    draw_placements,
+)
 from harness.native.toolchain import Toolchain, default_toolchain
 from harness.native.variant import VARIANTS
 from harness.statistics.interval import confidence_interval, process_log_speedup
@@ -93,7 +105,7 @@ def test_every_class_of_every_draw_is_linked(operation: str, name: str) -> None:
     variant = find_variant(name, operation)
     if variant.is_rust and rust_obstacle():
         pytest.skip(rust_obstacle())
-    library = build_variant(variant, default_toolchain(), placed=True)
+    library = build_variant(variant, default_toolchain(), placed=DRAWN)
     assert library.unplaced == ""
     found = addresses(library.placed)
     assert len(found) == CLASSES * DRAWS
@@ -106,6 +118,38 @@ def test_every_class_of_every_draw_is_linked(operation: str, name: str) -> None:
     own = load_variant(library.placed[-1])
     assert own.address % 4096 == found[-1] % 4096
     assert own.description == load_variant(library.path).description
+
+
+@pytest.mark.parametrize("units", range(1, 8))
+def test_any_two_units_meet_in_every_combination_of_classes_once(units: int) -> None:
+    """And the library behind them; beyond five there are no more such columns, and some share."""
+    placements = cross_placements(units)
+    assert len(placements) == CLASSES**2
+    classes = [[shift % LINE for shift in placement] for placement in placements]
+    for one, other in itertools.combinations(range(units + 1), 2):
+        met = {(of[one], of[other]) for of in classes}
+        assert len(met) == (CLASSES**2 if other - one != 5 else CLASSES)
+    assert [of[0] // STEP for of in classes] == [number % CLASSES for number in range(16)]
+    # Each has its own line, so that what is put into one moves no other.
+    assert len({shift // LINE for placement in placements for shift in placement}) > units
+
+
+def test_what_is_linked_behind_the_units_is_moved_too(tmp_path: Path) -> None:
+    """Such as what the compiler's library counts bits with; nothing else is behind them here."""
+    source = write(tmp_path)
+    (tmp_path / "mine.other.c").write_text("int other_unit(void) { return 7; }\n")
+    variant = find_variant(str(source), "count")
+    library = build_variant(variant, default_toolchain(), placed=CROSSED)
+    assert library.unplaced == ""
+    wanted = cross_placements(2)
+    ends = []
+    for path, placement in zip(library.placed, wanted, strict=True):
+        with path.open("rb") as file:
+            section = ELFFile(file).get_section_by_name(".text")
+            assert section
+            # The spacer behind begins at a line and is as long as it says.
+            ends.append((section["sh_addr"] + section["sh_size"] - placement[-1]) % LINE)
+    assert set(ends) == {0}
 
 
 def test_units_are_moved_by_themselves() -> None:
@@ -158,7 +202,7 @@ def test_an_object_of_ones_own_is_moved(tmp_path: Path, archive: bool) -> None:
         subprocess.run(["ar", "rc", str(given), str(tmp_path / "mine.o")], check=True)
     variant = find_variant(str(given), "count")
     assert variant.name == given.name
-    library = build_variant(variant, default_toolchain(), placed=True)
+    library = build_variant(variant, default_toolchain(), placed=DRAWN)
     assert len({address % LINE for address in addresses(library.placed)}) == CLASSES
 
 
@@ -166,7 +210,7 @@ def test_a_library_of_ones_own_is_not(tmp_path: Path) -> None:
     made = compile_object(write(tmp_path))
     library = tmp_path / "mine.so"
     subprocess.run(["cc", "-shared", str(made), "-o", str(library)], check=True)
-    built = build_variant(find_variant(str(library), "count"), default_toolchain(), placed=True)
+    built = build_variant(find_variant(str(library), "count"), default_toolchain(), placed=DRAWN)
     assert built.placed == ()
     assert built.unplaced
 
@@ -183,7 +227,7 @@ def test_a_linker_that_moves_nothing_is_found_out(tmp_path: Path) -> None:
     script.chmod(0o755)
     toolchain = Toolchain("cc-era", (str(script),), real.flags, real.version)
     variant = find_variant(str(write(tmp_path)), "count")
-    library = build_variant(variant, toolchain, placed=True)
+    library = build_variant(variant, toolchain, placed=DRAWN)
     assert library.placed == ()
     assert "is not moved by the linker" in library.unplaced
     assert load_variant(library.path).address
@@ -192,7 +236,7 @@ def test_a_linker_that_moves_nothing_is_found_out(tmp_path: Path) -> None:
 def test_alignment_of_its_own_keeps_code_where_it_is(tmp_path: Path) -> None:
     """Code that asks for whole lines has one class, whatever comes before it."""
     source = write(tmp_path, before='#pragma GCC optimize("align-functions=64")')
-    library = build_variant(find_variant(str(source), "count"), default_toolchain(), placed=True)
+    library = build_variant(find_variant(str(source), "count"), default_toolchain(), placed=DRAWN)
     found = {address % LINE for address in addresses(library.placed)}
     assert library.unplaced == ""
     assert len(found) in (1, CLASSES)  # clang does not know the pragma
@@ -236,7 +280,20 @@ def test_a_noise_floor_lies_elsewhere() -> None:
 
 
 def test_what_cannot_be_moved_stays() -> None:
-    assert plan_of([Lane("one", "cc", "l", "h", 0)]).places(0, 3) == (0,) * CLASSES
+    plan = plan_of([Lane("one", "cc", "l", "h", 0)])
+    assert plan.places(0, 3) == (0,) * CLASSES
+    assert dataclasses.replace(plan, parts=16).places(0, 3) == (0,) * 16
+
+
+def test_a_process_may_go_through_all_places() -> None:
+    """In which every class of the one meets every class of the other from process to process."""
+    plan = dataclasses.replace(plan_of([lane(0), lane(0)]), parts=CLASSES * DRAWS)
+    met = set()
+    for process in range(1, CLASSES * DRAWS + 1):
+        before, after = plan.places(0, process), plan.places(1, process)
+        assert sorted(before) == sorted(after) == list(range(CLASSES * DRAWS))
+        met |= set(zip(before, after, strict=True))
+    assert len(met) == (CLASSES * DRAWS) ** 2
 
 
 def simulate(
@@ -296,7 +353,7 @@ def test_a_dependence_is_one_that_the_interval_does_not_show(
 
 
 def test_a_placed_function_computes_the_same() -> None:
-    library = build_variant(find_variant("word_sum", "count"), default_toolchain(), placed=True)
+    library = build_variant(find_variant("word_sum", "count"), default_toolchain(), placed=DRAWN)
     held = [load_variant(path) for path in library.placed]
     map_ = np.zeros(4096, np.uint8)
     map_[::3] = 0xFF

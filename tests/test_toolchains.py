@@ -29,7 +29,7 @@ from harness.native.built_variant import rust_obstacle
 from harness.native.finding import find_variant
 from harness.native.loaded_variant import load_variant
 from harness.native.operation import OPERATIONS
-from harness.native.placement import CLASSES, DRAWS
+from harness.native.placement import CLASSES, DRAWN, DRAWS
 from harness.native.stopwatch import make_snapshots
 from harness.native.toolchain import (
     AS_GIVEN,
@@ -139,7 +139,7 @@ def test_every_profile_of_rust_makes_the_same_of_it(
     variant = built_in_variants(operation)[name]
     (toolchain,) = find_toolchains((f"rustc-{profile}",))
     assert compiling_toolchain(variant, toolchain).name == f"rustc-{profile}"
-    built = build_variant(variant, toolchain, placed=True)
+    built = build_variant(variant, toolchain, placed=DRAWN)
     assert built.unplaced == ""
     assert len(built.placed) == CLASSES * DRAWS
     said = load_variant(built.path).description
@@ -405,7 +405,7 @@ def test_every_compiler_links_a_variant_at_every_placement(name: str) -> None:
         toolchain = find_toolchain(name)
     except BadInput as error:
         pytest.skip(str(error))
-    made = build_variant(built_in_variants("count")["word_sum"], toolchain, placed=True)
+    made = build_variant(built_in_variants("count")["word_sum"], toolchain, placed=DRAWN)
     assert made.unplaced == ""
     assert len(made.placed) == CLASSES * DRAWS
 

@@ -19,7 +19,8 @@ from harness.base.text import LONGEST_NAME, shortened
 from harness.machine.cpu import read_line
 
 GIVEN = "DIRTYSCAN_HOST_IDENTITY"
-"""For tests of dirtyscan: what this worker says it is, so that two on one machine count as two."""
+"""For dirtyscan's own tests and doctor: what this worker says it is, so that two on one machine
+count as two."""
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 _MACHINE = Path("/etc/machine-id")
 

@@ -1,4 +1,4 @@
-"""A scheduler and a worker of Dask on this machine, started as anybody would start them."""
+"""A scheduler and workers of Dask on this machine, started as anybody would start them."""
 
 import asyncio
 import contextlib
@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from distributed import Client
@@ -15,25 +15,29 @@ from distributed import Client
 from harness.base.documents import decode_json
 from harness.base.errors import BadInput
 from harness.base.processes import module_environment
+from harness.cluster.identity import GIVEN
 
 _STARTS = 120.0  # seconds
 _RUN = """
-import runpy, sys
+import os, runpy, sys
 from harness.base.processes import end_with_parent
 end_with_parent(int(sys.argv.pop(1)))
+if cpus := sys.argv.pop(1):
+    os.sched_setaffinity(0, map(int, cpus.split(",")))
 runpy.run_module("dask", run_name="__main__", alter_sys=True)
 """
 
 
 @contextlib.contextmanager
-def local_worker(folder: Path) -> Iterator[str]:
-    """Have a scheduler with a worker here, with Dask's own settings; yield the address.
+def local_workers(folder: Path, cpus: Sequence[int] = ()) -> Iterator[str]:
+    """Have a scheduler with workers here, with Dask's own settings; yield the address.
 
     Args:
-        folder: an empty one, for what they and the worker's runs write.
+        folder: an empty one, for what they and the workers' runs write.
+        cpus: of each worker, which counts as a host of its own; or nothing for one that has all.
 
     Raises:
-        BadInput: they do not start, or the worker does not find the scheduler.
+        BadInput: they do not start, or a worker does not find the scheduler.
     """
     file = folder / "scheduler.json"
     with contextlib.ExitStack() as stack:
@@ -47,18 +51,22 @@ def local_worker(folder: Path) -> Iterator[str]:
                     "a scheduler of Dask does not start here; run 'dask scheduler' to see why."
                 )
             time.sleep(0.1)
-        worker = _start(folder, "worker", address, "--nthreads", "1", "--no-dashboard")
-        stack.callback(_end, worker)
-        _await_worker(address)
+        for cpu in [str(cpu) for cpu in cpus] or [""]:
+            own = {GIVEN: f"cpu{cpu}"} if cpu else {}
+            line = ["worker", address, "--nthreads", "1", "--no-dashboard"]
+            stack.callback(_end, _start(folder, *line, cpus=cpu, **own))
+        _await_workers(address, len(cpus) or 1)
         yield address
 
 
-def _start(folder: Path, *arguments: str) -> subprocess.Popen[bytes]:
+def _start(
+    folder: Path, *arguments: str, cpus: str = "", **environment: str
+) -> subprocess.Popen[bytes]:
     with (folder / "dask.log").open("ab") as log:
         return subprocess.Popen(
-            [sys.executable, "-P", "-c", _RUN, str(os.getpid()), *arguments],
+            [sys.executable, "-P", "-c", _RUN, str(os.getpid()), cpus, *arguments],
             cwd=folder,
-            env=module_environment(XDG_STATE_HOME=str(folder)),
+            env=module_environment(XDG_STATE_HOME=str(folder), **environment),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -66,12 +74,12 @@ def _start(folder: Path, *arguments: str) -> subprocess.Popen[bytes]:
         )
 
 
-def _await_worker(address: str) -> None:
-    """Wait until the scheduler knows the worker, which takes many seconds where all is busy."""
+def _await_workers(address: str, count: int) -> None:
+    """Wait until the scheduler knows its workers, which takes many seconds where all is busy."""
 
     async def wait() -> None:
         async with Client(address, asynchronous=True, set_as_default=False) as client:
-            await client.wait_for_workers(1, timeout=_STARTS)
+            await client.wait_for_workers(count, timeout=_STARTS)
 
     try:
         asyncio.run(wait())

@@ -46,7 +46,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         type=whole,
         metavar="RUNS",
         help="measure the original against itself and multi_page RUNS times by themselves and RUNS "
-        "times by a worker of Dask, and say whether they agree within 0.5 %%; exit status 1 if not",
+        "times by a worker of Dask, and again by two at once on a CPU each, and say whether they "
+        "agree within 0.5 %%; exit status 1 if not",
     )
     parser.add_argument(
         "--gate",
@@ -65,8 +66,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--runs",
         metavar="DIR",
-        help="where --calibrate and --against-sequential write each of their runs (runs.csv), and "
-        "what they were measured on",
+        help="where --calibrate, --against-sequential and --engine write each of their runs "
+        "(runs.csv), and what they were measured on",
     )
     parser.set_defaults(run=run)
 
@@ -90,8 +91,6 @@ def run(options: argparse.Namespace) -> int:
             comparison = compare_with_sequential(options.against_sequential, steps)
         _print_comparison(out, comparison)
         kept += _runs_of_comparison(comparison)
-    if kept and options.runs:
-        out.print(f"runs: {_keep(kept, results_folder(options.runs), watch)}", soft_wrap=True)
     status = 0
     if options.engine:
         from harness.doctor.engine import compare_with_engine
@@ -99,7 +98,10 @@ def run(options: argparse.Namespace) -> int:
         with ProgressDisplay(log) as steps:
             ratios = compare_with_engine(options.engine, steps)
         _print_engine(out, ratios)
+        kept += _runs_of_engine(ratios)
         status = 0 if all(ratio.agrees for ratio in ratios) else 1
+    if kept and options.runs:
+        out.print(f"runs: {_keep(kept, results_folder(options.runs), watch)}", soft_wrap=True)
     if options.gate:
         from harness.doctor.gates import calibrate_gate
 
@@ -115,21 +117,36 @@ def run(options: argparse.Namespace) -> int:
 def _print_engine(out: Console, ratios: "Sequence[Ratio]") -> None:
     for ratio in ratios:
         sides = (f"{math.prod(s) ** (1 / len(s)):.4f}" for s in (ratio.without, ratio.within))
+        runs = len(ratio.without)
+        how = "it" if ratio.workers == 1 else f"{ratio.workers} of its workers at once"
         error = "" if math.isnan(ratio.uncertain) else f" (standard error {ratio.uncertain:.2%})"
         says = "they agree" if ratio.agrees else "they do not agree"
         out.print(
-            f"{ratio.variant}: {' without the engine and '.join(sides)} with it, "
-            f"{ratio.apart:+.2%}{error} over {len(ratio.within)} runs of each: {says} within "
-            "0.5 %",
+            f"{ratio.variant}: {' without the engine and '.join(sides)} with {how}, "
+            f"{ratio.apart:+.2%}{error} over {runs} run{'s' if runs > 1 else ''} of each: {says} "
+            "within 0.5 %",
             soft_wrap=True,
         )
+
+
+def _runs_of_engine(ratios: "Sequence[Ratio]") -> Iterator[Mapping[str, object]]:
+    for ratio in ratios:
+        for method, speedups in (
+            ("without the engine", ratio.without),
+            ("with the engine", ratio.within),
+        ):
+            for number, speedup in enumerate(speedups):
+                yield {
+                    "method": method, "variant": ratio.variant, "workers": ratio.workers,
+                    "run": number, "speedup": speedup,
+                }  # fmt: skip
 
 
 def _runs_of_coverage(coverage: "Coverage") -> Iterator[Mapping[str, object]]:
     for number, interval in enumerate(coverage.intervals):
         yield {
-            "method": "against itself", "run": number, "speedup": interval.value,
-            "speedup_low": interval.low, "speedup_high": interval.high,
+            "method": "against itself", "variant": "page_by_page again", "run": number,
+            "speedup": interval.value, "speedup_low": interval.low, "speedup_high": interval.high,
         }  # fmt: skip
 
 
@@ -139,7 +156,10 @@ def _runs_of_comparison(comparison: "Comparison") -> Iterator[Mapping[str, objec
         ("sequential", comparison.sequential, comparison.sequential_seconds),
     ):
         for number, speedup in enumerate(speedups):
-            yield {"method": method, "run": number, "speedup": speedup, "seconds": seconds}
+            yield {
+                "method": method, "variant": "multi_page", "run": number, "speedup": speedup,
+                "seconds": seconds,
+            }  # fmt: skip
 
 
 def _keep(kept: list[Mapping[str, object]], folder: Path, watch: Watch) -> Path:

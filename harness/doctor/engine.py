@@ -7,7 +7,7 @@ import os
 import statistics
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from harness.base.errors import BadInput
@@ -25,9 +25,12 @@ class Ratio:
     """One ratio, measured by itself and by the engine."""
 
     variant: str
+    workers: int
+    """That measured at once."""
     without: tuple[float, ...]
     """In each run."""
     within: tuple[float, ...]
+    """In each run, of each worker."""
 
     @property
     def apart(self) -> float:
@@ -39,8 +42,8 @@ class Ratio:
         """The standard error of :attr:`apart`; NaN of a single run."""
         if len(self.without) < 2:
             return math.nan
-        spread = (statistics.variance(map(math.log, side)) for side in (self.without, self.within))
-        return math.sqrt(sum(spread) / len(self.without))
+        sides = [[math.log(value) for value in side] for side in (self.without, self.within)]
+        return math.sqrt(sum(statistics.variance(side) / len(side) for side in sides))
 
     @property
     def agrees(self) -> bool:
@@ -49,9 +52,10 @@ class Ratio:
 
 
 def compare_with_engine(runs: int, report: Report) -> tuple[Ratio, ...]:
-    """Measure the original against itself and multi_page, alternately without and with a worker.
+    """Measure the original against itself and multi_page, alternately without and with workers.
 
-    The worker is one with Dask's own settings and a nanny, as anybody would start it.
+    First with one worker, with Dask's own settings and a nanny, as anybody would start it; then, if
+    there are two CPUs, with two at once that have one each.
 
     Raises:
         BadInput: Dask is not here, or a run fails.
@@ -61,12 +65,36 @@ def compare_with_engine(runs: int, report: Report) -> tuple[Ratio, ...]:
             "this compares with a worker of Dask, which is not here; install dirtyscan with its "
             "extra cluster ('pip install dirtyscan[cluster]')."
         )
-    from harness.cluster.local import local_worker
+    usable = sorted(os.sched_getaffinity(0))
+    ways: list[Sequence[int]] = [(), usable[:2]] if len(usable) > 1 else [()]
+    ratios: list[Ratio] = []
+    for place, cpus in enumerate(ways):
+
+        def told(number: int) -> None:
+            report("runs of each", place * runs + number, len(ways) * runs)  # noqa: B023
+
+        found = _alternately(runs, cpus, told)
+        ratios += (
+            Ratio(variant, len(cpus) or 1, tuple(sides[False]), tuple(sides[True]))
+            for variant, sides in found.items()
+        )
+    return tuple(ratios)
+
+
+def _alternately(
+    runs: int, cpus: Sequence[int], told: Callable[[int], None]
+) -> dict[str, dict[bool, list[float]]]:
+    """Return the speedup of each run, by variant and whether an engine measured.
+
+    Args:
+        told: is told how many runs are done.
+    """
+    from harness.cluster.local import local_workers
 
     found: dict[str, dict[bool, list[float]]] = {}
     with tempfile.TemporaryDirectory(prefix="dirtyscan-") as name:
         scratch = Path(name)
-        with local_worker(scratch) as address:
+        with local_workers(scratch, cpus) as address:
             for number in range(runs):
                 # Whichever comes first has the machine as the round before has left it.
                 for engine in (False, True) if number % 2 else (True, False):
@@ -74,14 +102,13 @@ def compare_with_engine(runs: int, report: Report) -> tuple[Ratio, ...]:
                     options = [*_BENCH, "--seed", str(number), "--output", str(output)]
                     cluster = ["--cluster", address] if engine else []
                     _run([*options, *cluster], scratch)
-                    folder = _only_folder(output) if engine else output
-                    for variant, speedup in _speedups(folder).items():
-                        sides = found.setdefault(variant, {False: [], True: []})
-                        sides[engine].append(speedup)
-                report("runs of each", number + 1, runs)
-    return tuple(
-        Ratio(variant, tuple(sides[False]), tuple(sides[True])) for variant, sides in found.items()
-    )
+                    folders = _folders(output, len(cpus) or 1) if engine else [output]
+                    for folder in folders:
+                        for variant, speedup in _speedups(folder).items():
+                            sides = found.setdefault(variant, {False: [], True: []})
+                            sides[engine].append(speedup)
+                told(number + 1)
+    return found
 
 
 def _run(options: list[str], folder: Path) -> None:
@@ -97,11 +124,11 @@ def _run(options: list[str], folder: Path) -> None:
         raise BadInput(said.removeprefix("dirtyscan: "))
 
 
-def _only_folder(output: Path) -> Path:
+def _folders(output: Path, hosts: int) -> list[Path]:
     folders = [path.parent for path in output.glob(f"*/{SPEEDUPS}")]
-    if len(folders) != 1:
-        raise BadInput(f"one host measured and gave {len(folders)} results; see {output}.")
-    return folders[0]
+    if len(folders) != hosts:
+        raise BadInput(f"{hosts} hosts measured and gave {len(folders)} results; see {output}.")
+    return folders
 
 
 def _speedups(folder: Path) -> Mapping[str, float]:

@@ -11,6 +11,7 @@ from harness.native.build import build_variant, compiling_toolchain
 from harness.native.built_variant import describe, rust_obstacle
 from harness.native.library import Library
 from harness.native.loaded_variant import Description
+from harness.native.placement import CROSSED
 from harness.native.toolchain import Toolchain, default_toolchain
 from harness.native.variant import Variant
 
@@ -102,7 +103,7 @@ def line_up_pairs(compiled: Sequence[Compiled]) -> LineUp:
             (f"{name} before", one.pair.before, one.before),
             (name, one.pair.after, one.after),
         ):
-            placed = build_variant(variant, one.asked, placed=True)
+            placed = build_variant(variant, one.asked, placed=CROSSED)
             if placed.build_hash != library.build_hash:
                 raise BadInput(f"{variant.sources[0]} has changed meanwhile; ask again.")
             lanes.append(make_lane(called, one.toolchain, placed, one.description, first))

@@ -10,6 +10,7 @@ from harness.measurement.plan import Lane
 from harness.native.built_variant import build_here
 from harness.native.library import Library
 from harness.native.loaded_variant import Description
+from harness.native.placement import DRAWN
 from harness.native.toolchain import Toolchain
 
 PEER_TOOLCHAIN = "python-"
@@ -60,7 +61,7 @@ def line_up(choice: Choice, toolchains: Sequence[Toolchain], noise_floor: bool =
     for toolchain in toolchains:
         start = first = len(lanes)
         for variant in (original, *choice.variants, *([original] if noise_floor else [])):
-            built = build_here(variant, toolchain, placed=True)
+            built = build_here(variant, toolchain, placed=DRAWN)
             if isinstance(built, str):
                 leave_out(variant.name, built)
                 continue

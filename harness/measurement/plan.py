@@ -102,6 +102,8 @@ class Plan:
     """At least so many measure each trace, unless time runs out."""
     one_cpu: bool = False
     """Whether all of them stay on the same CPU."""
+    parts: int = CLASSES
+    """Placements that a process goes through: one of each class, or all."""
 
     def to_json(self) -> str:
         """Return the plan as JSON text."""
@@ -149,16 +151,19 @@ class Plan:
         every process. From process to process it is turned against the lane that it is compared
         with, and draws against classes, so that over as many processes as there are classes each
         class of the one meets each class of the other, and each draw, once. A noise floor is at
-        other places than its original.
+        other places than its original. Where a process goes through all placements, they are only
+        turned.
 
         Returns:
-            (CLASSES,): from 0 up, in the order of :attr:`Lane.placed`; always 0 for a lane that has
+            (parts,): from 0 up, in the order of :attr:`Lane.placed`; always 0 for a lane that has
             none.
         """
         lane = self.lanes[number]
         if not lane.placed:
-            return (0,) * CLASSES
+            return (0,) * self.parts
         turned = 0 if lane.original == number else process + number
+        if self.parts == len(lane.placed):
+            return tuple((part + turned) % self.parts for part in range(self.parts))
         classes = [(part + turned) % CLASSES for part in range(CLASSES)]
         draws = [(class_ + process + lane.noise_floor) % DRAWS for class_ in classes]
         return tuple(draw * CLASSES + class_ for draw, class_ in zip(draws, classes, strict=True))

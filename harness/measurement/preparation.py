@@ -78,6 +78,7 @@ def _make_plan(request: Request, base: Path, tell: Tell) -> Plan:
         seed=request.seed,
         processes=request.processes,
         one_cpu=request.one_cpu,
+        parts=request.parts,
     )
 
 

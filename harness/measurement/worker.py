@@ -45,7 +45,6 @@ from harness.measurement.tryout import try_variants
 from harness.native.loaded_variant import load_variant
 from harness.native.operation import find_operation
 from harness.native.peers import PEERS
-from harness.native.placement import CLASSES
 from harness.native.stopwatch import (
     Place,
     Snapshots,
@@ -126,7 +125,7 @@ class Worker:
                 self._benchmark(planned, lane, _replay(rounds, place))
             for results in rounds.results:
                 self._check_results(planned, snapshots, self._numbers, results)
-            found = np.full((plan.rounds, len(plan.lanes), CLASSES, len(snapshots)), np.nan)
+            found = np.full((plan.rounds, len(plan.lanes), plan.parts, len(snapshots)), np.nan)
             found[:, self._numbers] = rounds.calls_seconds()
             elapsed[planned.key] = found
         places = tuple(plan.places(number, self._index) for number in range(len(plan.lanes)))

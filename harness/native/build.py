@@ -24,7 +24,7 @@ from harness.native.elf import code_hash
 from harness.native.library import Library, content_hash
 from harness.native.linking import Link
 from harness.native.making import make_library
-from harness.native.placement import Placement, draw_placements, every_offset
+from harness.native.placement import EVERY_OFFSET, Placements
 from harness.native.toolchain import AS_GIVEN, FORM, Toolchain, cargo_toolchain, rust_companion
 from harness.native.variant import CONTRACT, VARIANTS, Variant
 
@@ -46,11 +46,13 @@ _MADE = "paths are remapped"
 """What has changed in how things are made, so that what was kept before is made anew."""
 
 
-def build_variant(variant: Variant, toolchain: Toolchain, placed: bool = False) -> Library:
+def build_variant(
+    variant: Variant, toolchain: Toolchain, placed: Placements | None = None
+) -> Library:
     """Compile ``variant``; one that comes with dirtyscan only if it was not before.
 
     Args:
-        placed: whether it is to be linked at every placement too. A shared object cannot be.
+        placed: at which placements it is to be linked too. A shared object cannot be.
 
     Raises:
         BadInput: the compiler refuses; the sentence has what it said.
@@ -61,9 +63,7 @@ def build_variant(variant: Variant, toolchain: Toolchain, placed: bool = False) 
         return Library(path, content_hash(path), unplaced="is linked already" if placed else "")
     chosen = compiling_toolchain(variant, toolchain)
     name = f"{variant.operation}-{variant.sources[0].stem}"
-    job = Job(name, variant, chosen)
-    if placed:
-        job = dataclasses.replace(job, placements=draw_placements)
+    job = Job(name, variant, chosen, placements=placed)
     if not variant.built_in:
         return _compile_into(cache_folder(), job)[0]
     return _kept_or_built(job, variant.dependencies)
@@ -77,7 +77,7 @@ def build_at_every_offset(variant: Variant, toolchain: Toolchain) -> Library:
     """
     anywhere = dataclasses.replace(toolchain, flags=(*toolchain.flags, *_ANYWHERE))
     name = f"{variant.operation}-{variant.sources[0].stem}"
-    job = Job(name, variant, anywhere, placements=every_offset)
+    job = Job(name, variant, anywhere, placements=EVERY_OFFSET)
     library, _ = _compile_into(cache_folder(), job)
     if library.unplaced:
         raise BadInput(f"variant {variant.name} {library.unplaced}; leave it out.")
@@ -137,7 +137,7 @@ def _kept_or_built(job: Job, files: Sequence[Path]) -> Library:
     if any(name in os.environ for name in HEEDED):
         return _compile_into(folder, job)[0]
     key = _hash(job.toolchain, files)
-    form = "-placed" if job.placements else ""
+    form = f"-{job.placements.name}" if job.placements else ""
     entry = folder / f"{job.name}-{job.toolchain.name}-{key[:16]}{form}.json"
     if found := find_kept(entry):
         return found
@@ -181,15 +181,14 @@ def _compile_into(folder: Path, job: Job) -> tuple[Library, list[Path]]:
             code = code_hash(link.units)
             library = Library(kept, build_hash, code)
             if job.placements:
-                placements = job.placements(len(link.units))
-                library = _place(library, link, Path(scratch), placements)
+                library = _place(library, link, Path(scratch), job.placements)
             move_into(made, kept)
     except OSError as error:
         raise cannot_be_kept(error) from None
     return library, read
 
 
-def _place(library: Library, link: Link, scratch: Path, placements: Sequence[Placement]) -> Library:
+def _place(library: Library, link: Link, scratch: Path, placements: Placements) -> Library:
     """Return ``library`` linked at ``placements`` too, or with why it cannot be."""
     try:
         made = link.make_placed(scratch, placements)

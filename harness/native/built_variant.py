@@ -10,6 +10,7 @@ from harness.native.finding import find_variant
 from harness.native.library import Library
 from harness.native.loaded_variant import Description, describe_variant, load_variant
 from harness.native.operation import DEFAULT_OPERATION, OPERATIONS
+from harness.native.placement import Placements
 from harness.native.toolchain import Toolchain, default_toolchain, rust_toolchain
 from harness.native.variant import FILES, Variant, built_in_variants
 
@@ -25,12 +26,14 @@ class BuiltVariant:
     description: Description
 
 
-def build_here(variant: Variant, toolchain: Toolchain, placed: bool = False) -> BuiltVariant | str:
+def build_here(
+    variant: Variant, toolchain: Toolchain, placed: Placements | None = None
+) -> BuiltVariant | str:
     """Compile ``variant``; or say why it cannot run on this machine.
 
     Args:
         toolchain: of C; a variant in Rust is compiled with the rustc that goes with it.
-        placed: whether it is to be linked at every placement too.
+        placed: at which placements it is to be linked too.
 
     Raises:
         BadInput: it does not compile, or is of another operation.

@@ -1,14 +1,13 @@
 """Compiling the units of a variant, in whatever language, and how they are linked."""
 
 import dataclasses
-from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from harness.native.cargo import compile_package
 from harness.native.compiler import listed_dependencies, run_compiler
 from harness.native.elf import VARIANT
 from harness.native.linking import Link, RustLinker
-from harness.native.placement import Placement
+from harness.native.placement import Placements
 from harness.native.toolchain import CXX_FORM, FORM, Toolchain
 from harness.native.variant import (
     ARCHIVE,
@@ -22,8 +21,6 @@ from harness.native.variant import (
 SHARED = ("-shared", "-pthread")
 _WHOLE, _NOT_WHOLE = "-Wl,--whole-archive", "-Wl,--no-whole-archive"
 
-Placements = Callable[[int], Sequence[Placement]]
-
 
 @dataclasses.dataclass(frozen=True)
 class Job:
@@ -36,7 +33,7 @@ class Job:
     toolchain: Toolchain
     form: tuple[str, ...] = SHARED
     placements: Placements | None = None
-    """At which placements it is linked too, by the number of units."""
+    """At which placements it is linked too."""
 
 
 def compile_job(job: Job, scratch: Path, library: Path) -> tuple[Link, list[Path]]:

@@ -13,7 +13,7 @@ from harness.native.elf import alignment, function_address
 from harness.native.placement import (
     CLASSES,
     LINE,
-    Placement,
+    Placements,
     spacer,
     spacer_symbol,
 )
@@ -35,31 +35,34 @@ class Link:
     """Where the linker is started; None for anywhere."""
 
     def make(self, output: Path, spacers: Sequence[Path] = ()) -> None:
-        """Link to ``output``, with one of ``spacers`` before each unit.
+        """Link to ``output``, with one of ``spacers`` before each unit, or also behind them all.
 
         Raises:
             BadInput: the linker refuses; the sentence has what it said.
         """
         command = list(self.command)
-        for unit, (object_, extra) in enumerate(zip(self.units, spacers, strict=False)):
-            command.insert(command.index(str(object_)), str(extra))
+        for unit, extra in enumerate(spacers):
+            behind = unit == len(self.units)
+            place = command.index(str(self.units[-1 if behind else unit]))
+            command.insert(place + behind, str(extra))
             command.append(f"-Wl,-u,{spacer_symbol(unit)}")  # zig's linker knows no other form
         if spacers:
             command.append("-Wl,-s")  # there are many, and nobody looks at the names in them
         command += ["-o", str(output)]
         run_compiler(command, output, self.source, self.toolchain, self.folder)
 
-    def make_placed(self, folder: Path, placements: Sequence[Placement]) -> tuple[Path, ...]:
+    def make_placed(self, folder: Path, placements: Placements) -> tuple[Path, ...]:
         """Link at each of ``placements``, to files in ``folder``, in their order.
 
         Raises:
             BadInput: the linker refuses, or does not move the code.
         """
+        wanted = placements.of_units(len(self.units))
 
         def link(number: int) -> Path:
-            name = f"placed-{number}"
+            name = f"{placements.name}-{number}"
             spacers = []
-            for unit, shift in enumerate(placements[number]):
+            for unit, shift in enumerate(wanted[number]):
                 path = folder / f"{name}-{unit}.s"
                 path.write_text(spacer(unit, shift), encoding="ascii")
                 spacers.append(self._in_its_place(path))
@@ -71,7 +74,7 @@ class Link:
             return output
 
         with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-            placed = tuple(pool.map(link, range(len(placements))))
+            placed = tuple(pool.map(link, range(len(wanted))))
         self._check_moved(placed)
         return placed
 

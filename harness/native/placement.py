@@ -8,6 +8,9 @@ each *class*, an offset of 0, 16, 32 or 48 bytes within a line, which explains n
 for each class at several places within a page, which are drawn. ``docs/statistics.md`` has figures.
 """
 
+import dataclasses
+from collections.abc import Callable
+
 import numpy as np
 
 LINE = 64
@@ -21,7 +24,18 @@ _PAGE_LINES = 4096 // LINE
 
 
 Placement = tuple[int, ...]
-"""By unit of a variant, the bytes from the beginning of some line to its code."""
+"""By unit of a variant, the bytes from the beginning of some line to its code; for what is linked
+behind its units, such as the compiler's own library, one more if that is to be moved too."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Placements:
+    """The placements that something is linked at, whatever it is."""
+
+    name: str
+    """In names of files."""
+    of_units: Callable[[int], tuple[Placement, ...]]
+    """Returns them for a number of units."""
 
 
 def draw_placements(units: int) -> tuple[Placement, ...]:
@@ -40,9 +54,42 @@ def draw_placements(units: int) -> tuple[Placement, ...]:
     return tuple(placements)
 
 
+def cross_placements(units: int) -> tuple[Placement, ...]:
+    """Return all combinations of the classes of any two units, or of one and what is linked behind.
+
+    Where one unit calls another, both matter, and an edit of the one moves only what is in it:
+    with the same class for both, as :func:`draw_placements` has it, code would meet other
+    combinations after the edit than before. The classes are an orthogonal array of strength 2 over
+    the field of four elements (R. C. Bose and K. A. Bush, "Orthogonal arrays of strength two and
+    three", Annals of Mathematical Statistics 23, 1952), which has five columns; further units share
+    them. Every placement is to be measured, then, as only all together have each combination once.
+    """
+    random = np.random.default_rng(units)
+    placements = []
+    for number in range(CLASSES**2):
+        one, other = number % CLASSES, number // CLASSES
+        classes = [one, *(other ^ _PRODUCTS[factor][one] for factor in range(CLASSES))]
+        lines = random.integers(1, _PAGE_LINES + 1, size=units + 1).tolist()
+        placements.append(
+            tuple(
+                line * LINE + classes[unit % len(classes)] * STEP for unit, line in enumerate(lines)
+            )
+        )
+    return tuple(placements)
+
+
+# Of the field with the elements 0, 1, x and x + 1, whose sum is "exclusive or".
+_PRODUCTS = ((0, 0, 0, 0), (0, 1, 2, 3), (0, 2, 3, 1), (0, 3, 1, 2))
+
+
 def every_offset(units: int) -> tuple[Placement, ...]:
     """Return the placements at each byte of a line, for ``units`` units that let it be so."""
     return tuple((LINE + byte,) * units for byte in range(LINE))
+
+
+DRAWN = Placements("placed", draw_placements)
+CROSSED = Placements("crossed", cross_placements)
+EVERY_OFFSET = Placements("offset", every_offset)
 
 
 def spacer_symbol(unit: int) -> str:
