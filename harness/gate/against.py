@@ -34,7 +34,7 @@ nothing of a change that these two do not."""
 PRECISION = 0.8
 """The half-width of an interval that is good enough, as a share of the tolerance."""
 LOOKS = (6, 14, 28)
-"""Processes after which it may be seen what became of every row, before all intervals are narrow.
+"""Processes after which it may be seen what became of every variant, before intervals are narrow.
 
 Ranks give an interval by the first, when nothing can be called slower yet. Later each row may be,
 and the chance of a false alarm is divided among these looks and the last one."""
@@ -161,6 +161,16 @@ def _judge(rows: Sequence[Row], allowed: Tolerances, width: float | None = None)
 
 
 def _is_clear(run: Run, allowed: Tolerances) -> bool:
-    """Say whether each row is slower for certain, or not so by its whole interval."""
+    """Say whether it is known of each variant that it is slower somewhere, or nowhere.
+
+    A row is not slower if its whole interval says so; and it is if it is so in every placement, as
+    of any other it is not known yet whether that is all there is to it.
+    """
     findings = _judge(rows_of(run), allowed, width=0.0)
-    return all(finding.change is not Change.UNDECIDED for finding in findings)
+    slower = {
+        subject(one)
+        for one in findings
+        if one.change is Change.SLOWER and not is_slower_in_some(one, allowed)
+    }
+    clear = (Change.UNCHANGED, Change.FASTER)
+    return all(one.change in clear or subject(one) in slower for one in findings)

@@ -21,6 +21,7 @@ from harness.measurement.run_folder import RunFolder
 from harness.measurement.tell import Tell, quiet
 from harness.native.build import build_stopwatch, build_trial
 from harness.native.cache import require_loadable
+from harness.native.placement import CLASSES
 from workloads.trace import Trace, open_trace
 
 LIBRARIES, TRACES = "libraries", "traces"
@@ -63,6 +64,8 @@ def _make_plan(request: Request, base: Path, tell: Tell) -> Plan:
     trial = _keep(build_trial(lineup.toolchain).path, base, "trial")
     traces = _make_traces(request.traces, base / TRACES, tell)
     pass_pages = QUICK_PASS_PAGES if request.quick else FULL_PASS_PAGES
+    # As many calls whatever the number of placements: most of the noise is of the process.
+    pass_pages = pass_pages * CLASSES // request.parts
     return Plan(
         version=__version__,
         host=f"{platform.node()}, {cpu_model()}, Python {platform.python_version()}",

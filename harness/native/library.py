@@ -20,7 +20,7 @@ class Library:
     code: str = ""
     """What stands for its functions, wherever they lie; empty where they cannot be told apart."""
     placed: tuple[Path, ...] = ()
-    """The same at each placement, in the order of :func:`harness.native.placement.draw_placements`;
+    """The same at each of the placements that were asked for (:mod:`harness.native.placement`);
     empty if that was not asked for, or cannot be done."""
     unplaced: str = ""
     """Why that cannot be done, if it was asked for."""
