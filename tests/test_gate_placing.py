@@ -37,23 +37,23 @@ def slower(*placements: float) -> Finding:
 @pytest.mark.parametrize(
     ("placements", "equal", "change"),
     [
-        ((0.6, 1.0, 1.0, 1.0), frozenset([SUBJECT]), Change.UNDECIDED),
+        ((0.6, 1.0, 1.0, 1.0), True, Change.UNDECIDED),
         ((0.6, 1.0, 1.0, 1.0), None, Change.UNDECIDED),
-        ((0.6, 1.0, 1.0, 1.0), frozenset(), Change.SLOWER),
-        ((0.6, 0.9, 1.0, 1.0), frozenset([SUBJECT]), Change.UNDECIDED),
+        ((0.6, 1.0, 1.0, 1.0), False, Change.SLOWER),
+        ((0.6, 0.9, 1.0, 1.0), True, Change.UNDECIDED),
         # What two harmless changes gave that move a function beside the library that it calls.
-        ((1.038, 0.834, 1.092, 0.935), frozenset([SUBJECT]), Change.UNDECIDED),
-        ((1.130, 0.982, 0.767, 1.041), frozenset([SUBJECT]), Change.UNDECIDED),
-        ((1.038, 0.834, 1.092, 0.935), frozenset(), Change.SLOWER),
+        ((1.038, 0.834, 1.092, 0.935), True, Change.UNDECIDED),
+        ((1.130, 0.982, 0.767, 1.041), True, Change.UNDECIDED),
+        ((1.038, 0.834, 1.092, 0.935), False, Change.SLOWER),
         # Three times the work, in code that is half as fast again in one place as in the others.
         ((1.024, 0.614, 0.411, 0.617), None, Change.SLOWER),
-        ((1.024, 0.614, 0.411, 0.617), frozenset(), Change.SLOWER),
-        ((0.95, 0.95, 0.95, 0.95), frozenset([SUBJECT]), Change.SLOWER),
-        ((), frozenset([SUBJECT]), Change.SLOWER),
+        ((1.024, 0.614, 0.411, 0.617), False, Change.SLOWER),
+        ((0.95, 0.95, 0.95, 0.95), True, Change.SLOWER),
+        ((), True, Change.SLOWER),
     ],
 )
 def test_slower_in_some_places_alone_is_no_more_work(
-    placements: tuple[float, ...], equal: frozenset[tuple[str, str, str]] | None, change: Change
+    placements: tuple[float, ...], equal: bool | None, change: Change
 ) -> None:
     finding = slower(*placements) if placements else dataclasses.replace(slower(0.9), placements=())
     settled = settle_placement(finding, Tolerances(0.01), equal)

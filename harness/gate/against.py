@@ -5,7 +5,6 @@ Both sides are timed in turn, in the same processes.
 
 import contextlib
 import dataclasses
-import functools
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -14,7 +13,13 @@ from harness.gate.decision import compare_pairs, decide, processes_for
 from harness.gate.evidence import Scope
 from harness.gate.finding import Basis, Change, Compared, Finding, Verdict, join
 from harness.gate.lanes import Compiled, compile_pairs, line_up_pairs
-from harness.gate.placing import is_slower_in_some, of_equal_instructions, settle_placement, subject
+from harness.gate.placing import (
+    Subject,
+    is_slower_in_some,
+    of_equal_instructions,
+    settle_placement,
+    subject,
+)
 from harness.gate.repository import read_repository
 from harness.gate.revision import Older, is_own_clone, pair_files, read_revision
 from harness.gate.row import Row, rows_of
@@ -33,7 +38,7 @@ ORIGINS = ("synthetic", "captured")
 nothing of a change that these two do not."""
 PRECISION = 0.8
 """The half-width of an interval that is good enough, as a share of the tolerance."""
-LOOKS = (6, 14, 28)
+LOOKS = (6, 10, 14, 20, 28)
 """Processes after which it may be seen what became of every variant, before intervals are narrow.
 
 Ranks give an interval by the first, when nothing can be called slower yet. Later each row may be,
@@ -112,13 +117,13 @@ def time_changed(changed: Changed, scope: Scope, tell: Tell) -> Verdict:
     Raises:
         BadInput: the older side of a pair counts wrong or crashes.
     """
-    allowed = scope.allowed(TOLERANCE)
+    judge = _Judge(changed.compiled, scope.allowed(TOLERANCE), tell)
     traces = condition_traces(scope.conditions, ORIGINS, seed=scope.seed) + scope.traces
     # What the looks leave open is a row near the tolerance, which few processes do not decide,
     # however narrow its interval is.
     enough = processes_for(len(changed.compiled) * len(traces), _DECISIONS)
     processes = max(enough, LOOKS[-1] + 1)
-    finest = allowed.finest([one.pair.name for one in changed.compiled])
+    finest = judge.allowed.finest([one.pair.name for one in changed.compiled])
     precision = max(PRECISION * finest, FINEST)
     rows: list[Row] = []
     broken: list[str] = []
@@ -132,8 +137,7 @@ def time_changed(changed: Changed, scope: Scope, tell: Tell) -> Verdict:
             lineup, traces, precision, scope.seed, processes=processes, parts=CLASSES**2
         )
         share = scope.budget * len(chosen) / len(changed.compiled)
-        is_clear = functools.partial(_is_clear, allowed=allowed)
-        looks = [Look(number, is_clear) for number in LOOKS]
+        looks = [Look(number, judge.is_clear) for number in LOOKS]
         try:
             run = measure(request, share, tell, looks=looks)
         except BudgetTooShort as error:
@@ -141,36 +145,46 @@ def time_changed(changed: Changed, scope: Scope, tell: Tell) -> Verdict:
             continue
         rows += rows_of(run)
         broken += [failure.sentence() for failure in run.failures]
-    findings = _judge(rows, allowed)
-    doubtful = {subject(one) for one in findings if is_slower_in_some(one, allowed)}
-    if doubtful:
-        counted = [one for one in changed.compiled if one.subject in doubtful]
-        equal = of_equal_instructions(counted, tell)
-        findings = [settle_placement(finding, allowed, equal) for finding in findings]
-    return Verdict(tuple(findings), tuple(broken), tuple(undecided))
+    return Verdict(tuple(judge.findings(rows)), tuple(broken), tuple(undecided))
 
 
-def _judge(rows: Sequence[Row], allowed: Tolerances, width: float | None = None) -> list[Finding]:
-    tolerances = [allowed.of(*row.about) for row in rows]
-    comparisons = [compare_pairs(row.logs, one) for row, one in zip(rows, tolerances, strict=True)]
-    changes = decide(comparisons, tolerances, width, looks=_DECISIONS)
-    return [
-        row.finding(Basis.REVISION, "ns", row.original_nanoseconds(), compared, change)
-        for row, compared, change in zip(rows, comparisons, changes, strict=True)
-    ]
+class _Judge:
+    """Says of rows what became of them."""
 
+    def __init__(self, compiled: Sequence[Compiled], allowed: Tolerances, tell: Tell) -> None:
+        self.allowed = allowed
+        self._compiled = compiled
+        self._tell = tell
+        self._counted: dict[Subject, bool | None] = {}
+        """Whether what had to be counted takes as many instructions as before; None if that cannot
+        be counted."""
 
-def _is_clear(run: Run, allowed: Tolerances) -> bool:
-    """Say whether it is known of each variant that it is slower somewhere, or nowhere.
+    def findings(self, rows: Sequence[Row], width: float | None = None) -> list[Finding]:
+        """Return what became of ``rows``; see :func:`decide` for ``width``."""
+        tolerances = [self.allowed.of(*row.about) for row in rows]
+        pairs = zip(rows, tolerances, strict=True)
+        comparisons = [compare_pairs(row.logs, tolerance) for row, tolerance in pairs]
+        changes = decide(comparisons, tolerances, width, looks=_DECISIONS)
+        found = [
+            row.finding(Basis.REVISION, "ns", row.original_nanoseconds(), compared, change)
+            for row, compared, change in zip(rows, comparisons, changes, strict=True)
+        ]
+        doubtful = {subject(one) for one in found if is_slower_in_some(one, self.allowed)}
+        if uncounted := doubtful - self._counted.keys():
+            chosen = [one for one in self._compiled if one.subject in uncounted]
+            equal = of_equal_instructions(chosen, self._tell)
+            for one in uncounted:
+                self._counted[one] = None if equal is None else one in equal
+        return [
+            settle_placement(one, self.allowed, self._counted.get(subject(one))) for one in found
+        ]
 
-    A row is not slower if its whole interval says so; and it is if it is so in every placement, as
-    of any other it is not known yet whether that is all there is to it.
-    """
-    findings = _judge(rows_of(run), allowed, width=0.0)
-    slower = {
-        subject(one)
-        for one in findings
-        if one.change is Change.SLOWER and not is_slower_in_some(one, allowed)
-    }
-    clear = (Change.UNCHANGED, Change.FASTER)
-    return all(one.change in clear or subject(one) in slower for one in findings)
+    def is_clear(self, run: Run) -> bool:
+        """Say whether it is known of each variant that it is slower somewhere, or nowhere.
+
+        A row is not slower if its whole interval says so.
+        """
+        findings = self.findings(rows_of(run), width=0.0)
+        slower = {subject(one) for one in findings if one.change is Change.SLOWER}
+        clear = (Change.UNCHANGED, Change.FASTER)
+        return all(one.change in clear or subject(one) in slower for one in findings)

@@ -6,7 +6,7 @@ may then be the slow one where none was. Work that was added shows in all of the
 """
 
 import dataclasses
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
 from harness.base.errors import BadInput
 from harness.gate.counts import Counted, count_variants
@@ -53,23 +53,21 @@ def of_equal_instructions(compiled: Sequence[Compiled], tell: Tell) -> frozenset
     return frozenset({subject(key) for key in before} - more)
 
 
-def settle_placement(
-    finding: Finding, allowed: Tolerances, equal: Collection[Subject] | None
-) -> Finding:
+def settle_placement(finding: Finding, allowed: Tolerances, equal: bool | None) -> Finding:
     """Return ``finding``, undecided if it is not slower in every class and does not do more.
 
     Where instructions cannot be counted, more work looks the same in code that depends on placement
     by itself; then it is undecided only if it is slower in one class alone.
 
     Args:
-        equal: see :func:`of_equal_instructions`.
+        equal: whether it takes as many instructions as before; None if they cannot be counted.
     """
     if not is_slower_in_some(finding, allowed):
         return finding
     if equal is None:
         if _slower_classes(finding, allowed) > 1:
             return finding
-    elif subject(finding) not in equal:
+    elif not equal:
         return finding
     count = "as many instructions as before" if equal else "its instructions were not counted"
     reason = f"it depends on placement ({finding.by_placement()}; {count})"
