@@ -15,6 +15,7 @@ from harness.commands.options import (
     add_toolchains,
     add_workload_options,
     find_conditions,
+    positive,
     results_folder,
     workload_memory,
     workload_settings,
@@ -75,6 +76,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "peers for Python packages; default: multi_page, and all for operations other than count",
     )
     add_toolchains(parser)
+    parser.add_argument(
+        "--between",
+        type=positive(_milliseconds, "a number of milliseconds above 0, at most 1000", 0.0),
+        default=0.0,
+        metavar="MS",
+        help="do other work for so many milliseconds before each call, as a tick has 100 ms of it, "
+        "on fewer snapshots; default: a neutral stretch of some microseconds",
+    )
     add_precision(parser, "0.5%", ", as a share of the speedup")
     add_budget(
         parser, f"time to measure at most; default: {FULL_BUDGET:g}, with --quick {QUICK_BUDGET:g}"
@@ -170,7 +179,15 @@ def _request(options: argparse.Namespace) -> "Request":
         options.precision,
         options.seed,
         quick=options.quick,
+        between=options.between,
     )
+
+
+def _milliseconds(text: str) -> float:
+    value = float(text)
+    if not 0 < value <= 1000:
+        raise ValueError
+    return value
 
 
 def _budget(options: argparse.Namespace) -> float:

@@ -102,6 +102,8 @@ class Plan:
     """At least so many measure each trace, unless time runs out."""
     one_cpu: bool = False
     """Whether all of them stay on the same CPU."""
+    between: float = 0.0
+    """Milliseconds of other work before each call; 0 for the neutral stretch alone."""
     parts: int = CLASSES
     """Placements that a process goes through: one of each class, or all."""
 

@@ -63,7 +63,8 @@ def _make_plan(request: Request, base: Path, tell: Tell) -> Plan:
     stopwatch = _keep(build_stopwatch(lineup.toolchain).path, base, "stopwatch")
     trial = _keep(build_trial(lineup.toolchain).path, base, "trial")
     traces = _make_traces(request.traces, base / TRACES, tell)
-    pass_pages = QUICK_PASS_PAGES if request.quick else FULL_PASS_PAGES
+    quick = request.quick or request.between  # which takes as long as a call or longer
+    pass_pages = QUICK_PASS_PAGES if quick else FULL_PASS_PAGES
     # As many calls whatever the number of placements: most of the noise is of the process.
     pass_pages = pass_pages * CLASSES // request.parts
     return Plan(
@@ -81,6 +82,7 @@ def _make_plan(request: Request, base: Path, tell: Tell) -> Plan:
         seed=request.seed,
         processes=request.processes,
         one_cpu=request.one_cpu,
+        between=request.between,
         parts=request.parts,
     )
 

@@ -56,6 +56,8 @@ class Request:
     """In each process."""
     processes: int = MIN_PROCESSES
     """At least so many measure each trace."""
+    between: float = 0.0
+    """Milliseconds of other work before each call; 0 for the neutral stretch alone."""
     parts: int = CLASSES
     """Placements that each of them goes through: one of each class, or all that there are."""
     one_cpu: bool = False

@@ -1,7 +1,7 @@
 """Rounds: passes over the snapshots of a trace in which all variants take turns."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -68,6 +68,28 @@ def time_pass(
     return elapsed, results
 
 
+def time_apart(
+    stopwatch: Stopwatch,
+    snapshots: Snapshots,
+    callees: Sequence[Callee],
+    calls: Sequence[int],
+    visited: NDArray[np.intp],
+    order: NDArray[np.uint8],
+    between: Callable[[], None],
+) -> tuple[Elapsed, Elapsed]:
+    """Call every callee as :func:`time_pass` does, each after ``between``."""
+    elapsed = np.zeros((len(callees), len(snapshots)), np.uint64)
+    results = np.zeros_like(elapsed)
+    alone = np.zeros((1, 1), np.uint8)
+    for place, visit in zip(visited, order, strict=True):
+        for number in visit.tolist():
+            between()
+            asked = [callees[number]], [calls[number]], place[np.newaxis], alone
+            found = time_pass(stopwatch, snapshots, *asked)
+            elapsed[number, place], results[number, place] = (values[0, place] for values in found)
+    return elapsed, results
+
+
 def _time_peer(stopwatch: Stopwatch, peer: Peer, calls: int) -> tuple[int, int]:
     """Call ``peer`` on the map that the stopwatch holds."""
     stopwatch.clear_away()
@@ -111,11 +133,13 @@ class Rounds:
         calls: Sequence[int],
         originals: Sequence[int],
         random: np.random.Generator,
+        between: Callable[[], None] | None = None,
     ) -> None:
         """Measure ``callees``; those with the same number in ``originals`` are compared.
 
         Args:
             callees: (callees, classes): each at the place that it has in each part of a round.
+            between: is called before each call.
         """
         self._stopwatch = stopwatch
         self._snapshots = snapshots
@@ -123,6 +147,7 @@ class Rounds:
         self._calls = calls
         self._originals = originals
         self._random = random
+        self._between = between
         self._measured: list[Elapsed] = []
         self.results: list[Elapsed] = []
         """Of each part of a round, what the calls returned, (callees, snapshots)."""
@@ -147,8 +172,10 @@ class Rounds:
             visited = self._random.permutation(snapshots)
             order = draw_order(self._originals, snapshots, self._random)
             callees = [places[part] for places in self._callees]
-            measured[:, part], results = time_pass(
-                self._stopwatch, self._snapshots, callees, self._calls, visited, order
+            asked = self._stopwatch, self._snapshots, callees, self._calls, visited, order
+            between = self._between
+            measured[:, part], results = (
+                time_apart(*asked, between) if between else time_pass(*asked)
             )
             self.results.append(results)
         self._measured.append(measured)

@@ -38,6 +38,7 @@ from numpy.typing import NDArray
 
 from harness.base.processes import has_children, possessions
 from harness.measurement.astray import Astray
+from harness.measurement.other_work import OtherWork
 from harness.measurement.plan import Lane, Plan, PlannedTrace
 from harness.measurement.rounds import Callee, Rounds, load_snapshots, time_pass
 from harness.measurement.samples import Samples
@@ -119,7 +120,8 @@ class Worker:
             lane_calls = [plan.calls(calls, planned, lane) for lane in lanes]
             random = self._random(planned)
             originals = [lane.original for lane in lanes]
-            rounds = Rounds(stopwatch, snapshots, callees, lane_calls, originals, random)
+            between = OtherWork(plan.between, int(random.integers(2**32))) if plan.between else None
+            rounds = Rounds(stopwatch, snapshots, callees, lane_calls, originals, random, between)
             for place, lane in enumerate(lanes):
                 self._runner.args.loops = lane_calls[place]
                 self._benchmark(planned, lane, _replay(rounds, place))

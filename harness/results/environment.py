@@ -106,6 +106,7 @@ class _Layout(TypedDict):
     rounds: NotRequired[int]
     warmups: NotRequired[int]
     precision: NotRequired[float]
+    between: NotRequired[float]
     traces: NotRequired[dict[str, str]]
     left_out: NotRequired[list[str]]
     unvaried: NotRequired[list[str]]

@@ -63,6 +63,7 @@ def _layout(run: Run) -> dict[str, Any]:
         "rounds": plan.rounds,
         "warmups": 0,
         "precision": plan.precision,
+        "between": plan.between,
         "traces": {trace.key: trace.content_hash for trace in plan.traces},
         "left_out": list(plan.left_out),
         "unvaried": list(plan.unvaried),

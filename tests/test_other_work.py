@@ -1,0 +1,73 @@
+"""Other work before each call: it is done, each call is of its own, and what comes out is right."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+
+from harness.measurement import rounds
+from harness.measurement.other_work import OtherWork
+from harness.measurement.rounds import Rounds
+from harness.native.build import build_stopwatch, build_variant
+from harness.native.finding import find_variant
+from harness.native.loaded_variant import load_variant
+from harness.native.stopwatch import Stopwatch, make_snapshots
+from harness.native.toolchain import default_toolchain
+from tests.conftest import Run
+from workloads.guest import GuestMemory
+
+
+def test_it_takes_as_long_as_was_asked_for_and_is_another_each_time() -> None:
+    drawn = OtherWork(1, 7)._random.getstate()
+    work = OtherWork(1, 7)
+    assert work._random.getstate() == drawn
+    work()
+    assert work._random.getstate() != drawn
+
+
+def test_each_call_has_work_of_its_own_and_gives_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    random = np.random.default_rng(3)
+    bitmaps = [np.packbits(random.random(4096) < share, bitorder="little") for share in (0.1, 0.6)]
+    snapshots = make_snapshots(bitmaps, [0, 1])
+    toolchain = default_toolchain()
+    names = ("page_by_page", "multi_page", "bitmap_find_next")
+    callees = [
+        [load_variant(build_variant(find_variant(name, "count"), toolchain).path)] * 2
+        for name in names
+    ]
+    kinds = [places[0].description.map for places in callees]
+    stopwatch = Stopwatch(build_stopwatch(toolchain).path, GuestMemory(4096 * 4096), kinds)
+    passes: list[Sequence[Any]] = []
+    alone = rounds.time_pass
+
+    def noted(*asked: Any) -> Any:
+        passes.append(asked)
+        return alone(*asked)
+
+    monkeypatch.setattr(rounds, "time_pass", noted)
+    done: list[int] = []
+    given = (stopwatch, snapshots, callees, [1, 1, 1], [0, 0, 0], random)
+    measured = Rounds(*given, between=lambda: done.append(len(passes)))
+    assert measured.seconds(0, 1) > 0
+    # Two parts of a round, two snapshots and three callees: each call is a pass after the work.
+    assert done == list(range(2 * 2 * 3))
+    assert all(len(asked[2]) == 1 and len(asked[4]) == 1 for asked in passes)
+    assert (measured.calls_seconds() > 0).all()
+    for results in measured.results:
+        assert (results == snapshots.right).all()
+
+
+def test_a_run_says_how_much_lay_between(
+    dirtyscan: Run, tmp_path: Any, two_processes: None
+) -> None:
+    asked = ("bench", "--condition", "cond1", "--origin", "synthetic", "--guest-memory", "16MiB")
+    done = dirtyscan(*asked, "--between", "0.2", "--quick", "--output", "o")
+    assert done.returncode == 0, done.stderr
+    layout = json.loads((tmp_path / "o/environment.json").read_text())["layout"]
+    assert layout["between"] == 0.2
+    for wrong in ("0", "-1", "nan", "inf", "x", "2000"):
+        done = dirtyscan(*asked, "--between", wrong)
+        assert done.returncode == 2
+        assert "is not a number of milliseconds above 0, at most 1000" in done.stderr
