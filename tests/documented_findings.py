@@ -11,6 +11,7 @@ from harness.presentation.table import as_markdown
 from tests.documented import (
     CONDITIONS,
     RANGES,
+    as_a_tick_has_it,
     digits,
     half,
     letter_line,
@@ -45,6 +46,7 @@ def findings() -> Iterator[str]:
         "the rank correlation of a call's speedup with them", "the original of 2010 is",
         "gave ", "clang's original is", "are 9", "vectors ", "a bitmap's vectors",
     )  # fmt: skip
+    yield as_a_tick_has_it()
     for sentence in readme():
         if sentence.startswith(asked) and " or " not in sentence:
             yield sentence

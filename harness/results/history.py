@@ -88,7 +88,9 @@ def _placed(
     versions = {made["name"]: made["version"] for made in environment["toolchains"]}
     rows["date"] = date
     rows["git_commit"] = environment.get("git_commit", "unknown")
-    rows["cpu"] = cpu
+    # What lay between two calls decides speedups as a CPU does, and so makes series of their own.
+    between = environment.get("layout", {}).get("between", 0.0)
+    rows["cpu"] = f"{cpu}, {between:g} ms of other work" if between else cpu
     rows["compiler"] = rows["toolchain"].map(versions).fillna("")
     rows["results"] = name
     return rows[list(_COLUMNS)]
