@@ -31,6 +31,8 @@ record: $(READY)
 # Makes the results that are committed as the reference of this machine's CPU (needs clang).
 reference: $(READY)
 	$(BIN)/dirtyscan bench --output "results/{cpu}" --plots "results/{cpu}/plots"
+	$(BIN)/dirtyscan bench --between 1 --budget 240 --output "results/{cpu}-between" \
+		--plots "results/{cpu}-between/plots"
 	$(BIN)/dirtyscan bench --quick --budget 200 --variant all --toolchain cc-era \
 		--toolchain clang-era --output "results/{cpu}-variants" --plots "results/{cpu}-variants/plots"
 
