@@ -124,14 +124,15 @@ def test_the_memory_of_a_trace_is_drawn(dirtyscan: Run, tmp_path: Path) -> None:
 
 
 def test_the_figures_in_the_readme_are_those_of_the_reference() -> None:
-    rows = pd.read_csv(ROOT / "results/amd-epyc-26-2/speedups.csv")
-    rows = rows[~rows["noise_floor"]]
-    by_trace = {(row["condition"], row["origin"]): row for row in rows.to_dict("records")}
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     lines = [line for line in text.splitlines() if line.startswith("| Cond")]
-    assert len(lines) == 4
-    for line in lines:
-        name, _, recorded, calls, shares, synthetic, captured = (
+    assert len(lines) == 8
+    for place, line in enumerate(lines):
+        result = "amd-epyc-26-2" if place < 4 else "amd-epyc-26-2-between"
+        rows = pd.read_csv(ROOT / "results" / result / "speedups.csv")
+        rows = rows[~rows["noise_floor"]]
+        by_trace = {(row["condition"], row["origin"]): row for row in rows.to_dict("records")}
+        name, _, recorded, calls, shares, *others = (
             cell.strip() for cell in line.strip("|").split("|")
         )
         condition = name.split(",")[0].lower()
@@ -141,11 +142,12 @@ def test_the_figures_in_the_readme_are_those_of_the_reference() -> None:
         width = (row["speedup_high"] / row["speedup_low"]) ** 0.5 - 1
         assert float(reach) == pytest.approx(100 * width, rel=0.05)
         ends = [float(end) for end in calls.split(" to ")]
-        assert ends == pytest.approx([row["calls_low"], row["calls_high"]], rel=0.02)
+        assert ends == pytest.approx([row["calls_low"], row["calls_high"]], rel=0.05)  # two digits
         inside, _, verdict = shares.partition(": ")
         assert verdict == row["verdict"]
         assert float(inside.split(" %")[0]) == pytest.approx(100 * row["calls_within"], abs=0.5)
-        for cell, origin in ((synthetic, "synthetic"), (captured, "captured")):
+        assert len(others) == (2 if place < 4 else 0)
+        for cell, origin in zip(others, ("synthetic", "captured"), strict=False):
             assert float(cell) == pytest.approx(by_trace[condition, origin]["speedup"], abs=0.005)
 
 
