@@ -38,9 +38,7 @@ class Servers:
         self._home = home
         self._names = names
         self._ready = threading.Event()
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_until_complete, args=[self._serve()])
-        self._end = asyncio.Event()
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()))
 
     def __enter__(self) -> "Servers":
         self._thread.start()
@@ -50,9 +48,11 @@ class Servers:
     def __exit__(self, *_: object) -> None:
         self._loop.call_soon_threadsafe(self._end.set)
         self._thread.join(60)
-        self._loop.close()
+        assert not self._thread.is_alive()
 
     async def _serve(self) -> None:
+        """Serve until the end; whatever still runs then is cancelled and waited for."""
+        self._loop, self._end = asyncio.get_running_loop(), asyncio.Event()
         folder = self._home / ".ssh"
         folder.mkdir()
         key, host_key = (asyncssh.generate_private_key("ssh-ed25519") for _ in range(2))
@@ -101,6 +101,7 @@ class Servers:
             finally:
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(child.pid, 9)
+                await child.communicate()  # to its end, so that nothing of it is left open
 
         return run
 
