@@ -6,7 +6,7 @@ table, and why, is in ``NOT_MEASURED``.
 """
 
 import functools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -73,28 +73,35 @@ def half(row: Any) -> str:
     return f"±{100 * reach:#.2g} %"
 
 
+def letter_row(name: str, claimed: str, row: Any) -> str:
+    return (
+        f"| {name} | {claimed} | {row['speedup']:.2f} {half(row)} | "
+        f"{row['calls_low']:.2g} to {row['calls_high']:.2g} | {letter_line(row)} |"
+    )
+
+
+def as_words(values: Iterable[float]) -> str:
+    """Write what the four conditions gave."""
+    *others, last = (f"{value:.2f}" for value in values)
+    return f"{', '.join(others)} and {last}"
+
+
 def after_other_work() -> Sentences:
     """Yield the rows of a run with other work between its calls."""
     for condition, name, claimed in zip(CONDITIONS, NAMES, RANGES, strict=True):
-        row = patch(condition, "recorded", f"{ZEN5}-between")
-        yield (
-            f"| {name} | {claimed} | {row['speedup']:.2f} {half(row)} | "
-            f"{row['calls_low']:.2g} to {row['calls_high']:.2g} | {letter_line(row)} |"
-        )
+        yield letter_row(name, claimed, patch(condition, "recorded", f"{ZEN5}-between"))
 
 
 def as_a_tick_has_it() -> str:
     rows = [patch(condition, "recorded", f"{ZEN5}-between")["speedup"] for condition in CONDITIONS]
-    values = [f"{value:.2f}" for value in rows]
-    return f"a millisecond of other work {', '.join(values[:3])} and {values[3]}"
+    return f"a millisecond of other work {as_words(rows)}"
 
 
 def in_company() -> str:
     """Say what the patch gains where many others have been called before it."""
     of_all = pick(of_gcc(), variant="multi_page", origin="recorded")
     beside_all = [one(of_all, condition=condition)["speedup"] for condition in CONDITIONS]
-    values = [f"{value:.2f}" for value in beside_all]
-    return f"on the recorded guests {', '.join(values[:3])} and {values[3]}"
+    return f"on the recorded guests {as_words(beside_all)}"
 
 
 def letter_line(row: Any) -> str:
@@ -111,11 +118,7 @@ def readme() -> Sentences:
         others = [
             f"{patch(condition, origin)['speedup']:.2f}" for origin in ("synthetic", "captured")
         ]
-        yield (
-            f"| {name} | {claimed} | {row['speedup']:.2f} {half(row)} | "
-            f"{row['calls_low']:.2g} to {row['calls_high']:.2g} | {letter_line(row)} | "
-            f"{others[0]} | {others[1]} |"
-        )
+        yield f"{letter_row(name, claimed, row)} {others[0]} | {others[1]} |"
     yield from after_other_work()
     reading = patch("cond3", "recorded", f"{ZEN5}-between")["calls_within"]
     yield f"Cond1 with a tenth of them and Cond3 with {100 * reading:.0f} %"
@@ -143,8 +146,7 @@ def readme() -> Sentences:
     yield f"is {1 / rows[1]['speedup']:.1f} times slower where pages alternate"
     yield f"the same two files give {one_[0]:.1f} or {one_[1]:.1f} for Cond1"
     old = [patch(condition, "synthetic", ZEN3) for condition in CONDITIONS]
-    values = [f"{row['speedup']:.2f}" for row in old]
-    yield f"gave {', '.join(values[:3])} and {values[3]} on synthetic traces"
+    yield f"gave {as_words(row['speedup'] for row in old)} on synthetic traces"
     spans = [span((row["placement_low"], row["placement_high"]), form)
              for row, form in zip(old, (".1f", ".2f", ".1f", ".1f"), strict=True)]  # fmt: skip
     yield f"by placement {', '.join(spans[:3])} and {spans[3]}"

@@ -22,8 +22,8 @@ _RUN = """
 import os, runpy, sys
 from harness.base.processes import end_with_parent
 end_with_parent(int(sys.argv.pop(1)))
-if cpus := sys.argv.pop(1):
-    os.sched_setaffinity(0, map(int, cpus.split(",")))
+if cpu := sys.argv.pop(1):
+    os.sched_setaffinity(0, {int(cpu)})
 runpy.run_module("dask", run_name="__main__", alter_sys=True)
 """
 
@@ -54,17 +54,17 @@ def local_workers(folder: Path, cpus: Sequence[int] = ()) -> Iterator[str]:
         for cpu in [str(cpu) for cpu in cpus] or [""]:
             own = {GIVEN: f"cpu{cpu}"} if cpu else {}
             line = ["worker", address, "--nthreads", "1", "--no-dashboard"]
-            stack.callback(_end, _start(folder, *line, cpus=cpu, **own))
+            stack.callback(_end, _start(folder, *line, cpu=cpu, **own))
         _await_workers(address, len(cpus) or 1)
         yield address
 
 
 def _start(
-    folder: Path, *arguments: str, cpus: str = "", **environment: str
+    folder: Path, *arguments: str, cpu: str = "", **environment: str
 ) -> subprocess.Popen[bytes]:
     with (folder / "dask.log").open("ab") as log:
         return subprocess.Popen(
-            [sys.executable, "-P", "-c", _RUN, str(os.getpid()), cpus, *arguments],
+            [sys.executable, "-P", "-c", _RUN, str(os.getpid()), cpu, *arguments],
             cwd=folder,
             env=module_environment(XDG_STATE_HOME=str(folder), **environment),
             stdin=subprocess.DEVNULL,

@@ -28,7 +28,6 @@ from harness.measurement.experiment import BudgetTooShort, Look, measure
 from harness.measurement.request import Request, condition_traces
 from harness.measurement.run import Run
 from harness.measurement.tell import Tell
-from harness.native.placement import CLASSES
 from harness.native.toolchain import find_toolchains
 
 TOLERANCE = 0.01
@@ -133,9 +132,7 @@ def time_changed(changed: Changed, scope: Scope, tell: Tell) -> Verdict:
         by_operation.setdefault(one.pair.after.operation, []).append(one)
     for operation, chosen in by_operation.items():
         lineup = line_up_pairs(chosen)
-        request = Request(
-            lineup, traces, precision, scope.seed, processes=processes, parts=CLASSES**2
-        )
+        request = Request(lineup, traces, precision, scope.seed, processes=processes)
         share = scope.budget * len(chosen) / len(changed.compiled)
         looks = [Look(number, judge.is_clear) for number in LOOKS]
         try:

@@ -11,7 +11,7 @@ from harness.native.build import build_variant, compiling_toolchain
 from harness.native.built_variant import describe, rust_obstacle
 from harness.native.library import Library
 from harness.native.loaded_variant import Description
-from harness.native.placement import CROSSED
+from harness.native.placement import CLASSES, CROSSED
 from harness.native.toolchain import Toolchain, default_toolchain
 from harness.native.variant import Variant
 
@@ -107,4 +107,5 @@ def line_up_pairs(compiled: Sequence[Compiled]) -> LineUp:
             if placed.build_hash != library.build_hash:
                 raise BadInput(f"{variant.sources[0]} has changed meanwhile; ask again.")
             lanes.append(make_lane(called, one.toolchain, placed, one.description, first))
-    return LineUp(compiled[0].pair.after.operation, default_toolchain(), tuple(lanes))
+    operation = compiled[0].pair.after.operation
+    return LineUp(operation, default_toolchain(), tuple(lanes), parts=CLASSES**2)

@@ -10,7 +10,7 @@ from harness.measurement.plan import Lane
 from harness.native.built_variant import build_here
 from harness.native.library import Library
 from harness.native.loaded_variant import Description
-from harness.native.placement import DRAWN
+from harness.native.placement import CLASSES, DRAWN
 from harness.native.toolchain import Toolchain
 
 PEER_TOOLCHAIN = "python-"
@@ -32,6 +32,8 @@ class LineUp:
     """A sentence for each variant that was not asked for by name and cannot run here."""
     unvaried: tuple[str, ...] = ()
     """A sentence for each variant whose placement cannot be varied."""
+    parts: int = CLASSES
+    """Placements that a process goes through: one of each class, or all that there are."""
 
 
 def line_up(choice: Choice, toolchains: Sequence[Toolchain], noise_floor: bool = True) -> LineUp:

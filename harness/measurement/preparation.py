@@ -66,7 +66,7 @@ def _make_plan(request: Request, base: Path, tell: Tell) -> Plan:
     quick = request.quick or request.between  # which takes as long as a call or longer
     pass_pages = QUICK_PASS_PAGES if quick else FULL_PASS_PAGES
     # As many calls whatever the number of placements: most of the noise is of the process.
-    pass_pages = pass_pages * CLASSES // request.parts
+    pass_pages = pass_pages * CLASSES // lineup.parts
     return Plan(
         version=__version__,
         host=f"{platform.node()}, {cpu_model()}, Python {platform.python_version()}",
@@ -83,7 +83,7 @@ def _make_plan(request: Request, base: Path, tell: Tell) -> Plan:
         processes=request.processes,
         one_cpu=request.one_cpu,
         between=request.between,
-        parts=request.parts,
+        parts=lineup.parts,
     )
 
 

@@ -8,7 +8,6 @@ from harness.base.errors import BadInput
 from harness.base.units import format_size
 from harness.measurement.lineup import LineUp
 from harness.measurement.plan import MIN_PROCESSES, ROUNDS
-from harness.native.placement import CLASSES
 from workloads.captured import captured_trace
 from workloads.conditions import Condition
 from workloads.draws import DEFAULT_SEED
@@ -58,8 +57,6 @@ class Request:
     """At least so many measure each trace."""
     between: float = 0.0
     """Milliseconds of other work before each call; 0 for the neutral stretch alone."""
-    parts: int = CLASSES
-    """Placements that each of them goes through: one of each class, or all that there are."""
     one_cpu: bool = False
     """Whether all processes stay on the same CPU.
 

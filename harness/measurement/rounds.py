@@ -68,28 +68,6 @@ def time_pass(
     return elapsed, results
 
 
-def time_apart(
-    stopwatch: Stopwatch,
-    snapshots: Snapshots,
-    callees: Sequence[Callee],
-    calls: Sequence[int],
-    visited: NDArray[np.intp],
-    order: NDArray[np.uint8],
-    between: Callable[[], None],
-) -> tuple[Elapsed, Elapsed]:
-    """Call every callee as :func:`time_pass` does, each after ``between``."""
-    elapsed = np.zeros((len(callees), len(snapshots)), np.uint64)
-    results = np.zeros_like(elapsed)
-    alone = np.zeros((1, 1), np.uint8)
-    for place, visit in zip(visited, order, strict=True):
-        for number in visit.tolist():
-            between()
-            asked = [callees[number]], [calls[number]], place[np.newaxis], alone
-            found = time_pass(stopwatch, snapshots, *asked)
-            elapsed[number, place], results[number, place] = (values[0, place] for values in found)
-    return elapsed, results
-
-
 def _time_peer(stopwatch: Stopwatch, peer: Peer, calls: int) -> tuple[int, int]:
     """Call ``peer`` on the map that the stopwatch holds."""
     stopwatch.clear_away()
@@ -172,10 +150,23 @@ class Rounds:
             visited = self._random.permutation(snapshots)
             order = draw_order(self._originals, snapshots, self._random)
             callees = [places[part] for places in self._callees]
-            asked = self._stopwatch, self._snapshots, callees, self._calls, visited, order
-            between = self._between
-            measured[:, part], results = (
-                time_apart(*asked, between) if between else time_pass(*asked)
-            )
+            measured[:, part], results = self._time(callees, visited, order)
             self.results.append(results)
         self._measured.append(measured)
+
+    def _time(
+        self, callees: Sequence[Callee], visited: NDArray[np.intp], order: NDArray[np.uint8]
+    ) -> tuple[Elapsed, Elapsed]:
+        """Pass over the snapshots, call by call where something comes before each."""
+        if not self._between:
+            return time_pass(self._stopwatch, self._snapshots, callees, self._calls, visited, order)
+        elapsed = np.zeros((len(callees), len(self._snapshots)), np.uint64)
+        results = np.zeros_like(elapsed)
+        alone = np.zeros((1, 1), np.uint8)
+        for place, visit in zip(visited, order, strict=True):
+            for number in visit.tolist():
+                self._between()
+                asked = [callees[number]], [self._calls[number]], place[np.newaxis], alone
+                found = time_pass(self._stopwatch, self._snapshots, *asked)
+                elapsed[number, place], results[number, place] = (v[0, place] for v in found)
+        return elapsed, results
