@@ -168,6 +168,13 @@ def test_what_does_no_harm_is_measured(body: str, before: str, bench: Bench) -> 
     assert measured() == {"x", "multi_page"}
 
 
+def test_who_starts_a_process_that_stays_away_is_among_those_named(
+    bench: Bench,
+) -> None:
+    with pytest.raises(BadInput, match="one of page_by_page, x, multi_page starts a process when"):
+        bench("LATER if (!fork()) for (;;) sleep(1);")
+
+
 def test_who_leaves_a_process_behind_is_named_at_once(
     bench: Bench, capsys: pytest.CaptureFixture[str]
 ) -> None:

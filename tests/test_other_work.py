@@ -1,4 +1,4 @@
-"""Other work before each call: it is done, each call is of its own, and what comes out is right."""
+"""Other work before each snapshot: it is done, and what comes out is right."""
 
 import json
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from harness.measurement import rounds
-from harness.measurement.other_work import OtherWork
+from harness.measurement.interpreter import InterpreterWork
 from harness.measurement.rounds import Rounds
 from harness.native.build import build_stopwatch, build_variant
 from harness.native.finding import find_variant
@@ -19,15 +19,41 @@ from tests.conftest import Run
 from workloads.guest import GuestMemory
 
 
+def test_what_was_learned_of_a_map_is_forgotten_by_the_next_snapshot() -> None:
+    random = np.random.default_rng(5)
+    pages = 2**15
+    bitmap = np.packbits(random.random(pages) < 0.02, bitorder="little")
+    snapshots = make_snapshots([bitmap], [0])
+    toolchain = default_toolchain()
+    variant = load_variant(build_variant(find_variant("multi_page", "count"), toolchain).path)
+    stopwatch = Stopwatch(
+        build_stopwatch(toolchain).path, GuestMemory(pages * 4096), [variant.description.map]
+    )
+    turn = np.zeros(1, np.intp), np.zeros((1, 1), np.uint8)
+
+    def typical(other_work: bool) -> float:
+        times = [
+            stopwatch.time_pass(snapshots, [variant], [1], *turn, other_work)[0][0, 0]
+            for _ in range(60)
+        ]
+        return float(np.median(times[20:]))
+
+    # The same map over and over: a predictor that has forgotten nothing foresees all of it.
+    ratios = [typical(True) / typical(False) for _ in range(5)]
+    assert np.median(ratios) > 1.1, ratios
+
+
 def test_it_takes_as_long_as_was_asked_for_and_is_another_each_time() -> None:
-    drawn = OtherWork(1, 7)._random.getstate()
-    work = OtherWork(1, 7)
+    drawn = InterpreterWork(1, 7)._random.getstate()
+    work = InterpreterWork(1, 7)
     assert work._random.getstate() == drawn
     work()
     assert work._random.getstate() != drawn
 
 
-def test_each_call_has_work_of_its_own_and_gives_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_snapshot_has_work_of_its_own_and_gives_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     random = np.random.default_rng(3)
     bitmaps = [np.packbits(random.random(4096) < share, bitorder="little") for share in (0.1, 0.6)]
     snapshots = make_snapshots(bitmaps, [0, 1])
@@ -51,9 +77,9 @@ def test_each_call_has_work_of_its_own_and_gives_the_same(monkeypatch: pytest.Mo
     given = (stopwatch, snapshots, callees, [1, 1, 1], [0, 0, 0], random)
     measured = Rounds(*given, between=lambda: done.append(len(passes)))
     assert measured.seconds(0, 1) > 0
-    # Two parts of a round, two snapshots and three callees: each call is a pass after the work.
-    assert done == list(range(2 * 2 * 3))
-    assert all(len(asked[2]) == 1 and len(asked[4]) == 1 for asked in passes)
+    # Two parts of a round and two snapshots: each is a pass after the work.
+    assert done == list(range(2 * 2))
+    assert all(asked[4].shape == (1,) and asked[5].shape == (1, 3) for asked in passes)
     assert (measured.calls_seconds() > 0).all()
     for results in measured.results:
         assert (results == snapshots.right).all()
@@ -67,6 +93,12 @@ def test_a_run_says_how_much_lay_between(
     assert done.returncode == 0, done.stderr
     layout = json.loads((tmp_path / "o/environment.json").read_text())["layout"]
     assert layout["between"] == 0.2
+    assert not layout["other_work"]
+    done = dirtyscan(*asked, "--other-work", "--quick", "--output", "o")
+    assert done.returncode == 0, done.stderr
+    layout = json.loads((tmp_path / "o/environment.json").read_text())["layout"]
+    assert layout["other_work"]
+    assert dirtyscan(*asked, "--other-work", "--between", "1").returncode == 2
     for wrong in ("0", "-1", "nan", "inf", "x", "2000"):
         done = dirtyscan(*asked, "--between", wrong)
         assert done.returncode == 2

@@ -76,13 +76,20 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "peers for Python packages; default: multi_page, and all for operations other than count",
     )
     add_toolchains(parser)
-    parser.add_argument(
+    before = parser.add_mutually_exclusive_group()
+    before.add_argument(
+        "--other-work",
+        action="store_true",
+        help="before each snapshot, make branch predictors forget: a third of a millisecond of "
+        "code in C that has the effect of --between 1",
+    )
+    before.add_argument(
         "--between",
         type=positive(_milliseconds, "a number of milliseconds above 0, at most 1000", 0.0),
         default=0.0,
         metavar="MS",
-        help="do other work for so many milliseconds before each call, as a tick has 100 ms of it, "
-        "on fewer snapshots; default: a neutral stretch of some microseconds",
+        help="let an interpreter work for so many milliseconds before each snapshot, as a tick has "
+        "100 ms of other work, and measure fewer; default: a neutral stretch of some microseconds",
     )
     add_precision(parser, "0.5%", ", as a share of the speedup")
     add_budget(
@@ -180,6 +187,7 @@ def _request(options: argparse.Namespace) -> "Request":
         options.seed,
         quick=options.quick,
         between=options.between,
+        other_work=options.other_work,
     )
 
 

@@ -103,7 +103,9 @@ class Plan:
     one_cpu: bool = False
     """Whether all of them stay on the same CPU."""
     between: float = 0.0
-    """Milliseconds of other work before each call; 0 for the neutral stretch alone."""
+    """Milliseconds of an interpreter's work before each snapshot; 0 for none."""
+    other_work: bool = False
+    """Whether the stopwatch's other work comes before each snapshot."""
     parts: int = CLASSES
     """Placements that a process goes through: one of each class, or all."""
 

@@ -56,7 +56,9 @@ class Request:
     processes: int = MIN_PROCESSES
     """At least so many measure each trace."""
     between: float = 0.0
-    """Milliseconds of other work before each call; 0 for the neutral stretch alone."""
+    """Milliseconds of an interpreter's work before each snapshot; 0 for none."""
+    other_work: bool = False
+    """Whether the stopwatch's other work comes before each snapshot."""
     one_cpu: bool = False
     """Whether all processes stay on the same CPU.
 

@@ -43,6 +43,7 @@ def time_pass(
     calls: Sequence[int],
     visited: NDArray[np.intp],
     order: NDArray[np.uint8],
+    other_work: bool = False,
 ) -> tuple[Elapsed, Elapsed]:
     """Call every callee on snapshots, as :class:`harness.native.stopwatch.Stopwatch` does.
 
@@ -53,13 +54,14 @@ def time_pass(
     peers = [i for i in range(len(callees)) if i not in native]
     variants = [callee for callee in callees if isinstance(callee, LoadedVariant)]
     if not peers:
-        return stopwatch.time_pass(snapshots, variants, calls, visited, order)
+        return stopwatch.time_pass(snapshots, variants, calls, visited, order, other_work)
     elapsed = np.zeros((len(callees), len(snapshots)), np.uint64)
     results = np.zeros_like(elapsed)
     of_variants = [calls[i] for i in native]
     for place, visit in zip(visited, order, strict=True):
         turns = np.array([[native.index(i) for i in visit if i in native]], np.uint8)
-        found = stopwatch.time_pass(snapshots, variants, of_variants, place[np.newaxis], turns)
+        asked = variants, of_variants, place[np.newaxis], turns, other_work
+        found = stopwatch.time_pass(snapshots, *asked)
         elapsed[native, place], results[native, place] = (values[:, place] for values in found)
         for i in (int(i) for i in visit if i in peers):
             callee = callees[i]
@@ -112,12 +114,14 @@ class Rounds:
         originals: Sequence[int],
         random: np.random.Generator,
         between: Callable[[], None] | None = None,
+        other_work: bool = False,
     ) -> None:
         """Measure ``callees``; those with the same number in ``originals`` are compared.
 
         Args:
             callees: (callees, classes): each at the place that it has in each part of a round.
-            between: is called before each call.
+            between: is called before each snapshot, in place of the stopwatch's other work.
+            other_work: whether that comes before each.
         """
         self._stopwatch = stopwatch
         self._snapshots = snapshots
@@ -126,6 +130,7 @@ class Rounds:
         self._originals = originals
         self._random = random
         self._between = between
+        self._other_work = other_work
         self._measured: list[Elapsed] = []
         self.results: list[Elapsed] = []
         """Of each part of a round, what the calls returned, (callees, snapshots)."""
@@ -157,16 +162,14 @@ class Rounds:
     def _time(
         self, callees: Sequence[Callee], visited: NDArray[np.intp], order: NDArray[np.uint8]
     ) -> tuple[Elapsed, Elapsed]:
-        """Pass over the snapshots, call by call where something comes before each."""
+        """Pass over the snapshots, one by one where something comes before each."""
+        given = self._stopwatch, self._snapshots, callees, self._calls
         if not self._between:
-            return time_pass(self._stopwatch, self._snapshots, callees, self._calls, visited, order)
+            return time_pass(*given, visited, order, self._other_work)
         elapsed = np.zeros((len(callees), len(self._snapshots)), np.uint64)
         results = np.zeros_like(elapsed)
-        alone = np.zeros((1, 1), np.uint8)
         for place, visit in zip(visited, order, strict=True):
-            for number in visit.tolist():
-                self._between()
-                asked = [callees[number]], [self._calls[number]], place[np.newaxis], alone
-                found = time_pass(self._stopwatch, self._snapshots, *asked)
-                elapsed[number, place], results[number, place] = (v[0, place] for v in found)
+            self._between()
+            found = time_pass(*given, place[np.newaxis], visit[np.newaxis])
+            elapsed[:, place], results[:, place] = (values[:, place] for values in found)
         return elapsed, results

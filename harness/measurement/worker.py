@@ -36,9 +36,10 @@ import numpy as np
 import pyperf
 from numpy.typing import NDArray
 
+from harness.base.errors import BadInput
 from harness.base.processes import has_children, possessions
 from harness.measurement.astray import Astray
-from harness.measurement.other_work import OtherWork
+from harness.measurement.interpreter import InterpreterWork
 from harness.measurement.plan import Lane, Plan, PlannedTrace
 from harness.measurement.rounds import Callee, Rounds, load_snapshots, time_pass
 from harness.measurement.samples import Samples
@@ -47,6 +48,7 @@ from harness.native.loaded_variant import load_variant
 from harness.native.operation import find_operation
 from harness.native.peers import PEERS
 from harness.native.stopwatch import (
+    NOT_KNOWN,
     Place,
     Snapshots,
     Stopwatch,
@@ -120,8 +122,10 @@ class Worker:
             lane_calls = [plan.calls(calls, planned, lane) for lane in lanes]
             random = self._random(planned)
             originals = [lane.original for lane in lanes]
-            between = OtherWork(plan.between, int(random.integers(2**32))) if plan.between else None
-            rounds = Rounds(stopwatch, snapshots, callees, lane_calls, originals, random, between)
+            seed = int(random.integers(2**32))
+            between = InterpreterWork(plan.between, seed) if plan.between else None
+            given = stopwatch, snapshots, callees, lane_calls, originals, random
+            rounds = Rounds(*given, between, plan.other_work)
             for place, lane in enumerate(lanes):
                 self._runner.args.loops = lane_calls[place]
                 self._benchmark(planned, lane, _replay(rounds, place))
@@ -172,12 +176,22 @@ class Worker:
         return Stopwatch(path, memory, kinds, self._operation, self._place), snapshots
 
     def blame_for_process(self) -> None:
-        """Add the variant that has started a process when it was timed to the failures."""
+        """Add the variant that has started a process when it was timed to the failures.
+
+        Raises:
+            BadInput: it cannot be told which has.
+        """
         place = self._place
         native = [number for number in self._numbers if not self._plan.lanes[number].peer]
+        if place.forked == NOT_KNOWN and not place.alone:
+            names = ", ".join(dict.fromkeys(self._plan.lanes[number].variant for number in native))
+            raise BadInput(
+                f"one of {names} starts a process when timed, and which cannot be told; measure "
+                "each in a run of its own."
+            )
         number = place.alone - 1 if place.alone else native[place.forked - 1]
         what = "starts a process when timed"
-        self._astray.blame(number, self._plan.traces[place.trace].key, place.snapshot, what)
+        self._astray.blame(number, self._plan.traces[place.trace].key, place.forked_on, what)
 
     def _check_results(
         self,

@@ -29,7 +29,8 @@ from harness.native.toolchain import AS_GIVEN, FORM, Toolchain, cargo_toolchain,
 from harness.native.variant import CONTRACT, VARIANTS, Variant
 
 _FOLDER = Path(__file__).parent
-STOPWATCH = tuple(_FOLDER / f"{name}.c" for name in ("stopwatch", "operations", "work", "neutral"))
+_PARTS = ("stopwatch", "operations", "work", "neutral", "other_work", "children")
+STOPWATCH = tuple(_FOLDER / f"{name}.c" for name in _PARTS)
 DRIVER = (_FOLDER / "driver.c", *STOPWATCH)
 _HEADERS = (_FOLDER / "operations.h", VARIANTS / CONTRACT)
 _TRIAL_FOLDER = _FOLDER.parent / "trial"

@@ -109,6 +109,28 @@ uint64_t operation_settle(const struct operation *operation, uint64_t result,
 /* neutral.c: brings predictors and caches into a state that does not depend on what ran before. */
 void stopwatch_neutral(void);
 
+/* other_work.c: makes branch predictors forget what they knew of variants. */
+void stopwatch_other_work(void);
+
+/* Where a pass is, for whoever looks after it was cut short. */
+struct stopwatch_place {
+    volatile uint64_t snapshot; /* its number in the trace */
+    volatile uint64_t lane;
+    volatile uint64_t active; /* whether a variant has been called and has not returned */
+    volatile uint64_t forked; /* 1 + the lane that has started a process; 0 if none has */
+    volatile uint64_t forked_on; /* and the number of the snapshot */
+    uint64_t process;         /* that measures, or 0 if it does not matter */
+};
+
+/*
+ * children.c: ends a process that a variant has started and that came back from the call of `lane`,
+ * before it measures as well, and leaves word of which it was.
+ */
+void stopwatch_end_if_started(struct stopwatch_place *place, uint64_t lane, uint64_t snapshot);
+
+/* Says whether a variant has started a process in this pass. Gives that one time to say which. */
+void stopwatch_look_for_children(struct stopwatch_place *place);
+
 /* stopwatch.c: fills the arrays that `map` has. */
 void stopwatch_fill(struct dirtyscan_map *map, const uint8_t *bitmap);
 

@@ -5,16 +5,14 @@
  * that a variant looks at. Then each variant is called in the order given, between two readings of
  * the clock that pyperf and Python's time.perf_counter() read on Linux.
  *
- * Before each of them comes a neutral stretch (neutral.c), so that what ran before does not matter.
- * Then the variant's own map is walked from end to end, untimed: QEMU has just done so, to merge the
+ * Before each snapshot comes other work (other_work.c), as between two counts of a migration. Before
+ * each call comes a neutral stretch (neutral.c), so that what ran before does not matter. Then the variant's own map is walked from end to end, untimed: QEMU has just done so, to merge the
  * dirty log, when it counts. So what a variant finds in the caches is what a walk has left there. One
  * with storage of its own fills that after the walk, and finds what filling it has left.
  */
 #define _GNU_SOURCE
 #include <string.h>
-#include <sys/wait.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "operations.h"
 
@@ -27,29 +25,6 @@ struct stopwatch_lane {
     uint64_t calls;            /* between two readings of the clock */
     uint64_t counted;          /* whether its map knows how many pages are dirty */
 };
-
-/* Where a pass is, for whoever looks after it was cut short. */
-struct stopwatch_place {
-    volatile uint64_t snapshot; /* its number in the trace */
-    volatile uint64_t lane;
-    volatile uint64_t active; /* whether a variant has been called and has not returned */
-    volatile uint64_t forked; /* 1 + the lane that has started a process; 0 if none has */
-    uint64_t process;         /* that measures, or 0 if it does not matter */
-};
-
-/*
- * Ends a process that a variant has started and that came back from the call, before it measures
- * as well; and says whether this one has such a child.
- */
-static int has_forked(const struct stopwatch_place *place)
-{
-    siginfo_t ended;
-
-    if (place->process && (uint64_t)getpid() != place->process) {
-        _exit(0);
-    }
-    return place->process && waitid(P_ALL, 0, &ended, WEXITED | WNOHANG | WNOWAIT) == 0;
-}
 
 static uint64_t now(void)
 {
@@ -177,7 +152,8 @@ struct stopwatch_snapshots {
  * One pass over snapshots. `whole` has the arrays of all representations; the lanes' maps point
  * into it. `work` has the arrays that the operation needs. `visited` holds the places of the
  * snapshots in the order in which to visit them, and `order` for each of these visits the lanes in
- * the order in which to call them. Nanoseconds and the last result go to element
+ * the order in which to call them. `other_work` says whether any comes before each visit, which takes
+ * as long as several calls. Nanoseconds and the last result go to element
  * [lane * snapshots + snapshot] of `elapsed` and `results`.
  *
  * An operation that changes the map finds it restored before each call, which is not timed; it is
@@ -185,9 +161,9 @@ struct stopwatch_snapshots {
  */
 void stopwatch_pass(const struct operation *operation, struct dirtyscan_map *whole,
                     struct operation_work *work, const struct stopwatch_snapshots *snapshots,
-                    const uint64_t *visited, uint64_t visits, const struct stopwatch_lane *lanes,
-                    uint64_t lane_count, const uint8_t *order, uint64_t *elapsed, uint64_t *results,
-                    struct stopwatch_place *place)
+                    const uint64_t *visited, uint64_t visits, uint64_t other_work,
+                    const struct stopwatch_lane *lanes, uint64_t lane_count, const uint8_t *order,
+                    uint64_t *elapsed, uint64_t *results, struct stopwatch_place *place)
 {
     uint64_t visit, turn, call;
 
@@ -196,6 +172,9 @@ void stopwatch_pass(const struct operation *operation, struct dirtyscan_map *who
         const uint8_t *bitmap = snapshots->bitmaps + snapshot * snapshots->bitmap_bytes;
         const uint8_t *log = snapshots->logs + snapshot * snapshots->bitmap_bytes;
 
+        if (other_work) {
+            stopwatch_other_work();
+        }
         operation_prepare(work, bitmap, log, snapshots->dirty[snapshot], whole->pages);
         if (!operation->changes_map) {
             stopwatch_fill(whole, bitmap);
@@ -224,13 +203,11 @@ void stopwatch_pass(const struct operation *operation, struct dirtyscan_map *who
             end = now();
             elapsed[at] = end - start;
             results[at] = settle(callee, result, map, work, bitmap, &elapsed[at]);
-            if (has_forked(place)) {
-                place->forked = lane + 1;
-                return;
-            }
+            stopwatch_end_if_started(place, lane, snapshots->numbers[snapshot]);
             place->active = 0;
         }
     }
+    stopwatch_look_for_children(place);
 }
 
 /* The cost of reading the clock: the shortest of `readings` intervals with nothing in it, in ns. */

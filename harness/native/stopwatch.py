@@ -26,6 +26,8 @@ from harness.native.work import CalleeStruct, Work
 from workloads.guest import GuestMemory
 
 _U64 = np.uint64
+NOT_KNOWN = 2**64 - 1
+"""In the place of the variant that has started a process."""
 
 
 class _Lane(ctypes.Structure):
@@ -56,6 +58,7 @@ class Place(ctypes.Structure):
         ("variant", ctypes.c_uint64),  # in the order given to time_pass()
         ("active", ctypes.c_uint64),  # whether it has been called and has not returned
         ("forked", ctypes.c_uint64),  # 1 + the variant that has started a process
+        ("forked_on", ctypes.c_uint64),  # and the snapshot
         ("process", ctypes.c_uint64),  # that measures; 0 if it does not matter
         # For the caller's own use.
         ("trace", ctypes.c_uint64),
@@ -125,7 +128,10 @@ def _words(bitmap: NDArray[np.uint8]) -> NDArray[np.uint64]:
 
 
 class StartsProcess(Exception):
-    """A variant has started a process while it was timed; ``forked`` of the place says which."""
+    """A variant has started a process while it was timed; ``forked`` of the place says which.
+
+    It is :data:`NOT_KNOWN` if that process has not come back from the call.
+    """
 
 
 class Stopwatch:
@@ -183,12 +189,14 @@ class Stopwatch:
         calls: Sequence[int],
         visited: NDArray[np.intp],
         order: NDArray[np.uint8],
+        other_work: bool = False,
     ) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
         """Call every variant ``calls`` times on snapshots, once if that changes the map.
 
         Args:
             visited: (visits,): the places of the snapshots, in the order in which to visit them.
             order: (visits, variants): in which order to call the variants on each.
+            other_work: whether it comes before each visit, as between two counts of a migration.
 
         Returns:
             Nanoseconds of all the calls together, and what the last of them returned, both
@@ -220,6 +228,7 @@ class Stopwatch:
             ctypes.byref(given),
             ctypes.c_void_p(places.ctypes.data),
             ctypes.c_uint64(len(places)),
+            ctypes.c_uint64(other_work),
             lanes,
             ctypes.c_uint64(len(variants)),
             ctypes.c_void_p(order.ctypes.data),

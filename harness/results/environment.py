@@ -107,6 +107,7 @@ class _Layout(TypedDict):
     warmups: NotRequired[int]
     precision: NotRequired[float]
     between: NotRequired[float]
+    other_work: NotRequired[bool]
     traces: NotRequired[dict[str, str]]
     left_out: NotRequired[list[str]]
     unvaried: NotRequired[list[str]]

@@ -89,8 +89,12 @@ def _placed(
     rows["date"] = date
     rows["git_commit"] = environment.get("git_commit", "unknown")
     # What lay between two calls decides speedups as a CPU does, and so makes series of their own.
-    between = environment.get("layout", {}).get("between", 0.0)
-    rows["cpu"] = f"{cpu}, {between:g} ms of other work" if between else cpu
+    layout = environment.get("layout", {})
+    if between := layout.get("between", 0.0):
+        cpu = f"{cpu}, {between:g} ms of other work"
+    elif layout.get("other_work"):
+        cpu = f"{cpu}, other work"
+    rows["cpu"] = cpu
     rows["compiler"] = rows["toolchain"].map(versions).fillna("")
     rows["results"] = name
     return rows[list(_COLUMNS)]

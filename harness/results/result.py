@@ -64,6 +64,7 @@ def _layout(run: Run) -> dict[str, Any]:
         "warmups": 0,
         "precision": plan.precision,
         "between": plan.between,
+        "other_work": plan.other_work,
         "traces": {trace.key: trace.content_hash for trace in plan.traces},
         "left_out": list(plan.left_out),
         "unvaried": list(plan.unvaried),

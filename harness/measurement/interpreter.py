@@ -1,9 +1,9 @@
-"""Other work between two timed calls, as a hypervisor and its guest have done by the next tick.
+"""An interpreter's work before each snapshot, in place of the stopwatch's own.
 
 A migration counts its dirty pages once in 100 ms. What else the CPU has run by then is in its
-caches and its branch predictor, and what it knew of the last count is not. The neutral stretch that
-comes before each call anyway takes microseconds, and on some CPUs that is too little to tell:
-``docs/statistics.md`` has what it changes.
+caches and its branch predictor, and what it knew of the last count is not. The stopwatch has other
+work of its own for that (``harness/native/other_work.c``), made for it and short. This here is
+work as programs do it, and takes as long as one likes: what shows whether the other is enough.
 """
 
 import json
@@ -29,7 +29,7 @@ _WORDS = [
 _PAIR = re.compile(r"([a-m]\w+) ([n-z]\w+)|(\d+)\.(\d)")
 
 
-class OtherWork:
+class InterpreterWork:
     """Work of an interpreter that is another each time, for as long as is asked for."""
 
     def __init__(self, milliseconds: float, seed: int) -> None:
