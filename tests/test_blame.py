@@ -168,11 +168,17 @@ def test_what_does_no_harm_is_measured(body: str, before: str, bench: Bench) -> 
     assert measured() == {"x", "multi_page"}
 
 
-def test_who_starts_a_process_that_stays_away_is_among_those_named(
-    bench: Bench,
+def test_who_starts_a_process_that_stays_away_is_named_or_among_those_named(
+    bench: Bench, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with pytest.raises(BadInput, match="one of page_by_page, x, multi_page starts a process when"):
-        bench("LATER if (!fork()) for (;;) sleep(1);")
+    """Where it is called often enough when it is timed alone, which the clock decides, it is."""
+    try:
+        assert bench("LATER if (!fork()) for (;;) sleep(1);") == 1
+        said = capsys.readouterr().err
+    except BadInput as error:
+        said = str(error)
+    named = r"(variant x \(cc-era\)|one of page_by_page, x, multi_page) starts a process when timed"
+    assert re.search(named, said)
 
 
 def test_who_leaves_a_process_behind_is_named_at_once(
