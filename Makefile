@@ -11,7 +11,7 @@ C_FLAGS := -std=gnu11 -Iharness/variants -Iharness/native -Iharness/kernel
 .PHONY: bench capture record reference studies claims page quick gate test fuzz lint format types package lock \
 	clean
 
-# With other work between two calls, as a tick has it.
+# With other work before each snapshot, as a tick has it.
 bench: $(READY)
 	$(BIN)/dirtyscan bench --between 1 --plots plots
 

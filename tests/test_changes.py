@@ -201,18 +201,24 @@ def stored_nights(tmp_path: Path) -> Callable[[Sequence[float]], Path]:
     return store
 
 
+@pytest.mark.parametrize(
+    ("layout", "says"),
+    [({"between": 1.0}, "1 ms of other work"), ({"other_work": True}, "other work")],
+)
 def test_runs_with_other_work_between_calls_are_a_series_of_their_own(
+    layout: dict[str, float | bool],
+    says: str,
     stored_nights: Callable[[Sequence[float]], Path],
 ) -> None:
     folder = stored_nights([1.0, 0.8])
     path = folder / "night-01/environment.json"
     environment = json.loads(path.read_text())
-    environment["layout"] = {**environment.get("layout", {}), "between": 1.0}
+    environment["layout"] = {**environment.get("layout", {}), **layout}
     path.write_text(json.dumps(environment))
     rows = read_history([folder])
     by_night = rows.groupby("results")["cpu"].unique()
     (before,), (after,) = by_night["night-00"], by_night["night-01"]
-    assert after == f"{before}, 1 ms of other work"
+    assert after == f"{before}, {says}"
 
 
 def steady(count: int) -> Iterator[float]:

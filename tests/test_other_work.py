@@ -21,8 +21,8 @@ from workloads.guest import GuestMemory
 
 def test_what_was_learned_of_a_map_is_forgotten_by_the_next_snapshot() -> None:
     random = np.random.default_rng(5)
-    pages = 2**15
-    bitmap = np.packbits(random.random(pages) < 0.02, bitorder="little")
+    pages = 2**13  # of which few are dirty, so that a small predictor can learn all of them
+    bitmap = np.packbits(random.random(pages) < 0.01, bitorder="little")
     snapshots = make_snapshots([bitmap], [0])
     toolchain = default_toolchain()
     variant = load_variant(build_variant(find_variant("multi_page", "count"), toolchain).path)

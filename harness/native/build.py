@@ -32,7 +32,7 @@ _FOLDER = Path(__file__).parent
 _PARTS = ("stopwatch", "operations", "work", "neutral", "other_work", "children")
 STOPWATCH = tuple(_FOLDER / f"{name}.c" for name in _PARTS)
 DRIVER = (_FOLDER / "driver.c", *STOPWATCH)
-_HEADERS = (_FOLDER / "operations.h", VARIANTS / CONTRACT)
+_HEADERS = (_FOLDER / "operations.h", _FOLDER / "branches.h", VARIANTS / CONTRACT)
 _TRIAL_FOLDER = _FOLDER.parent / "trial"
 TRIAL = (_TRIAL_FOLDER / "trial.c", _TRIAL_FOLDER / "writers.c")
 _GUEST_FOLDER = _FOLDER.parent / "kernel"
@@ -105,7 +105,7 @@ def build_stopwatch(toolchain: Toolchain) -> Library:
 
 def build_trial(toolchain: Toolchain) -> Library:
     """Compile the trial's part in C; see :func:`build_variant`."""
-    return _build_own("trial", TRIAL, toolchain, _HEADERS[1:])
+    return _build_own("trial", TRIAL, toolchain, _HEADERS[-1:])
 
 
 def build_guest(toolchain: Toolchain) -> Library:

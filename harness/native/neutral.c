@@ -10,17 +10,12 @@
  */
 #include <string.h>
 
+#include "branches.h"
 #include "operations.h"
 
 #define DATA_BYTES (512 * 1024)
 #define LINE 64
 
-/* The empty assembly keeps a compiler from making a move of the branch. */
-#define BRANCH(bit, change)                                                                        \
-    if (state >> (bit) & 1) {                                                                      \
-        __asm__ volatile("" : "+r"(sum));                                                          \
-        sum += (change);                                                                           \
-    }
 /* An analyzer would go through all ways that there are through these branches. */
 #ifdef __clang_analyzer__
 #define STEPS_4 sum = state;
@@ -30,7 +25,8 @@
     state ^= state << 13;                                                                          \
     state ^= state >> 7;                                                                           \
     state ^= state << 17;                                                                          \
-    BRANCH(0, state) BRANCH(1, __COUNTER__) BRANCH(2, state >> 3) BRANCH(3, 3)
+    BRANCH(state, 0, state)                                                                        \
+    BRANCH(state, 1, __COUNTER__) BRANCH(state, 2, state >> 3) BRANCH(state, 3, 3)
 #define STEPS_4 STEP STEP STEP STEP
 #endif
 
@@ -45,11 +41,6 @@
                                                                                                    \
         STEPS_4 STEPS_4 return state + sum;                                                        \
     }
-#define EIGHT(of, name)                                                                            \
-    of(name##0) of(name##1) of(name##2) of(name##3) of(name##4) of(name##5) of(name##6) of(name##7)
-#define ALL(of)                                                                                    \
-    EIGHT(of, a)                                                                                   \
-    EIGHT(of, b) EIGHT(of, c) EIGHT(of, d) EIGHT(of, e) EIGHT(of, f) EIGHT(of, g) EIGHT(of, h)
 #define CALL(name) state = block_##name(state);
 
 ALL(BLOCK)

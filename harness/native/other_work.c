@@ -11,19 +11,18 @@
  *
  * docs/statistics.md says what this changes, against an interpreter's work in its place.
  */
+#include "branches.h"
 #include "operations.h"
 
-/* The empty assembly keeps a compiler from making a move of the branch. */
-#define BRANCH(bit)                                                                                \
-    if (step >> (bit) & 1) {                                                                       \
-        __asm__ volatile("" : "+r"(sum));                                                          \
-        sum += 3 + (bit);                                                                          \
-    }
 /* An analyzer would go through all ways that there are through these branches. */
 #ifdef __clang_analyzer__
 #define STEP sum += step;
 #else
-#define STEP BRANCH(0) BRANCH(1) BRANCH(2) BRANCH(3) BRANCH(4) BRANCH(5) BRANCH(6) BRANCH(7)
+#define STEP                                                                                       \
+    BRANCH(step, 0, 3)                                                                             \
+    BRANCH(step, 1, 4)                                                                             \
+    BRANCH(step, 2, 5)                                                                             \
+    BRANCH(step, 3, 6) BRANCH(step, 4, 7) BRANCH(step, 5, 8) BRANCH(step, 6, 9) BRANCH(step, 7, 10)
 #endif
 /* The counter makes each another one, so that they are not taken for the same. */
 #define FUNCTION(name)                                                                             \
@@ -37,11 +36,6 @@
         }                                                                                          \
         return sum;                                                                                \
     }
-#define EIGHT(of, name)                                                                            \
-    of(name##0) of(name##1) of(name##2) of(name##3) of(name##4) of(name##5) of(name##6) of(name##7)
-#define ALL(of)                                                                                    \
-    EIGHT(of, a)                                                                                   \
-    EIGHT(of, b) EIGHT(of, c) EIGHT(of, d) EIGHT(of, e) EIGHT(of, f) EIGHT(of, g) EIGHT(of, h)
 #define NAME(name) run_##name,
 
 ALL(FUNCTION)
@@ -91,8 +85,7 @@ void stopwatch_other_work(void)
         const uint64_t kind = function % KINDS;
 
         for (time = 0; time < TIMES; time++) {
-            /* Functions of a kind begin at different steps, so that each has a program of its own.
-             */
+            /* From another step on than others of its kind, so with a program of its own. */
             sum = functions[function](sum, programs[kind] + function / KINDS,
                                       (uint64_t)STEPS << kind);
         }

@@ -5,10 +5,11 @@
  * that a variant looks at. Then each variant is called in the order given, between two readings of
  * the clock that pyperf and Python's time.perf_counter() read on Linux.
  *
- * Before each snapshot comes other work (other_work.c), as between two counts of a migration. Before
- * each call comes a neutral stretch (neutral.c), so that what ran before does not matter. Then the variant's own map is walked from end to end, untimed: QEMU has just done so, to merge the
- * dirty log, when it counts. So what a variant finds in the caches is what a walk has left there. One
- * with storage of its own fills that after the walk, and finds what filling it has left.
+ * Before each snapshot other work may come (other_work.c), as between two counts of a migration.
+ * Before each call comes a neutral stretch (neutral.c), so that what ran before does not matter. Then
+ * the variant's own map is walked from end to end, untimed: QEMU has just done so, to merge the dirty
+ * log, when it counts. So what a variant finds in the caches is what a walk has left there. One with
+ * storage of its own fills that after the walk, and finds what filling it has left.
  */
 #define _GNU_SOURCE
 #include <string.h>
