@@ -11,9 +11,8 @@ C_FLAGS := -std=gnu11 -Iharness/variants -Iharness/native -Iharness/kernel
 .PHONY: bench capture record reference studies claims page quick gate test fuzz lint format types package lock \
 	clean
 
-# With other work before each snapshot, as a tick has it.
 bench: $(READY)
-	$(BIN)/dirtyscan bench --between 1 --plots plots
+	$(BIN)/dirtyscan bench --plots plots
 
 # Captures the four conditions from real guests anew (needs QEMU and a kernel), and remakes plots.
 capture: $(READY)
@@ -28,10 +27,13 @@ record: $(READY)
 		$(BIN)/dirtyscan trace record $$condition --output workloads/recorded || exit; \
 	done
 
-# Makes the results that are committed as the reference of this machine's CPU (needs clang).
+# Makes the results that are committed as the reference of this machine's CPU (needs clang): with
+# other work before each snapshot, as a tick has it, called again at once, and after an interpreter's.
 reference: $(READY)
 	$(BIN)/dirtyscan bench --output "results/{cpu}" --plots "results/{cpu}/plots"
-	$(BIN)/dirtyscan bench --between 1 --budget 240 --output "results/{cpu}-between" \
+	$(BIN)/dirtyscan bench --no-other-work --output "results/{cpu}-again" \
+		--plots "results/{cpu}-again/plots"
+	$(BIN)/dirtyscan bench --between 1 --output "results/{cpu}-between" \
 		--plots "results/{cpu}-between/plots"
 	$(BIN)/dirtyscan bench --quick --budget 200 --variant all --toolchain cc-era \
 		--toolchain clang-era --output "results/{cpu}-variants" --plots "results/{cpu}-variants/plots"
@@ -46,7 +48,7 @@ claims: $(READY)
 	$(BIN)/dirtyscan claims run --output "results/{cpu}-claims" --plots "results/{cpu}-claims/plots"
 
 # Draws the page of all committed references anew, with the traces that make reference has left.
-REFERENCES := amd-epyc-26-2-between amd-epyc-26-2 amd-epyc-25-1 intel-xeon-processor
+REFERENCES := amd-epyc-26-2 amd-epyc-26-2-again amd-epyc-25-1 intel-xeon-processor
 page: $(READY)
 	$(BIN)/dirtyscan report $(addprefix results/, $(REFERENCES)) --html docs/report.html
 

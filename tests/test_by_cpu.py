@@ -9,6 +9,7 @@ import pytest
 
 from harness.report.by_cpu import cpu_names, tables_by_cpu
 from harness.report.stored import Stored
+from harness.results.environment import before_each
 from tests.conftest import Run
 
 RESULTS = Path(__file__).parent.parent / "results"
@@ -58,12 +59,26 @@ def test_claims_are_set_beside_each_other(tmp_path: Path) -> None:
     assert open_ == "above 1"  # whose end was written as inf
 
 
+def test_what_came_before_tells_two_results_of_one_cpu_apart(tmp_path: Path) -> None:
+    again = tmp_path / "again"
+    shutil.copytree(EPYC, again)
+    path = again / "environment.json"
+    environment = json.loads(path.read_text())
+    environment["layout"] |= {"between": 0.0, "other_work": False}
+    path.write_text(json.dumps(environment))
+    environment["layout"]["other_work"] = True
+    path = other(tmp_path, "there") / "environment.json"
+    path.write_text(json.dumps(environment))
+    first, second = cpu_names([Stored(again), Stored(path.parent)])
+    assert first.removesuffix(", called again at once") == second.removesuffix(", after other work")
+
+
 def test_two_results_of_one_cpu_have_their_names_too(tmp_path: Path) -> None:
     same = tmp_path / "same"
     shutil.copytree(EPYC, same)
     there = other(tmp_path, "there")
     names = cpu_names([Stored(folder) for folder in (EPYC, same, there)])
-    assert names[2] == "Another CPU"
+    assert names[2] == f"Another CPU, {before_each(Stored(there).environment)}"
     assert names[0].endswith(", amd-epyc-26-2")
     assert names[1].endswith(", same")
 

@@ -186,6 +186,7 @@ def stored_nights(tmp_path: Path) -> Callable[[Sequence[float]], Path]:
         folder = tmp_path / "results" / "nightly"
         rows = pd.read_csv(REFERENCE / "speedups.csv", keep_default_na=False)
         environment = json.loads((REFERENCE / "environment.json").read_text())
+        environment["layout"]["other_work"] = True
         for number, factor in enumerate(factors):
             night = folder / f"night-{number:02}"
             night.mkdir(parents=True, exist_ok=True)
@@ -203,7 +204,10 @@ def stored_nights(tmp_path: Path) -> Callable[[Sequence[float]], Path]:
 
 @pytest.mark.parametrize(
     ("layout", "says"),
-    [({"between": 1.0}, "1 ms of other work"), ({"other_work": True}, "other work")],
+    [
+        ({"between": 1.0}, "AMD EPYC, after 1 ms of other work"),
+        ({"other_work": False}, "AMD EPYC, called again at once"),
+    ],
 )
 def test_runs_with_other_work_between_calls_are_a_series_of_their_own(
     layout: dict[str, float | bool],
@@ -213,12 +217,12 @@ def test_runs_with_other_work_between_calls_are_a_series_of_their_own(
     folder = stored_nights([1.0, 0.8])
     path = folder / "night-01/environment.json"
     environment = json.loads(path.read_text())
-    environment["layout"] = {**environment.get("layout", {}), **layout}
+    environment["layout"] |= {"other_work": False, **layout}
     path.write_text(json.dumps(environment))
     rows = read_history([folder])
     by_night = rows.groupby("results")["cpu"].unique()
     (before,), (after,) = by_night["night-00"], by_night["night-01"]
-    assert after == f"{before}, {says}"
+    assert (before, after) == ("AMD EPYC", says)
 
 
 def steady(count: int) -> Iterator[float]:

@@ -190,7 +190,7 @@ def test_a_slowdown_is_judged_as_its_reciprocal(low: float, width: float) -> Non
     ],
 )  # fmt: skip
 def test_an_answer_does_not_decide_what_is_undecided(verdicts: list[str], said: str) -> None:
-    found = answer(letters_rows(verdicts))
+    found = answer(letters_rows(verdicts), "")
     assert found is not None
     assert found.sentence.startswith(said)
 
@@ -205,13 +205,13 @@ def letters_rows(verdicts: list[str], origin: str = "synthetic") -> pd.DataFrame
 def test_recorded_traces_answer_and_the_others_are_named_where_they_differ() -> None:
     recorded = letters_rows(["reproduced", "in part"], "recorded")
     captured = letters_rows(["weaker", "in part"], "captured")
-    found = answer(pd.concat([captured, recorded]))
+    found = answer(pd.concat([captured, recorded]), "called again at once")
     assert found is not None
     assert found.word == "In part"
     assert found.sentence == (
-        "In part: of the letter's two figures one holds (Cond1) on recorded traces; Cond2 does in "
-        "part. The patch is 2.00 times faster where it gains. Otherwise: Cond1 weaker on the "
-        "captured trace."
+        "In part: of the letter's two figures one holds (Cond1) on recorded traces, called "
+        "again at once; Cond2 does in part. The patch is 2.00 times faster where it "
+        "gains. Otherwise: Cond1 weaker on the captured trace."
     )
 
 

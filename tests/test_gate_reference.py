@@ -70,6 +70,8 @@ def reference(tmp_path: Path) -> Make:
             ("gate.json", changes),
         ):
             document = json.loads((REFERENCE / name).read_text())
+            if "layout" in document:
+                document["layout"]["other_work"] = True
             (folder / name).write_text(json.dumps({**document, **changed}))
         return folder
 
@@ -209,6 +211,22 @@ def test_a_committed_reference_says_who_compiled_all_that_it_has(path: Path) -> 
     recorded = {made["name"] for made in stored.environment["toolchains"] if made["version"]}
     assert {key.toolchain for key in stored.instructions} <= recorded
     assert {toolchain for _, _, toolchain in stored.logs} <= recorded
+
+
+def test_speedups_with_nothing_before_each_snapshot_are_not_compared(
+    gate: Gate, reference: Make
+) -> None:
+    """A reference of before other work came there says another figure of the same code."""
+    folder = reference()
+    path = folder / "environment.json"
+    environment = json.loads(path.read_text())
+    del environment["layout"]["other_work"]
+    path.write_text(json.dumps(environment))
+    answer = gate("--baseline", str(folder), *MEASURE)
+    assert answer.status == 3, answer
+    assert "no other work came before its snapshots, and now it does; make it anew with" in (
+        words(answer)
+    )
 
 
 def test_what_an_unknown_rustc_made_is_not_compared(reference: Make) -> None:

@@ -94,11 +94,17 @@ def test_a_run_says_how_much_lay_between(
     layout = json.loads((tmp_path / "o/environment.json").read_text())["layout"]
     assert layout["between"] == 0.2
     assert not layout["other_work"]
-    done = dirtyscan(*asked, "--other-work", "--quick", "--output", "o")
-    assert done.returncode == 0, done.stderr
-    layout = json.loads((tmp_path / "o/environment.json").read_text())["layout"]
-    assert layout["other_work"]
-    assert dirtyscan(*asked, "--other-work", "--between", "1").returncode == 2
+    assert "each call after 0.2 ms of other work" in done.stdout
+    for options, came, said in (
+        ((), True, "after other work"),
+        (("--no-other-work",), False, "called again at once"),
+    ):
+        done = dirtyscan(*asked, *options, "--quick", "--output", "o")
+        assert done.returncode == 0, done.stderr
+        layout = json.loads((tmp_path / "o/environment.json").read_text())["layout"]
+        assert layout["other_work"] == came
+        assert f"each call {said}\n" in done.stdout
+    assert dirtyscan(*asked, "--no-other-work", "--between", "1").returncode == 2
     for wrong in ("0", "-1", "nan", "inf", "x", "2000"):
         done = dirtyscan(*asked, "--between", wrong)
         assert done.returncode == 2

@@ -10,7 +10,7 @@ import pytest
 
 from harness.report.answer import answer
 from harness.report.stored import Stored
-from harness.results.environment import ENVIRONMENT, read_environment
+from harness.results.environment import ENVIRONMENT, before_each, read_environment
 from harness.results.result import SPEEDUPS
 from workloads.trace import open_trace
 
@@ -60,7 +60,8 @@ def test_the_page_has_every_cpu_and_what_is_true_for_each() -> None:
             re.findall(r'<p class="answer">(.*?)</p>', page, re.DOTALL)]  # fmt: skip
     right = {}
     for folder in REFERENCES:
-        found = answer(Stored(folder).speedups)
+        stored = Stored(folder)
+        found = answer(stored.speedups, before_each(stored.environment))
         assert found
         right[folder.name] = f"{folder.name}. {found.sentence}"
         assert read_environment(folder)["cpu"]["model"] in page

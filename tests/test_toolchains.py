@@ -353,7 +353,10 @@ def test_a_reference_has_its_libraries_beside_the_original_that_is_the_same() ->
         made = [{"name": era.name, "version": version, "flags": list(era.flags)}]
         here = {"model": cpu_model(), "architecture": platform.machine()}
         cpu = {"count": 2, "usable": 2, "flags": [], "caches": {}, "hypervisor": True, **here}
-        environment = {**stored.environment, "toolchains": made, "cpu": cpu}
+        layout = {**stored.environment["layout"], "other_work": True}
+        environment = {
+            **stored.environment, "toolchains": made, "cpu": cpu, "layout": layout
+        }  # fmt: skip
         one = dataclasses.replace(
             stored, logs=dict.fromkeys(keys, (0.0,)), environment=cast("Environment", environment)
         )

@@ -78,18 +78,18 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add_toolchains(parser)
     before = parser.add_mutually_exclusive_group()
     before.add_argument(
-        "--other-work",
-        action="store_true",
-        help="before each snapshot, make branch predictors forget: a third of a millisecond of "
-        "code in C that has the effect of --between 1",
+        "--no-other-work",
+        dest="other_work",
+        action="store_false",
+        help="call again within microseconds, while branch predictors know the last calls; "
+        "default: before each snapshot comes other work that makes them forget, as in a tick",
     )
     before.add_argument(
         "--between",
         type=positive(_milliseconds, "a number of milliseconds above 0, at most 1000", 0.0),
         default=0.0,
         metavar="MS",
-        help="let an interpreter work for so many milliseconds before each snapshot, as a tick has "
-        "100 ms of other work, and measure fewer; default: a neutral stretch of some microseconds",
+        help="let an interpreter do that work, for so many milliseconds, on fewer snapshots",
     )
     add_precision(parser, "0.5%", ", as a share of the speedup")
     add_budget(

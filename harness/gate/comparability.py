@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from harness.base.errors import BadInput
-from harness.gate.reference import Reference
+from harness.gate.reference import REMAKE, Reference
 from harness.machine.cpu import cpu_flags, cpu_microcode
 from harness.native.toolchain import AS_GIVEN, FORM, Toolchain, find_toolchain
 from harness.results.design import design_here, design_of, few
@@ -34,9 +34,9 @@ def usable_timings(reference: Reference, asked: Sequence[str] = ()) -> Usable:
     Args:
         asked: toolchains; empty for all that it has.
     """
-    machine = _other_cpu(reference)
+    obstacle = _other_cpu(reference) or _other_before(reference)
     there = dict.fromkeys(toolchain for _, _, toolchain in reference.logs)
-    return _usable(reference, tuple(there), machine, asked)
+    return _usable(reference, tuple(there), obstacle, asked)
 
 
 def usable_counts(reference: Reference, asked: Sequence[str] = ()) -> Usable:
@@ -46,10 +46,10 @@ def usable_counts(reference: Reference, asked: Sequence[str] = ()) -> Usable:
 
 
 def _usable(
-    reference: Reference, there: Sequence[str], machine: str, asked: Sequence[str]
+    reference: Reference, there: Sequence[str], obstacle: str, asked: Sequence[str]
 ) -> Usable:
-    if machine:
-        return Usable((), (f"{reference.name}: {machine}{reference.beside}",))
+    if obstacle:
+        return Usable((), (f"{reference.name}: {obstacle}{reference.beside}",))
     reasons = [f"{reference.name} has nothing of {name}" for name in asked if name not in there]
     made = {made["name"]: made for made in reference.environment["toolchains"]}
     same: list[str] = []
@@ -92,6 +92,13 @@ def _other_architecture(reference: Reference) -> str:
 def _other_cpu(reference: Reference) -> str:
     """Say why its CPU is another than this; empty if it seems to be the same."""
     return design_of(reference.environment["cpu"]).why_not(design_here())
+
+
+def _other_before(reference: Reference) -> str:
+    """Say what came before each of its snapshots, if that is not what comes today."""
+    if reference.environment["layout"].get("other_work"):
+        return ""
+    return f"no other work came before its snapshots, and now it does; {REMAKE}"
 
 
 def _other_compiler(then: str, now: Toolchain) -> str:

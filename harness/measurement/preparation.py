@@ -83,7 +83,7 @@ def _make_plan(request: Request, base: Path, tell: Tell) -> Plan:
         processes=request.processes,
         one_cpu=request.one_cpu,
         between=request.between,
-        other_work=request.other_work,
+        other_work=request.other_work and not request.between,
         parts=lineup.parts,
     )
 

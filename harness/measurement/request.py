@@ -56,9 +56,9 @@ class Request:
     processes: int = MIN_PROCESSES
     """At least so many measure each trace."""
     between: float = 0.0
-    """Milliseconds of an interpreter's work before each snapshot; 0 for none."""
-    other_work: bool = False
-    """Whether the stopwatch's other work comes before each snapshot."""
+    """Milliseconds of an interpreter's work before each snapshot in its place; 0 for none."""
+    other_work: bool = True
+    """Whether the stopwatch's other work comes before each snapshot, as a tick has 100 ms of it."""
     one_cpu: bool = False
     """Whether all processes stay on the same CPU.
 

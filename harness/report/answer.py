@@ -20,11 +20,14 @@ class Answer:
     sentence: str
 
 
-def answer(rows: pd.DataFrame) -> Answer | None:
+def answer(rows: pd.DataFrame, before: str) -> Answer | None:
     """Say whether the letter's figures hold, from ``speedups.csv``; None if it has none of them.
 
     Recorded traces answer if there are any, as they are what the letter measured; the others are
     named where they say something else. Of several toolchains the first is meant.
+
+    Args:
+        before: what came before each snapshot, in words, or nothing.
     """
     every = rows[(rows["variant"] == PATCH) & (rows["original"] == ORIGINAL)]
     every = every[every["claim_low"].notna()]
@@ -54,6 +57,8 @@ def answer(rows: pd.DataFrame) -> Answer | None:
             parts.append(f"{_names(names)} {_verb(names, 'is', 'are')} {verdict}")
     if len(recorded):
         parts[0] += " on recorded traces"
+    if before:
+        parts[0] += f", {before}"
     sentences = [f"{word}: {'; '.join(parts)}.", _magnitudes(chosen), _elsewhere(every, recorded)]
     return Answer(word, " ".join(filter(None, sentences)))
 

@@ -9,6 +9,7 @@ from harness.claims.claim import range_in_words
 from harness.presentation.table import Column, Row, Table, format_number, trace_name
 from harness.report.run_table import with_toolchain
 from harness.report.stored import Stored
+from harness.results.environment import before_each
 from harness.results.speedups import half_width, judged
 
 Names = tuple[str, ...]
@@ -30,7 +31,10 @@ def tables_by_cpu(results: Sequence[Stored]) -> list[Table]:
 
 
 def cpu_names(results: Sequence[Stored]) -> list[str]:
-    """Return what the CPU of each result is called; of those of one CPU, with the result's name."""
+    """Return what the CPU of each result is called, with what came before each of its snapshots.
+
+    Those of which both are the same have the result's name besides.
+    """
     cpus = [_cpu(result) for result in results]
     several = {name for name, count in Counter(cpus).items() if count > 1}
     return [
@@ -42,7 +46,8 @@ def cpu_names(results: Sequence[Stored]) -> list[str]:
 def _cpu(result: Stored) -> str:
     cpu = result.environment.get("cpu", {})
     generation = f" ({cpu['generation']})" if cpu.get("generation") else ""
-    return f"{cpu['model']}{generation}" if cpu else ""
+    named = f"{cpu['model']}{generation}" if cpu else ""
+    return ", ".join(filter(None, (named, before_each(result.environment))))
 
 
 def _run(result: Stored) -> Iterator[tuple[Names, str]]:

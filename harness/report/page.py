@@ -18,6 +18,7 @@ from harness.report.picture import inline_svg
 from harness.report.run_table import noise_floor
 from harness.report.section import Section
 from harness.report.stored import Stored, commit_of
+from harness.results.environment import before_each
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _QUESTION = "Does it pay to check dirty pages several at a time?"
@@ -46,7 +47,9 @@ def render_page(results: Sequence[Stored]) -> str:
     own = {name: Markup(read_file(_TEMPLATES / f"page.{name}").decode()) for name in ("css", "js")}
     return environment.get_template("page.html.jinja").render(
         question=_QUESTION,
-        answers=[(result, answer(result.speedups)) for result in results],
+        answers=[
+            (result, answer(result.speedups, before_each(result.environment))) for result in results
+        ],
         several=len(results) > 1,
         sections=make_pieces(results),
         aligned=tables_by_cpu(results),

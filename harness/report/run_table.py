@@ -31,6 +31,7 @@ from harness.report.placement import (
     verdict_on,
     verdict_with_share,
 )
+from harness.results.environment import before_each
 from harness.results.limits import Limits, find_limits
 from harness.results.speedups import half_width, misses_one, named_apart
 
@@ -155,6 +156,8 @@ def results_table(rows: pd.DataFrame, environment: Mapping[str, Any] | None = No
             parts += [Text(note)] if note else []
         floor = noise_floor(group)
         parts.append(Text(f"noise floor: {floor}\n" if floor else ""))
+    if environment and (before := before_each(environment)):
+        parts.append(Text(f"each call {before}"))
     vague = rows[rows["stopped"] == "budget"]
     if len(vague):
         worst = max(map(half_width, vague.to_dict("records")))

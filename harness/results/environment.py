@@ -6,7 +6,7 @@ import json
 import os
 import platform
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NotRequired, TypedDict
@@ -30,6 +30,8 @@ from harness.native.toolchain import FORM, Toolchain
 _ROOT = Path(__file__).parents[2]
 ENVIRONMENT = "environment.json"
 """The file of a result that has it."""
+AFTER_OTHER_WORK = "after other work"
+"""How snapshots are called if nothing else is asked for."""
 _PACKAGES = (
     *("numpy", "scipy", "pandas", "matplotlib", "pyperf", "psutil"),
     *("ziglang", "bitarray", "pyroaring"),
@@ -151,6 +153,16 @@ def read_environment(folder: Path) -> dict[str, Any]:
             f"{path} is damaged ({error}); measure anew, or name another folder."
         ) from None
     return dict(json.loads(data))
+
+
+def before_each(environment: Mapping[str, Any]) -> str:
+    """Say what came before each snapshot of a run; empty for what is no run of timed calls."""
+    layout = environment.get("layout", {})
+    if between := layout.get("between", 0.0):
+        return f"after {between:g} ms of other work"
+    if layout.get("other_work"):
+        return AFTER_OTHER_WORK
+    return "called again at once" if layout.get("rounds") else ""
 
 
 def git_commit() -> str:

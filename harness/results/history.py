@@ -11,7 +11,7 @@ import pyperf
 
 from harness.base.errors import BadInput
 from harness.results.design import Design, design_of
-from harness.results.environment import read_environment
+from harness.results.environment import AFTER_OTHER_WORK, before_each, read_environment
 from harness.results.pack import SUFFIX, read_pack
 from harness.results.result import PYPERF, SPEEDUPS, read_table
 from harness.results.speedups import judged
@@ -89,12 +89,8 @@ def _placed(
     rows["date"] = date
     rows["git_commit"] = environment.get("git_commit", "unknown")
     # What lay between two calls decides speedups as a CPU does, and so makes series of their own.
-    layout = environment.get("layout", {})
-    if between := layout.get("between", 0.0):
-        cpu = f"{cpu}, {between:g} ms of other work"
-    elif layout.get("other_work"):
-        cpu = f"{cpu}, other work"
-    rows["cpu"] = cpu
+    before = before_each(environment)
+    rows["cpu"] = f"{cpu}, {before}" if before not in ("", AFTER_OTHER_WORK) else cpu
     rows["compiler"] = rows["toolchain"].map(versions).fillna("")
     rows["results"] = name
     return rows[list(_COLUMNS)]
