@@ -70,7 +70,7 @@ def test_what_came_before_tells_two_results_of_one_cpu_apart(tmp_path: Path) -> 
     path = other(tmp_path, "there") / "environment.json"
     path.write_text(json.dumps(environment))
     first, second = cpu_names([Stored(again), Stored(path.parent)])
-    assert first.removesuffix(", called again at once") == second.removesuffix(", after other work")
+    assert first.removesuffix(", again at once") == second.removesuffix(", after other work")
 
 
 def test_two_results_of_one_cpu_have_their_names_too(tmp_path: Path) -> None:

@@ -206,7 +206,7 @@ def stored_nights(tmp_path: Path) -> Callable[[Sequence[float]], Path]:
     ("layout", "says"),
     [
         ({"between": 1.0}, "AMD EPYC, after 1 ms of other work"),
-        ({"other_work": False}, "AMD EPYC, called again at once"),
+        ({"other_work": False}, "AMD EPYC, again at once"),
     ],
 )
 def test_runs_with_other_work_between_calls_are_a_series_of_their_own(

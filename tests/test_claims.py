@@ -205,12 +205,12 @@ def letters_rows(verdicts: list[str], origin: str = "synthetic") -> pd.DataFrame
 def test_recorded_traces_answer_and_the_others_are_named_where_they_differ() -> None:
     recorded = letters_rows(["reproduced", "in part"], "recorded")
     captured = letters_rows(["weaker", "in part"], "captured")
-    found = answer(pd.concat([captured, recorded]), "called again at once")
+    found = answer(pd.concat([captured, recorded]), "again at once")
     assert found is not None
     assert found.word == "In part"
     assert found.sentence == (
-        "In part: of the letter's two figures one holds (Cond1) on recorded traces, called "
-        "again at once; Cond2 does in part. The patch is 2.00 times faster where it "
+        "In part: of the letter's two figures one holds (Cond1) on recorded traces, "
+        "each call again at once; Cond2 does in part. The patch is 2.00 times faster where it "
         "gains. Otherwise: Cond1 weaker on the captured trace."
     )
 
@@ -628,6 +628,15 @@ def test_claims_of_one_original_are_measured_together() -> None:
         assert {(c.operation, c.original, c.toolchains) for c in group.claims} == {
             (group.operation, group.original, group.toolchains)
         }
+
+
+@pytest.mark.skipif(bool(rust_obstacle()), reason="needs rustc")
+def test_what_a_benchmark_claims_is_called_again_as_it_does() -> None:
+    """A migration has other work between two counts; a benchmark has none, and claims no more."""
+    for group in group_claims([claim for claim in read_claims() if not obstacle(claim)]):
+        if group.operation not in CLAIMED:
+            of_maps = {claim.runs is not None for claim in group.claims}
+            assert of_maps == {not request_group(group, 0.01).other_work}
 
 
 def test_a_pair_without_a_claim_has_none() -> None:

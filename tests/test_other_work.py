@@ -97,7 +97,7 @@ def test_a_run_says_how_much_lay_between(
     assert "each call after 0.2 ms of other work" in done.stdout
     for options, came, said in (
         ((), True, "after other work"),
-        (("--no-other-work",), False, "called again at once"),
+        (("--no-other-work",), False, "again at once"),
     ):
         done = dirtyscan(*asked, *options, "--quick", "--output", "o")
         assert done.returncode == 0, done.stderr

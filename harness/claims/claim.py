@@ -59,6 +59,11 @@ class Claim:
     beside: str = ""
     """Another one, whose speedup stands beside that, if there is one."""
 
+    @property
+    def again(self) -> bool:
+        """Whether maps are called again at once, as benchmarks do; else as in a migration."""
+        return self.runs is not None
+
     def unscaled(self) -> "Claim":
         """Return it measured on the guest that it is about, however large."""
         return dataclasses.replace(self, scaled_to=self.guest_memory)

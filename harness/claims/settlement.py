@@ -53,6 +53,8 @@ class Group:
     """Those that they name, if they name any."""
     large: bool
     """Whether the guests that are measured are large; see :data:`LARGE`."""
+    again: bool
+    """Whether maps are called again at once, as :attr:`Claim.again` says."""
     claims: tuple[Claim, ...]
     name: str
     """Fit for a folder, and of no other group."""
@@ -80,18 +82,18 @@ Given = tuple[RandomRuns, int] | Path
 
 def group_claims(claims: Sequence[Claim]) -> list[Group]:
     """Return ``claims`` as few runs, in their order."""
-    groups: dict[tuple[str, str, tuple[str, ...], bool], list[Claim]] = {}
+    groups: dict[tuple[str, str, tuple[str, ...], bool, bool], list[Claim]] = {}
     for claim in claims:
         large = claim.scaled_to >= LARGE
-        kind = (claim.operation, claim.original, claim.toolchains, large)
+        kind = (claim.operation, claim.original, claim.toolchains, large, claim.again)
         groups.setdefault(kind, []).append(claim)
     named: dict[str, Group] = {}
-    for (operation, original, toolchains, large), found in groups.items():
+    for (operation, original, toolchains, large, again), found in groups.items():
         plain = f"{operation}-{Path(original).stem}"
         # Files of one name may lie in several folders.
         numbered = (f"{plain}-{number}" for number in itertools.count(2))
         name = next(name for name in itertools.chain([plain], numbered) if name not in named)
-        named[name] = Group(operation, original, toolchains, large, tuple(found), name)
+        named[name] = Group(operation, original, toolchains, large, again, tuple(found), name)
     return list(named.values())
 
 
@@ -134,6 +136,7 @@ def request_group(group: Group, precision: float) -> Request:
         precision,
         rounds=1 if group.large else find_operation(group.operation).claim_rounds,
         one_cpu=True,
+        other_work=not group.again,
     )
 
 

@@ -58,7 +58,7 @@ def answer(rows: pd.DataFrame, before: str) -> Answer | None:
     if len(recorded):
         parts[0] += " on recorded traces"
     if before:
-        parts[0] += f", {before}"
+        parts[0] += f", each call {before}"
     sentences = [f"{word}: {'; '.join(parts)}.", _magnitudes(chosen), _elsewhere(every, recorded)]
     return Answer(word, " ".join(filter(None, sentences)))
 

@@ -162,7 +162,7 @@ def before_each(environment: Mapping[str, Any]) -> str:
         return f"after {between:g} ms of other work"
     if layout.get("other_work"):
         return AFTER_OTHER_WORK
-    return "called again at once" if layout.get("rounds") else ""
+    return "again at once" if layout.get("rounds") else ""
 
 
 def git_commit() -> str:
