@@ -92,7 +92,7 @@ def sync_a_page(rows: pd.DataFrame) -> str:
         5 * round(value / 5)
         for value in (rows["nanoseconds_a_page"].min(), rows["nanoseconds_a_page"].max())
     )
-    return f"{low} to {high}"
+    return f"{low} to {high}" if low < high else str(low)
 
 
 def of_ways(ways: pd.DataFrame) -> Iterator[str]:
