@@ -278,6 +278,20 @@ def test_a_guest_that_does_not_fit_is_refused(
         size.request(options)
 
 
+def test_a_size_whose_limit_is_none_leaves_the_others_in_the_picture() -> None:
+    """One of six had none, and the picture had no share at any."""
+    found = pd.read_csv(RESULTS / "amd-epyc-26-2-size" / "size.csv")
+    sizes = sorted(set(found["guest_memory_bytes"]))
+    found["share_of_limit"] = found["share_of_limit"].where(
+        found["guest_memory_bytes"] != sizes[1], np.nan
+    )
+    found.loc[found["guest_memory_bytes"] == sizes[0], "share_of_limit"] = 0.5
+    shares = size.draw_size(found).axes[1].get_lines()
+    drawn = [set(np.asarray(line.get_xdata())) for line in shares if line.get_gid()]
+    assert drawn
+    assert all(sizes[0] in line and sizes[1] not in line for line in drawn)
+
+
 @pytest.mark.usefixtures("two_processes")
 def test_the_study_of_operations(dirtyscan: Run, tmp_path: Path) -> None:
     done = dirtyscan("study", "operations", "--operation", "merge")

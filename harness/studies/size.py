@@ -197,9 +197,10 @@ def draw_size(found: pd.DataFrame) -> Figure:
         }
         sizes = group["guest_memory_bytes"]
         (drawn,) = tick.plot(sizes, 100 * group["share_of_tick"], label=str(variant), **style)
-        if group["share_of_limit"].notna().all():
-            (beside,) = limit.plot(sizes, group["share_of_limit"], **style)
-            mark(beside, group.index)
+        known = group[group["share_of_limit"].notna()]  # where the limit is one
+        if len(known):
+            (beside,) = limit.plot(known["guest_memory_bytes"], known["share_of_limit"], **style)
+            mark(beside, known.index)
         mark(drawn, group.index)
     guest_memory_axis(tick, found["guest_memory_bytes"])
     plain_log_axis(tick.yaxis)
