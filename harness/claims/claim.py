@@ -53,16 +53,13 @@ class Claim:
     """In bytes, of those that are measured in their place; the same unless they take too long."""
     host: str = ""
     """What of the kernel's part it is about hosts with, if anything."""
+    again: bool = False
+    """Whether maps are called again at once, as benchmarks do; else as in a migration."""
     address: str = ""
     toolchain: str = ""
     """What it is judged by; empty for the default."""
     beside: str = ""
     """Another one, whose speedup stands beside that, if there is one."""
-
-    @property
-    def again(self) -> bool:
-        """Whether maps are called again at once, as benchmarks do; else as in a migration."""
-        return self.runs is not None
 
     def unscaled(self) -> "Claim":
         """Return it measured on the guest that it is about, however large."""
@@ -133,6 +130,7 @@ def _claim(entry: Entry, path: Path) -> Claim:
         over_calls=entry.over == "calls",
         trace=entry.trace or "",
         runs=runs,
+        again=bool(runs) and not entry.measured,
         guest_memory=memory,
         scaled_to=scaled,
         host=entry.host or "",

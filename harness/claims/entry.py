@@ -48,6 +48,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     host: Literal["EPT or NPT"] | None = None
     guest_memory: _Size | None = None
     scaled_to: _Size | None = None
+    measured: Literal["in a migration"] | None = None
 
     def __post_init__(self) -> None:
         for field in self.__struct_fields__:
@@ -66,7 +67,9 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
             raise ValueError("its beside goes with a toolchain, which it has not")
         if self.has("over") and not self.has("high"):
             raise ValueError("its over goes with a range from low to high, which it has not")
-        of_maps = [f for f in ("mean_run", "run", "guest_memory", "scaled_to") if self.has(f)]
+        of_maps = [
+            f for f in ("mean_run", "run", "guest_memory", "scaled_to", "measured") if self.has(f)
+        ]
         if of_maps and not self.has("density"):
             raise ValueError(f"its {of_maps[0]} goes with a density, which it has not")
         if self.has("density") and not self.has("guest_memory"):
