@@ -50,7 +50,7 @@ def test_each_row_has_the_limit_of_its_own_toolchain(
 
 def test_a_stored_limit_that_is_none_is_named() -> None:
     (fault,) = find_limits(read_table(RESULT, SPEEDUPS)).faults
-    assert "the limit of a byte map with clang-era is none: avx512_vnni is 1.06" in fault
+    assert "the limit of a byte map with clang-era is none: avx512_vnni is 1.05" in fault
 
 
 def test_a_limit_that_is_beaten_is_none(rows: pd.DataFrame) -> None:

@@ -16,11 +16,13 @@ from workloads.trace import open_trace
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "results"
-# Of the four conditions; beside them lie runs with every variant, references of gates and studies.
+# Of the four conditions; beside them lie runs with every variant, references of gates, studies, and
+# what shows that the other work does what an interpreter's does.
 REFERENCES = sorted(
     path.parent
     for path in RESULTS.glob(f"*/{SPEEDUPS}")
-    if not path.parent.name.endswith(("-variants", "-gate")) and path.parent.name != "latest"
+    if not path.parent.name.endswith(("-variants", "-gate", "-between"))
+    and path.parent.name != "latest"
 )
 
 
