@@ -2,14 +2,19 @@
 
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from harness.doctor import sequential
+from harness.doctor.coverage import short_request
 from harness.measurement import rounds
 from harness.measurement.interpreter import InterpreterWork
+from harness.measurement.preparation import prepare
 from harness.measurement.rounds import Rounds
+from harness.measurement.run_folder import RunFolder
 from harness.native.build import build_stopwatch, build_variant
 from harness.native.finding import find_variant
 from harness.native.loaded_variant import load_variant
@@ -41,6 +46,26 @@ def test_what_was_learned_of_a_map_is_forgotten_by_the_next_snapshot() -> None:
     # The same map over and over: a predictor that has forgotten nothing foresees all of it.
     ratios = [typical(True) / typical(False) for _ in range(5)]
     assert np.median(ratios) > 1.1, ratios
+
+
+def test_it_comes_before_the_calls_of_a_sequential_runner_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or it would be compared with another thing than what it does."""
+    with RunFolder(tmp_path) as folder:
+        prepare(short_request(("multi_page",), 0), folder)
+        asked: list[Any] = []
+        alone = Stopwatch.time_pass
+
+        def noted(*given: Any) -> Any:
+            asked.append(given[6:])
+            return alone(*given)
+
+        monkeypatch.setattr(Stopwatch, "time_pass", noted)
+        options = ("--worker", "--loops=1", "--values=1", "--warmups=0")
+        monkeypatch.setattr("sys.argv", ["sequential", "--plan", str(folder.plan), *options])
+        assert sequential.main() == 0
+    assert asked == [(True,)] * 2  # the original and the variant
 
 
 def test_it_takes_as_long_as_was_asked_for_and_is_another_each_time() -> None:
