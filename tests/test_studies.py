@@ -282,10 +282,8 @@ def test_a_size_whose_limit_is_none_leaves_the_others_in_the_picture() -> None:
     """One of six had none, and the picture had no share at any."""
     found = pd.read_csv(RESULTS / "amd-epyc-26-2-size" / "size.csv")
     sizes = sorted(set(found["guest_memory_bytes"]))
-    found["share_of_limit"] = found["share_of_limit"].where(
-        found["guest_memory_bytes"] != sizes[1], np.nan
-    )
-    found.loc[found["guest_memory_bytes"] == sizes[0], "share_of_limit"] = 0.5
+    for place, share in ((0, 0.5), (1, np.nan)):
+        found.loc[found["guest_memory_bytes"] == sizes[place], "share_of_limit"] = share
     shares = size.draw_size(found).axes[1].get_lines()
     drawn = [set(np.asarray(line.get_xdata())) for line in shares if line.get_gid()]
     assert drawn

@@ -88,12 +88,13 @@ def group_claims(claims: Sequence[Claim]) -> list[Group]:
         kind = (claim.operation, claim.original, claim.toolchains, large, claim.again)
         groups.setdefault(kind, []).append(claim)
     named: dict[str, Group] = {}
-    for (operation, original, toolchains, large, again), found in groups.items():
+    for kind, found in groups.items():
+        operation, original, *_ = kind
         plain = f"{operation}-{Path(original).stem}"
         # Files of one name may lie in several folders.
         numbered = (f"{plain}-{number}" for number in itertools.count(2))
         name = next(name for name in itertools.chain([plain], numbered) if name not in named)
-        named[name] = Group(operation, original, toolchains, large, again, tuple(found), name)
+        named[name] = Group(*kind, tuple(found), name)
     return list(named.values())
 
 

@@ -1,7 +1,8 @@
 """Comparability: what of a reference may be compared with what is measured here and now.
 
-Instructions need the same architecture and compiler, speedups the same CPU besides. What differs in
-less than that may still be why something got slower, so it is said.
+Instructions need the same architecture and compiler, speedups the same CPU and the same work before
+each snapshot besides. What differs in less than that may still be why something got slower, so it
+is said.
 """
 
 import dataclasses
@@ -95,7 +96,7 @@ def _other_cpu(reference: Reference) -> str:
 
 
 def _other_before(reference: Reference) -> str:
-    """Say what came before each of its snapshots, if that is not what comes today."""
+    """Say that what came before its snapshots is not what comes today; empty if it is."""
     if reference.environment["layout"].get("other_work"):
         return ""
     return f"no other work came before its snapshots, and now it does; {REMAKE}"
