@@ -34,7 +34,7 @@ def test_what_was_learned_of_a_map_is_forgotten_by_the_next_snapshot() -> None:
     stopwatch = Stopwatch(
         build_stopwatch(toolchain).path, GuestMemory(pages * 4096), [variant.description.map]
     )
-    turn = np.zeros(1, np.intp), np.zeros((1, 1), np.uint8)
+    turn = np.zeros(1, np.intp), np.zeros((1, 1), np.uint16)
 
     def typical(other_work: bool) -> float:
         times = [
@@ -102,12 +102,25 @@ def test_each_snapshot_has_work_of_its_own_and_gives_the_same(
     given = (stopwatch, snapshots, callees, [1, 1, 1], [0, 0, 0], random)
     measured = Rounds(*given, between=lambda: done.append(len(passes)))
     assert measured.seconds(0, 1) > 0
-    # Two parts of a round and two snapshots: each is a pass after the work.
-    assert done == list(range(2 * 2))
-    assert all(asked[4].shape == (1,) and asked[5].shape == (1, 3) for asked in passes)
+    # Each of two snapshots is a pass after the work, in which three callees come at both places.
+    assert done == list(range(2))
+    assert all(asked[4].shape == (1,) and asked[5].shape == (1, 3 * 2) for asked in passes)
     assert (measured.calls_seconds() > 0).all()
+    assert measured.calls_seconds().shape == (1, 3, 2, 2)
+    assert len(measured.results) == 2
     for results in measured.results:
         assert (results == snapshots.right).all()
+    # With none, each of the two parts of a round is a pass of its own over both snapshots.
+    passes.clear()
+    assert Rounds(*given).seconds(0, 1) > 0
+    assert [asked[5].shape for asked in passes] == [(2, 3)] * 2
+    # With the stopwatch's, both parts come in one.
+    passes.clear()
+    assert Rounds(*given, other_work=True).seconds(0, 1) > 0
+    assert [asked[5].shape for asked in passes] == [(2, 3 * 2)]
+    for visit in passes[0][5].tolist():
+        # The calls that are compared follow each other, those at one place of a round's two.
+        assert [number % 2 for number in visit] in ([0, 0, 0, 1, 1, 1], [1, 1, 1, 0, 0, 0])
 
 
 def test_a_run_says_how_much_lay_between(

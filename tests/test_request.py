@@ -66,8 +66,6 @@ def test_an_even_choice_has_both_ends_and_no_wide_gap(count: int, wanted: int) -
 def test_the_calibration_of_the_gate_asks_only_what_is_not_answered(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A round that was cut short is asked again as a whole."""
-
     def ask(trial: gates.Trial, _: Path) -> gates.Gate:
         asked.append(trial.round)
         if len(asked) == stop:
@@ -79,10 +77,21 @@ def test_the_calibration_of_the_gate_asks_only_what_is_not_answered(
     asked: list[int] = []
     stop = 2 * kinds
     with pytest.raises(KeyboardInterrupt):
-        gates.calibrate_gate(3, path, lambda *_: None)
+        gates.calibrate_gate(6, path, lambda *_: None)
+    # The first round has a reference besides.
     assert len(pd.read_csv(path)) == 2 * kinds - 1
     asked, stop = [], 0
-    table = gates.calibrate_gate(3, path, lambda *_: None)
-    assert asked == [1] * kinds + [2] * kinds
-    assert table["round"].tolist() == [number for number in range(3) for _ in range(kinds)]
+    table = gates.calibrate_gate(6, path, lambda *_: None)
+    assert asked == [1] * 2 + [2] * kinds + [3] * kinds + [4] * kinds + [5] * (kinds + 1)
+    again = table[["evidence", "extra_work", "round", "change"]]
+    assert not again.duplicated().any()
+    of_references = table[table["evidence"] == "reference"]
+    assert of_references["round"].tolist() == [0, 5]
+    assert of_references["busy"].tolist() == [False, True]
+    assert [*table["round"]] == sorted(table["round"])
+    # What is taken out of the table is asked again, and nothing else.
+    table[table["evidence"] != "reference"].to_csv(path, index=False)
+    asked = []
+    gates.calibrate_gate(6, path, lambda *_: None)
+    assert asked == [0, 5]
     assert len(pd.read_csv(path)) == len(table)

@@ -158,7 +158,7 @@ def timed(
     stopwatch = Stopwatch(library, GuestMemory(pages * 4096), ARRAYS, OPERATIONS[operation])
     found = []
     for _ in range(visits):
-        order = random.random((3, len(variants))).argsort(axis=1).astype(np.uint8)
+        order = random.random((3, len(variants))).argsort(axis=1).astype(np.uint16)
         calls = [1] * len(variants)
         found.append(stopwatch.time_pass(snapshots, loaded, calls, random.permutation(3), order))
     elapsed, results = (np.array(values) for values in zip(*found, strict=True))

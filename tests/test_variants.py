@@ -151,7 +151,7 @@ def test_the_stopwatch_fills_calls_and_counts(stopwatch_path: Path) -> None:
     stopwatch.fill(snapshots.bitmaps[3])
     bytes_ = stopwatch.arrays.view("bytes")
     assert np.array_equal(bytes_, np.where(dirty[3], 0xFF, 0xF7))
-    order = random.random((9, len(callees))).argsort(axis=1).astype(np.uint8)
+    order = random.random((9, len(callees))).argsort(axis=1).astype(np.uint16)
     for some in (callees, callees[:-1]):
         turns = order if some is callees else _without(order, len(some))
         visited = random.permutation(9)
@@ -161,8 +161,8 @@ def test_the_stopwatch_fills_calls_and_counts(stopwatch_path: Path) -> None:
         assert elapsed.any()
 
 
-def _without(order: NDArray[np.uint8], last: int) -> NDArray[np.uint8]:
-    return np.array([[i for i in turns if i != last] for turns in order], np.uint8)
+def _without(order: NDArray[np.uint16], last: int) -> NDArray[np.uint16]:
+    return np.array([[i for i in turns if i != last] for turns in order], np.uint16)
 
 
 def test_only_a_counted_bitmap_knows_the_answer(stopwatch_path: Path, tmp_path: Path) -> None:
@@ -173,7 +173,7 @@ def test_only_a_counted_bitmap_knows_the_answer(stopwatch_path: Path, tmp_path: 
     built = build_variant(find_variant(str(cheat), "count"), default_toolchain())
     snapshots = make_snapshots([np.full(16, 0xFF, np.uint8)], [0])
     stopwatch = Stopwatch(stopwatch_path, GuestMemory(128 * 4096), ARRAYS)
-    visited, order = np.zeros(1, np.intp), np.zeros((1, 1), np.uint8)
+    visited, order = np.zeros(1, np.intp), np.zeros((1, 1), np.uint16)
     _, counts = stopwatch.time_pass(snapshots, [load_variant(built.path)], [1], visited, order)
     assert counts.tolist() == [[0]]
 

@@ -8,7 +8,8 @@ code would be faster or slower by chance, by what its layout does to the branch 
 
 Harmless changes move code and do not change it: bytes or a function before it, a function behind
 it, a longer summary, a string that nobody reads. Each round asks about another one of another
-variant.
+variant. A reference, which takes longest and whose other side is always the same, is asked in every
+fifth round.
 """
 
 import contextlib
@@ -19,7 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -89,17 +90,18 @@ KINDS = (
     (Basis.REVISION, 0.02),
     (Basis.INSTRUCTIONS, 0.0),
     (Basis.INSTRUCTIONS, 0.05),
-    (Basis.REFERENCE, 0.0),
 )
 """What each round asks, beside one harmless change."""
+REFERENCE_ROUNDS = 5
+"""A reference is asked in one round of so many; an odd number, so that idle and busy ones come."""
+_KEY = ["evidence", "extra_work", "round", "change"]
 
 
 def calibrate_gate(rounds: int, path: Path, report: Report) -> pd.DataFrame:
     """Ask every kind of gate ``rounds`` times, every other time beside two busy loops.
 
     Args:
-        path: a table that each answer is written to at once; rounds that are in it are not asked
-            again.
+        path: a table that each answer is written to at once; what is in it is not asked again.
 
     Returns:
         The table, a row for each :class:`Gate`.
@@ -108,17 +110,32 @@ def calibrate_gate(rounds: int, path: Path, report: Report) -> pd.DataFrame:
         BadInput: a gate cannot be asked, or ``path`` is not such a table.
     """
     table = _answers(path)
-    asked = len(KINDS) + 1
-    done = len(table) // asked
-    table = table.head(done * asked)  # a round that was cut short is asked again
-    for number in range(done, rounds):
-        for gate in _ask_all(number):
+    for number in range(rounds):
+        asked = set(table[_KEY].itertuples(index=False, name=None)) if len(table) else set()
+        left = [trial for trial in _trials(number) if _key(trial) not in asked]
+        for gate in _ask_all(left):
             fields = dataclasses.asdict(gate)
             row = pd.DataFrame([{**fields.pop("trial"), **fields}])
             table = pd.concat([table, row]) if len(table) else row
             write_text(path, str(table.to_csv(index=False, float_format="%.6g")))
         report("rounds", number + 1, rounds)
     return table
+
+
+def _trials(number: int) -> tuple[Trial, ...]:
+    """Return what is asked in round ``number``."""
+    busy = number % 2 == 1
+    kinds = KINDS if number % REFERENCE_ROUNDS else [*KINDS, (Basis.REFERENCE, 0.0)]
+    variant = MOVED[number % len(MOVED)]
+    change = list(HARMLESS)[number % len(HARMLESS)]
+    return (
+        *(Trial(evidence, extra, busy, number) for evidence, extra in kinds),
+        Trial(Basis.REVISION, 0.0, busy, number, variant, change),
+    )
+
+
+def _key(trial: Trial) -> tuple[str, float, int, str]:
+    return str(trial.evidence), trial.extra_work, trial.round, trial.change
 
 
 def _answers(path: Path) -> pd.DataFrame:
@@ -128,25 +145,20 @@ def _answers(path: Path) -> pd.DataFrame:
         table = pd.read_csv(path, keep_default_na=False)
     except ValueError:  # pandas' own errors are kinds of it
         table = pd.DataFrame(columns=["damaged"])
-    columns = {"evidence", "extra_work", "round", "change", "outcome", "seconds"}
-    if len(table.columns) and not columns <= set(table):
+    if len(table.columns) and not {*_KEY, "outcome", "seconds"} <= set(table):
         raise BadInput(f"{path} is no table of the gate's answers; name another with --output.")
     return table
 
 
-def _ask_all(number: int) -> Iterator[Gate]:
-    """Ask every kind of gate once, in round ``number``."""
-    busy = number % 2 == 1
+def _ask_all(trials: Sequence[Trial]) -> Iterator[Gate]:
+    """Ask some gates of one round."""
+    busy = any(trial.busy for trial in trials)
     with (
         tempfile.TemporaryDirectory(prefix="dirtyscan-") as scratch,
         _busy_loops() if busy else contextlib.nullcontext(),
     ):
-        for evidence, extra in KINDS:
-            yield _ask(Trial(evidence, extra, busy, number), Path(scratch))
-        variant = MOVED[number % len(MOVED)]
-        change = list(HARMLESS)[number % len(HARMLESS)]
-        moved = Trial(Basis.REVISION, 0.0, busy, number, variant, change)
-        yield _ask(moved, Path(scratch))
+        for trial in trials:
+            yield _ask(trial, Path(scratch))
 
 
 def _ask(trial: Trial, scratch: Path) -> Gate:

@@ -107,7 +107,7 @@ def main() -> int:
     planned = plan.traces[0]
     memory, snapshots = load_snapshots(planned, base, find_operation(plan.operation))
     stopwatch = Stopwatch(base / plan.stopwatch, memory, [lane.map for lane in plan.lanes])
-    order = np.zeros((len(snapshots), 1), np.uint8)
+    order = np.zeros((len(snapshots), 1), np.uint16)
     random = np.random.default_rng()
 
     def time_passes(passes: int, variant: LoadedVariant) -> float:

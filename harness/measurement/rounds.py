@@ -42,8 +42,9 @@ def time_pass(
     callees: Sequence[Callee],
     calls: Sequence[int],
     visited: NDArray[np.intp],
-    order: NDArray[np.uint8],
+    order: NDArray[np.uint16],
     other_work: bool = False,
+    parts: int = 1,
 ) -> tuple[Elapsed, Elapsed]:
     """Call every callee on snapshots, as :class:`harness.native.stopwatch.Stopwatch` does.
 
@@ -54,13 +55,13 @@ def time_pass(
     peers = [i for i in range(len(callees)) if i not in native]
     variants = [callee for callee in callees if isinstance(callee, LoadedVariant)]
     if not peers:
-        return stopwatch.time_pass(snapshots, variants, calls, visited, order, other_work)
+        return stopwatch.time_pass(snapshots, variants, calls, visited, order, other_work, parts)
     elapsed = np.zeros((len(callees), len(snapshots)), np.uint64)
     results = np.zeros_like(elapsed)
     of_variants = [calls[i] for i in native]
     for place, visit in zip(visited, order, strict=True):
-        turns = np.array([[native.index(i) for i in visit if i in native]], np.uint8)
-        asked = variants, of_variants, place[np.newaxis], turns, other_work
+        turns = np.array([[native.index(i) for i in visit if i in native]], np.uint16)
+        asked = variants, of_variants, place[np.newaxis], turns, other_work, parts
         found = stopwatch.time_pass(snapshots, *asked)
         elapsed[native, place], results[native, place] = (values[:, place] for values in found)
         for i in (int(i) for i in visit if i in peers):
@@ -84,7 +85,7 @@ def _time_peer(stopwatch: Stopwatch, peer: Peer, calls: int) -> tuple[int, int]:
 
 def draw_order(
     originals: Sequence[int], snapshots: int, random: np.random.Generator
-) -> NDArray[np.uint8]:
+) -> NDArray[np.uint16]:
     """Draw in which order callees are called on each snapshot.
 
     Those that are compared with the same original follow each other, so that however many others
@@ -99,7 +100,7 @@ def draw_order(
     kinds, group = np.unique(originals, return_inverse=True)
     turn = random.random((snapshots, len(kinds)))[:, group]
     within = random.random((snapshots, len(group)))
-    return np.lexsort((within, turn), axis=1).astype(np.uint8)
+    return np.lexsort((within, turn), axis=1).astype(np.uint16)
 
 
 class Rounds:
@@ -122,6 +123,10 @@ class Rounds:
             callees: (callees, classes): each at the place that it has in each part of a round.
             between: is called before each snapshot, in place of the stopwatch's other work.
             other_work: whether that comes before each.
+
+        Where either comes, all parts of a round follow it on each snapshot, which is as good as
+        doing it for each: what a predictor learns of code at one place is of little use to it at
+        another. Otherwise each part is a pass of its own.
         """
         self._stopwatch = stopwatch
         self._snapshots = snapshots
@@ -147,29 +152,49 @@ class Rounds:
         return elapsed * 1e-9 / np.array(self._calls, dtype=np.float64)[:, np.newaxis, np.newaxis]
 
     def _measure(self) -> None:
-        """Pass over the snapshots once with every place of the callees."""
-        snapshots, parts = len(self._snapshots), len(self._callees[0])
-        measured = np.empty((len(self._callees), parts, snapshots), np.uint64)
-        for part in self._random.permutation(parts).tolist():
-            self._stopwatch.move_arrays(self._random)
-            visited = self._random.permutation(snapshots)
-            order = draw_order(self._originals, snapshots, self._random)
-            callees = [places[part] for places in self._callees]
-            measured[:, part], results = self._time(callees, visited, order)
-            self.results.append(results)
+        """Go over the snapshots once with every place of the callees."""
+        parts = self._random.permutation(len(self._callees[0])).tolist()
+        together = self._other_work or self._between
+        measured = np.empty((len(self._callees), len(parts), len(self._snapshots)), np.uint64)
+        for group in [parts] if together else [[part] for part in parts]:
+            elapsed, results = self._time(group)
+            measured[:, group] = elapsed
+            self.results += list(results.swapaxes(0, 1))
         self._measured.append(measured)
 
-    def _time(
-        self, callees: Sequence[Callee], visited: NDArray[np.intp], order: NDArray[np.uint8]
+    def _time(self, group: Sequence[int]) -> tuple[Elapsed, Elapsed]:
+        """Pass over the snapshots with the callees at some of their places.
+
+        Returns:
+            Nanoseconds and results, (callees, group, snapshots).
+        """
+        size, snapshots = len(group), len(self._snapshots)
+        self._stopwatch.move_arrays(self._random)
+        visited = self._random.permutation(snapshots)
+        alike = [original * size + place for original in self._originals for place in range(size)]
+        order = draw_order(alike, snapshots, self._random)
+        callees = [places[part] for places in self._callees for part in group]
+        calls = np.repeat(self._calls, size).tolist()
+        elapsed, results = self._pass(callees, calls, visited, order, size)
+        shape = len(self._callees), size, snapshots
+        return elapsed.reshape(shape), results.reshape(shape)
+
+    def _pass(
+        self,
+        callees: Sequence[Callee],
+        calls: Sequence[int],
+        visited: NDArray[np.intp],
+        order: NDArray[np.uint16],
+        parts: int,
     ) -> tuple[Elapsed, Elapsed]:
-        """Pass over the snapshots, one by one where something comes before each."""
-        given = self._stopwatch, self._snapshots, callees, self._calls
+        """Pass over the snapshots, one by one where an interpreter's work comes before each."""
+        given = self._stopwatch, self._snapshots, callees, calls
         if not self._between:
-            return time_pass(*given, visited, order, self._other_work)
+            return time_pass(*given, visited, order, self._other_work, parts)
         elapsed = np.zeros((len(callees), len(self._snapshots)), np.uint64)
         results = np.zeros_like(elapsed)
         for place, visit in zip(visited, order, strict=True):
             self._between()
-            found = time_pass(*given, place[np.newaxis], visit[np.newaxis])
+            found = time_pass(*given, place[np.newaxis], visit[np.newaxis], False, parts)
             elapsed[:, place], results[:, place] = (values[:, place] for values in found)
         return elapsed, results

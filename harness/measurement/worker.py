@@ -87,7 +87,7 @@ class Worker:
             # What changes the map can be called once only; any time is long enough then.
             wanted = 0.0 if stopwatch.changes_map else stopwatch.clock_cost() / CLOCK_SHARE
             self._runner.args.min_time = wanted * len(snapshots)
-            turns = np.arange(len(snapshots)), np.zeros((len(snapshots), 1), np.uint8)
+            turns = np.arange(len(snapshots)), np.zeros((len(snapshots), 1), np.uint16)
             for number, callee in zip(self._numbers, callees, strict=True):
 
                 def time_calls(calls: int) -> float:

@@ -24,6 +24,7 @@ struct stopwatch_lane {
     struct operation_callee callee;
     struct dirtyscan_map *map; /* in its representation */
     uint64_t calls;            /* between two readings of the clock */
+    uint64_t number;           /* of its variant, for the place */
     uint64_t counted;          /* whether its map knows how many pages are dirty */
 };
 
@@ -163,7 +164,7 @@ struct stopwatch_snapshots {
 void stopwatch_pass(const struct operation *operation, struct dirtyscan_map *whole,
                     struct operation_work *work, const struct stopwatch_snapshots *snapshots,
                     const uint64_t *visited, uint64_t visits, uint64_t other_work,
-                    const struct stopwatch_lane *lanes, uint64_t lane_count, const uint8_t *order,
+                    const struct stopwatch_lane *lanes, uint64_t lane_count, const uint16_t *order,
                     uint64_t *elapsed, uint64_t *results, struct stopwatch_place *place)
 {
     uint64_t visit, turn, call;
@@ -191,7 +192,7 @@ void stopwatch_pass(const struct operation *operation, struct dirtyscan_map *who
             struct dirtyscan_map *map = lanes[lane].map;
             uint64_t result = 0, start, end;
 
-            place->lane = lane;
+            place->lane = lanes[lane].number;
             stopwatch_neutral();
             operation_restore(operation, map, work, lanes[lane].counted != 0);
             place->active = 1;
@@ -204,7 +205,7 @@ void stopwatch_pass(const struct operation *operation, struct dirtyscan_map *who
             end = now();
             elapsed[at] = end - start;
             results[at] = settle(callee, result, map, work, bitmap, &elapsed[at]);
-            stopwatch_end_if_started(place, lane, snapshots->numbers[snapshot]);
+            stopwatch_end_if_started(place, place->lane, snapshots->numbers[snapshot]);
             place->active = 0;
         }
     }

@@ -35,6 +35,7 @@ class _Lane(ctypes.Structure):
         ("callee", CalleeStruct),
         ("map", ctypes.c_void_p),
         ("calls", ctypes.c_uint64),
+        ("number", ctypes.c_uint64),
         ("counted", ctypes.c_uint64),
     )
 
@@ -188,8 +189,9 @@ class Stopwatch:
         variants: Sequence[LoadedVariant],
         calls: Sequence[int],
         visited: NDArray[np.intp],
-        order: NDArray[np.uint8],
+        order: NDArray[np.uint16],
         other_work: bool = False,
+        parts: int = 1,
     ) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
         """Call every variant ``calls`` times on snapshots, once if that changes the map.
 
@@ -197,6 +199,8 @@ class Stopwatch:
             visited: (visits,): the places of the snapshots, in the order in which to visit them.
             order: (visits, variants): in which order to call the variants on each.
             other_work: whether it comes before each visit, as between two counts of a migration.
+            parts: so many of ``variants`` that follow each other are one, at different places; the
+                place says which, and not where.
 
         Returns:
             Nanoseconds of all the calls together, and what the last of them returned, both
@@ -206,12 +210,15 @@ class Stopwatch:
             StartsProcess: see there.
         """
         shape = (len(variants), len(snapshots))
-        if order.shape != (len(visited), len(variants)) or order.dtype != np.uint8:
-            raise ValueError("order must be uint8 of shape (visits, variants)")
+        if order.shape != (len(visited), len(variants)) or order.dtype != np.uint16:
+            raise ValueError("order must be uint16 of shape (visits, variants)")
         order, places = np.ascontiguousarray(order), np.ascontiguousarray(visited, _U64)
         elapsed, results = np.zeros(shape, _U64), np.zeros(shape, _U64)
         lanes = (_Lane * len(variants))(
-            *(self._lane(v, c) for v, c in zip(variants, calls, strict=True))
+            *(
+                self._lane(variant, calls_, number // parts)
+                for number, (variant, calls_) in enumerate(zip(variants, calls, strict=True))
+            )
         )
         given = _Snapshots(
             snapshots.bitmaps.ctypes.data,
@@ -240,10 +247,10 @@ class Stopwatch:
             raise StartsProcess
         return elapsed, results
 
-    def _lane(self, variant: LoadedVariant, calls: int) -> _Lane:
+    def _lane(self, variant: LoadedVariant, calls: int, number: int) -> _Lane:
         kind = variant.description.map
         view = ctypes.addressof(self._map.views[kind])
-        return _Lane(self._work.callee(variant.functions), view, calls, kind == COUNTED)
+        return _Lane(self._work.callee(variant.functions), view, calls, number, kind == COUNTED)
 
 
 def fill_map(stopwatch: ctypes.CDLL, whole: MapStruct, bitmap: NDArray[np.uint8]) -> None:
