@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from harness.measurement.plan import OTHER_WORK
 from harness.report.by_cpu import cpu_names, tables_by_cpu
 from harness.report.stored import Stored
 from harness.results.environment import before_each
@@ -66,7 +67,7 @@ def test_what_came_before_tells_two_results_of_one_cpu_apart(tmp_path: Path) -> 
     environment = json.loads(path.read_text())
     environment["layout"] |= {"between": 0.0, "other_work": False}
     path.write_text(json.dumps(environment))
-    environment["layout"]["other_work"] = True
+    environment["layout"]["other_work"] = OTHER_WORK
     path = other(tmp_path, "there") / "environment.json"
     path.write_text(json.dumps(environment))
     first, second = cpu_names([Stored(again), Stored(path.parent)])

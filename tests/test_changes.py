@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from harness.base.errors import BadInput
+from harness.measurement.plan import OTHER_WORK
 from harness.report.history import draw_history
 from harness.results.changes import Change, Find, find_changes, find_places, otava
 from harness.results.design import Design
@@ -186,7 +187,7 @@ def stored_nights(tmp_path: Path) -> Callable[[Sequence[float]], Path]:
         folder = tmp_path / "results" / "nightly"
         rows = pd.read_csv(REFERENCE / "speedups.csv", keep_default_na=False)
         environment = json.loads((REFERENCE / "environment.json").read_text())
-        environment["layout"]["other_work"] = True
+        environment["layout"]["other_work"] = OTHER_WORK
         for number, factor in enumerate(factors):
             night = folder / f"night-{number:02}"
             night.mkdir(parents=True, exist_ok=True)
@@ -207,6 +208,7 @@ def stored_nights(tmp_path: Path) -> Callable[[Sequence[float]], Path]:
     [
         ({"between": 1.0}, "AMD EPYC, after 1 ms of other work"),
         ({"other_work": False}, "AMD EPYC, again at once"),
+        ({"other_work": True}, "AMD EPYC, after less other work"),
     ],
 )
 def test_runs_with_other_work_between_calls_are_a_series_of_their_own(

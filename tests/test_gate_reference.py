@@ -21,6 +21,7 @@ from harness.gate.reference import find_references, read_reference
 from harness.machine.cpu import cpu_caches, cpu_flags, cpu_model
 from harness.measurement import experiment
 from harness.measurement.experiment import BudgetTooShort
+from harness.measurement.plan import OTHER_WORK
 from harness.native.built_variant import rust_obstacle
 from harness.native.toolchain import default_toolchain, find_toolchain
 from harness.results import design
@@ -71,7 +72,7 @@ def reference(tmp_path: Path) -> Make:
         ):
             document = json.loads((REFERENCE / name).read_text())
             if "layout" in document:
-                document["layout"]["other_work"] = True
+                document["layout"]["other_work"] = OTHER_WORK
             (folder / name).write_text(json.dumps({**document, **changed}))
         return folder
 
@@ -213,18 +214,20 @@ def test_a_committed_reference_says_who_compiled_all_that_it_has(path: Path) -> 
     assert {toolchain for _, _, toolchain in stored.logs} <= recorded
 
 
-def test_speedups_with_nothing_before_each_snapshot_are_not_compared(
-    gate: Gate, reference: Make
+@pytest.mark.parametrize(("then", "says"), [(None, "no"), (False, "no"), (True, "less")])
+def test_speedups_with_something_else_before_each_snapshot_are_not_compared(
+    gate: Gate, reference: Make, then: bool | None, says: str
 ) -> None:
-    """A reference of before other work came there says another figure of the same code."""
+    """Such a reference says another figure of the same code."""
     folder = reference()
     path = folder / "environment.json"
     environment = json.loads(path.read_text())
     del environment["layout"]["other_work"]
+    environment["layout"] |= {} if then is None else {"other_work": then}
     path.write_text(json.dumps(environment))
     answer = gate("--baseline", str(folder), *MEASURE)
     assert answer.status == 3, answer
-    assert "no other work came before its snapshots, and now it does; make it anew with" in (
+    assert f"{says} other work came before its snapshots than does now; make it anew with" in (
         words(answer)
     )
 

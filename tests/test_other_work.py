@@ -12,6 +12,7 @@ from harness.doctor import sequential
 from harness.doctor.coverage import short_request
 from harness.measurement import rounds
 from harness.measurement.interpreter import InterpreterWork
+from harness.measurement.plan import OTHER_WORK
 from harness.measurement.preparation import prepare
 from harness.measurement.rounds import Rounds
 from harness.measurement.run_folder import RunFolder
@@ -134,8 +135,8 @@ def test_a_run_says_how_much_lay_between(
     assert not layout["other_work"]
     assert "each call after 0.2 ms of other work" in done.stdout
     for options, came, said in (
-        ((), True, "after other work"),
-        (("--no-other-work",), False, "again at once"),
+        ((), OTHER_WORK, "after other work"),
+        (("--no-other-work",), 0, "again at once"),
     ):
         done = dirtyscan(*asked, *options, "--quick", "--output", "o")
         assert done.returncode == 0, done.stderr

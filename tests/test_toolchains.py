@@ -24,6 +24,7 @@ from harness.gate.revision import Pair
 from harness.machine.cpu import cpu_model
 from harness.measurement.choice import choose
 from harness.measurement.lineup import line_up
+from harness.measurement.plan import OTHER_WORK
 from harness.native.build import build_stopwatch, build_trial, build_variant, compiling_toolchain
 from harness.native.built_variant import rust_obstacle
 from harness.native.finding import find_variant
@@ -353,7 +354,7 @@ def test_a_reference_has_its_libraries_beside_the_original_that_is_the_same() ->
         made = [{"name": era.name, "version": version, "flags": list(era.flags)}]
         here = {"model": cpu_model(), "architecture": platform.machine()}
         cpu = {"count": 2, "usable": 2, "flags": [], "caches": {}, "hypervisor": True, **here}
-        layout = {**stored.environment["layout"], "other_work": True}
+        layout = {**stored.environment["layout"], "other_work": OTHER_WORK}
         environment = {
             **stored.environment, "toolchains": made, "cpu": cpu, "layout": layout
         }  # fmt: skip

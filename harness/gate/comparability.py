@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from harness.base.errors import BadInput
 from harness.gate.reference import REMAKE, Reference
 from harness.machine.cpu import cpu_flags, cpu_microcode
+from harness.measurement.plan import OTHER_WORK
 from harness.native.toolchain import AS_GIVEN, FORM, Toolchain, find_toolchain
 from harness.results.design import design_here, design_of, few
 
@@ -97,9 +98,11 @@ def _other_cpu(reference: Reference) -> str:
 
 def _other_before(reference: Reference) -> str:
     """Say that what came before its snapshots is not what comes today; empty if it is."""
-    if reference.environment["layout"].get("other_work"):
+    then = reference.environment["layout"].get("other_work", 0)
+    if then == OTHER_WORK:
         return ""
-    return f"no other work came before its snapshots, and now it does; {REMAKE}"
+    what = "less" if then else "no"
+    return f"{what} other work came before its snapshots than does now; {REMAKE}"
 
 
 def _other_compiler(then: str, now: Toolchain) -> str:

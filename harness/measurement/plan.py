@@ -19,6 +19,10 @@ from workloads.trace import Trace
 FULL_PASS_PAGES = 100 * 2**17
 QUICK_PASS_PAGES = 30 * 2**17
 MIN_SNAPSHOTS = 8
+OTHER_WORK = 2
+"""Which other work comes before snapshots, another number where it makes a predictor forget more.
+
+The first, a third of a millisecond of it before each placement, was ``true`` in results."""
 ROUNDS = 3
 # Ranks give an interval from 6 processes on. But stopping as soon as an interval is narrow prefers
 # intervals that are narrow by luck, the more so the fewer processes it starts from.

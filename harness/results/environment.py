@@ -25,6 +25,7 @@ from harness.machine.cpu import (
 )
 from harness.machine.state import Disturbance, inspect_machine
 from harness.machine.virtualization import Virtualization, read_virtualization
+from harness.measurement.plan import OTHER_WORK
 from harness.native.toolchain import FORM, Toolchain
 
 _ROOT = Path(__file__).parents[2]
@@ -109,7 +110,7 @@ class _Layout(TypedDict):
     warmups: NotRequired[int]
     precision: NotRequired[float]
     between: NotRequired[float]
-    other_work: NotRequired[bool]
+    other_work: NotRequired[bool | int]
     traces: NotRequired[dict[str, str]]
     left_out: NotRequired[list[str]]
     unvaried: NotRequired[list[str]]
@@ -160,8 +161,8 @@ def before_each(environment: Mapping[str, Any]) -> str:
     layout = environment.get("layout", {})
     if between := layout.get("between", 0.0):
         return f"after {between:g} ms of other work"
-    if layout.get("other_work"):
-        return AFTER_OTHER_WORK
+    if other_work := layout.get("other_work"):
+        return AFTER_OTHER_WORK if other_work == OTHER_WORK else "after less other work"
     return "again at once" if layout.get("rounds") else ""
 
 

@@ -12,6 +12,7 @@ import pyperf
 
 from harness.base.errors import BadInput
 from harness.base.files import write_text
+from harness.measurement.plan import OTHER_WORK
 from harness.measurement.run import Run
 from harness.native.toolchain import find_toolchain
 from harness.results.environment import ENVIRONMENT, describe_environment
@@ -64,7 +65,7 @@ def _layout(run: Run) -> dict[str, Any]:
         "warmups": 0,
         "precision": plan.precision,
         "between": plan.between,
-        "other_work": plan.other_work,
+        "other_work": OTHER_WORK if plan.other_work else 0,
         "traces": {trace.key: trace.content_hash for trace in plan.traces},
         "left_out": list(plan.left_out),
         "unvaried": list(plan.unvaried),
