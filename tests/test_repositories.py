@@ -1,10 +1,12 @@
 """The gate in repositories of one's own: the examples of the documentation."""
 
+import contextlib
 import json
 import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -15,7 +17,7 @@ from ruamel.yaml import YAML
 
 from harness.gate import against, decision
 from harness.measurement.experiment import measure
-from harness.native import making
+from harness.native import compiler, making
 from harness.native.manifest import MANIFEST
 from tests.conftest import LONGEST, Run, sentences
 from tests.needs import needs
@@ -112,6 +114,41 @@ def test_a_package_is_compared_with_that_of_a_revision(dirtyscan: Run, tmp_path:
     status, said, errors = ask(dirtyscan, "--against", "HEAD")
     assert status == 1, said + errors
     assert "ranges cond1" in said
+
+
+def test_both_sides_of_a_package_are_built_at_once(
+    dirtyscan: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Later Cargo has nothing to do; it is only asked whether a file has changed meanwhile."""
+    cargo()
+    copied("rust", tmp_path)
+    (tmp_path / "src/lib.rs").open("a").write("// Only a comment.\n")
+    running, most, later = 0, 0, list[str]()
+    start, run = compiler.started, compiler.run_within
+
+    @contextlib.contextmanager
+    def started(*given: Any, **named: Any) -> Iterator[Any]:
+        nonlocal running, most
+        with start(*given, **named) as process:
+            running += 1
+            most = max(most, running)
+            yield process
+            running -= 1
+
+    def run_within(*given: Any, **named: Any) -> Any:
+        done = run(*given, **named)
+        later.append(done[1])
+        return done
+
+    monkeypatch.setattr("harness.native.cargo.started", started)
+    monkeypatch.setattr("harness.native.cargo.run_within", run_within)
+    assert ask(dirtyscan, "--against", "HEAD")[0] == 0
+    assert (running, most) == (0, 2)
+    assert len(later) >= 2
+    made = [json.loads(line) for out in later for line in out.splitlines() if line.startswith("{")]
+    artifacts = [one for one in made if one["reason"] == "compiler-artifact"]
+    assert artifacts
+    assert all(one["fresh"] for one in artifacts)
 
 
 def test_variants_of_one_side_and_those_that_do_not_build_are_named(

@@ -161,6 +161,29 @@ def test_the_stopwatch_fills_calls_and_counts(stopwatch_path: Path) -> None:
         assert elapsed.any()
 
 
+def test_no_python_package_is_called_between_two_variants(
+    stopwatch_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They have all their turns, on all snapshots, before the first of them."""
+    passes: list[list[int]] = []
+    alone = Stopwatch.time_pass
+
+    def noted(*given: Any) -> Any:
+        passes.append(given[4].tolist())
+        return alone(*given)
+
+    monkeypatch.setattr(Stopwatch, "time_pass", noted)
+    callees: list[Callee] = [load("page_by_page"), PEERS["numpy_bitwise_count"], load("counter")]
+    snapshots = make_snapshots([np.full(16, byte, np.uint8) for byte in (1, 3, 7)], range(3))
+    stopwatch = Stopwatch(stopwatch_path, GuestMemory(128 * 4096), ARRAYS)
+    order = np.array([[1, 0, 2], [2, 1, 0], [0, 2, 1]], np.uint16)
+    given = stopwatch, snapshots, callees, [1] * 3, np.array([2, 0, 1]), order, True
+    elapsed, counts = time_pass(*given)
+    assert passes == [[2, 0, 1]]
+    assert counts.tolist() == [[16, 32, 48]] * 3
+    assert (elapsed > 0).all()
+
+
 def _without(order: NDArray[np.uint16], last: int) -> NDArray[np.uint16]:
     return np.array([[i for i in turns if i != last] for turns in order], np.uint16)
 

@@ -1,15 +1,17 @@
 """Packages in Rust: an example of one is a variant, which Cargo builds as the package says."""
 
+import contextlib
 import hashlib
 import json
-from collections.abc import Iterator
+import subprocess
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from harness.base.errors import BadInput
 from harness.base.files import copy_file
 from harness.native.cache import cache_folder
-from harness.native.compiler import run_within, shorten
+from harness.native.compiler import run_within, shorten, started
 from harness.native.linking import Link, RustLinker
 from harness.native.toolchain import cargo_toolchain
 from harness.native.variant import Package
@@ -34,6 +36,38 @@ def compile_package(package: Package, contract: Path, library: Path) -> tuple[Li
         BadInput: cargo is not here, or refuses; the sentence has what it said.
     """
     toolchain = cargo_toolchain(package.profile)
+    command, linker = _command(package)
+    folder = package.manifest.parent
+    status, out, said = run_within(_LIMIT, command, folder, DIRTYSCAN_RS=str(contract))
+    if status is None:
+        raise BadInput(f"{package.manifest} was not built within {_LIMIT:.0f} s; build it once.")
+    if status:
+        raise BadInput(f"{package.manifest} does not build:{shorten(said, status)}")
+    _check_is_library(out, package)
+    copy_file(linker.made(), library)
+    return linker.link(package.manifest, toolchain.name), [package.manifest]
+
+
+def build_ahead(packages: Iterable[tuple[Package, Path]]) -> None:
+    """Let Cargo build ``packages``, each with its contract, at once.
+
+    It keeps what it has built, so whoever asks for one of them later waits for little, and is told
+    there if it cannot be built. Those of one folder wait for each other.
+    """
+    with contextlib.suppress(subprocess.TimeoutExpired), contextlib.ExitStack() as stack:
+        running = []
+        for package, contract in packages:
+            command, _ = _command(package)
+            folder = package.manifest.parent
+            build = started(command, folder, DIRTYSCAN_RS=str(contract))
+            running.append(stack.enter_context(build))
+        for process in running:
+            process.communicate(timeout=_LIMIT)
+
+
+def _command(package: Package) -> tuple[list[str], RustLinker]:
+    """Return the command that builds ``package``, and the linker that it calls."""
+    toolchain = cargo_toolchain(package.profile)
     target = cache_folder().parent / "cargo" / package.kept
     linker = RustLinker(_scratch(target, package), target / _folder(package.profile) / "examples")
     command = [
@@ -44,15 +78,7 @@ def compile_package(package: Package, contract: Path, library: Path) -> tuple[Li
         # Its objects are gone afterwards unless it saves all that it makes on its way.
         *("--", "-Csave-temps", f"-Clinker={linker.path}"),
     ]
-    folder = package.manifest.parent
-    status, out, said = run_within(_LIMIT, command, folder, DIRTYSCAN_RS=str(contract))
-    if status is None:
-        raise BadInput(f"{package.manifest} was not built within {_LIMIT:.0f} s; build it once.")
-    if status:
-        raise BadInput(f"{package.manifest} does not build:{shorten(said, status)}")
-    _check_is_library(out, package)
-    copy_file(linker.made(), library)
-    return linker.link(package.manifest, toolchain.name), [package.manifest]
+    return command, linker
 
 
 def _scratch(target: Path, package: Package) -> Path:

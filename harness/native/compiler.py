@@ -1,10 +1,11 @@
 """Running a compiler: within a time limit, in plain English, and with all that it says."""
 
+import contextlib
 import os
 import re
 import signal
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from harness.base.errors import BadInput
@@ -58,6 +59,19 @@ def run_within(
         The exit status, None if it took too long, and what was written to standard output and to
         standard error.
     """
+    try:
+        with started(command, folder, **environment) as process:
+            out, said = process.communicate(timeout=limit)
+    except subprocess.TimeoutExpired:
+        return None, "", ""
+    return process.returncode, out, said
+
+
+@contextlib.contextmanager
+def started(
+    command: Sequence[str], folder: Path | None = None, **environment: str
+) -> Iterator[subprocess.Popen[str]]:
+    """Start ``command`` as :func:`run_within` does; what is left by an error is ended."""
     with subprocess.Popen(
         command,
         cwd=folder,
@@ -70,14 +84,11 @@ def run_within(
         start_new_session=True,  # a compiler is several processes, which end together
     ) as process:
         try:
-            out, said = process.communicate(timeout=limit)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            return None, "", ""
+            yield process
         except BaseException:
-            os.killpg(process.pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
             raise
-    return process.returncode, out, said
 
 
 def shorten(said: str, status: int) -> str:

@@ -179,6 +179,10 @@ class Stopwatch:
         """Let what ran before not matter, as is done before each timed call."""
         self._library.stopwatch_neutral()
 
+    def do_other_work(self) -> None:
+        """Let branch predictors forget, as may be done before each visit of :meth:`time_pass`."""
+        self._library.stopwatch_other_work()
+
     def walk(self, representation: str) -> None:
         """Read every cache line of the map, as is done before each timed call."""
         self._library.stopwatch_walk(ctypes.byref(self._map.views[representation]))
