@@ -33,7 +33,7 @@ reference: $(READY)
 	$(BIN)/dirtyscan bench --output "results/{cpu}" --plots "results/{cpu}/plots"
 	$(BIN)/dirtyscan bench --no-other-work --output "results/{cpu}-again" \
 		--plots "results/{cpu}-again/plots"
-	$(BIN)/dirtyscan bench --between 1 --output "results/{cpu}-between" \
+	$(BIN)/dirtyscan bench --between 10 --output "results/{cpu}-between" \
 		--plots "results/{cpu}-between/plots"
 	$(BIN)/dirtyscan bench --quick --budget 200 --variant all --toolchain cc-era \
 		--toolchain clang-era --output "results/{cpu}-variants" --plots "results/{cpu}-variants/plots"
