@@ -184,6 +184,45 @@ def test_code_is_the_same_wherever_it_lies(
     assert after.has_code_of(before) == same
 
 
+UNIT = """
+#include <stdint.h>
+uint64_t helper(uint64_t pages) {{ return pages * {factor}; }}
+uint64_t unasked(uint64_t pages) {{ return pages * {unasked}; }}
+"""
+CALLED = {
+    "before": "uint64_t helper(uint64_t); static uint64_t run(const struct dirtyscan_map *map) "
+    "{ return helper(map->pages); }",
+    "run": "run",
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "unit", "same"),
+    [
+        ({}, {}, True),
+        ({"before": CALLED["before"] + " uint64_t own(uint64_t a) { return a * 3; }"}, {}, True),
+        ({}, {"unasked": 5}, True),
+        ({}, {"factor": 5}, False),
+        ({"run": "count"}, {}, False),
+    ],
+)
+def test_functions_that_are_not_called_are_no_part_of_a_variant(
+    tmp_path: Path, changes: dict[str, str], unit: dict[str, int], same: bool
+) -> None:
+    """Where each lies in a section of its own, as in Rust; those that are called count anywhere."""
+
+    def compiled(name: str, changed: dict[str, str], factors: dict[str, int]) -> str:
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "unit.c").write_text(UNIT.format(**({"factor": 3, "unasked": 3} | factors)))
+        sources = write(folder, **(CALLED | changed)), folder / "unit.c"
+        return code_hash([compile_object(source, "-ffunction-sections") for source in sources])
+
+    before = compiled("before", {}, {})
+    assert before
+    assert (compiled("after", changes, unit) == before) == same
+
+
 def test_code_that_is_yet_to_be_made_is_not_told_apart_by_its_object(tmp_path: Path) -> None:
     """An object of link-time optimization has none: two different ones would be taken for one."""
     made = compile_object(write(tmp_path), "-flto", "-fno-fat-lto-objects")

@@ -138,7 +138,7 @@ def time_changed(changed: Changed, scope: Scope, tell: Tell) -> Verdict:
             precision,
             scope.seed,
             processes=processes,
-            other_work=False,  # which takes 2.6 times as long, and makes no ratio more certain
+            other_work=False,  # which takes longer, and makes no ratio more certain
         )
         share = scope.budget * len(chosen) / len(changed.compiled)
         looks = [Look(number, judge.is_clear) for number in LOOKS]

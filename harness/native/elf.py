@@ -3,7 +3,7 @@
 import hashlib
 import io
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from elftools.common.exceptions import ELFError
@@ -70,22 +70,22 @@ def alignment(objects: Iterable[Path]) -> int:
 
 
 def code_hash(objects: Iterable[Path]) -> str:
-    """Return what stands for the code in object files, wherever it comes to lie.
+    """Return what stands for the code of a variant in object files, wherever it comes to lie.
 
-    That is every section of instructions with its relocations, whatever they refer to, as jump
-    tables and constants, and so on from there; and what ``dirtyscan_variant`` says, but for the
-    year and the summary. Names of sections and of what the file itself defines do not count, nor
-    what nothing refers to. Empty if an object's code cannot be read: it is in an archive, or is yet
-    to be made by the linker.
+    That is every section of instructions that ``dirtyscan_variant`` leads to, with its relocations,
+    whatever they refer to, as jump tables and constants, and so on from there, from object to
+    object; and what ``dirtyscan_variant`` says, but for the year and the summary. If there is none,
+    it is all sections of instructions. Names of sections and of what the objects define do not
+    count, nor what nothing refers to. Empty if an object's code cannot be read: it is in an
+    archive, or is yet to be made by the linker.
     """
     digest = hashlib.sha256()
     try:
-        for path in objects:
-            code = _Code(_open(path))
-            if code.is_made_by_the_linker():
-                return ""
-            for part in code.parts():
-                digest.update(part)
+        code = _Code([_open(path) for path in objects])
+        if code.is_made_by_the_linker():
+            return ""
+        for part in code.parts():
+            digest.update(part)
     except ELFError:
         return ""
     return digest.hexdigest()
@@ -99,86 +99,112 @@ def _is_code(section: Section) -> bool:
     return bool(section["sh_flags"] & SH_FLAGS.SHF_EXECINSTR and section["sh_size"])
 
 
-class _Code:
-    """The sections of one object file that its instructions, and the contract, lead to."""
+_Place = tuple[int, int]
+"""A section: the number of its object file, and its own number there."""
 
-    def __init__(self, elf: ELFFile) -> None:
-        self._elf = elf
-        self._sections = list(elf.iter_sections())
+
+class _Code:
+    """The sections of object files that the contract leads to, or else all instructions."""
+
+    def __init__(self, objects: Sequence[ELFFile]) -> None:
+        self._sections = {
+            (number, place): section
+            for number, elf in enumerate(objects)
+            for place, section in enumerate(elf.iter_sections())
+        }
         self._relocations = {
-            int(section["sh_info"]): section
-            for section in self._sections
+            (number, int(section["sh_info"])): section
+            for (number, _), section in self._sections.items()
             if isinstance(section, RelocationSection)
         }
-        self._reached: dict[int, int] = {}
-        """By the number of a section, how many had been reached before it."""
+        self._defined: dict[str, tuple[_Place, int]] = {}
+        """Where a name that other objects may use is defined: a section, and bytes into it."""
+        self._size = 0
+        """Of what the contract asks for, in bytes."""
+        for number, elf in enumerate(objects):
+            self._define(number, elf)
+        self._reached: dict[_Place, int] = {}
+        """How many sections had been reached before each."""
 
     def is_made_by_the_linker(self) -> bool:
-        """Say whether it holds what a compiler's plug-in makes code of when it is linked."""
-        return any(section.name.startswith(".gnu.lto") for section in self._sections)
+        """Say whether some is what a compiler's plug-in makes code of when it is linked."""
+        return any(section.name.startswith(".gnu.lto") for section in self._sections.values())
 
     def parts(self) -> Iterator[bytes]:
         """Yield all that stands for the code."""
-        for number, section in enumerate(self._sections):
-            if _is_code(section) or section["sh_type"] == "SHT_INIT_ARRAY":
-                self._reach(number)
         yield from self._contract()
-        for number in _growing(self._reached):
-            section = self._sections[number]
+        for place, section in self._sections.items():
+            of_all = VARIANT not in self._defined and _is_code(section)
+            if of_all or section["sh_type"] == "SHT_INIT_ARRAY":
+                self._reach(place)
+        for place in _growing(self._reached):
+            section = self._sections[place]
             content = b"" if section["sh_type"] == "SHT_NOBITS" else section.data()
             yield f"\n{section['sh_size']} {section['sh_addralign']} ".encode() + content
-            for relocation in self._relocations_of(number):
+            for relocation in self._relocations_of(place):
                 where = f"\n{relocation['r_offset']} {relocation['r_info_type']} "
-                yield (where + self._target(number, relocation)).encode()
+                yield (where + self._target(place, relocation)).encode()
+
+    def _define(self, number: int, elf: ELFFile) -> None:
+        table = elf.get_section_by_name(".symtab")
+        for symbol in table.iter_symbols() if isinstance(table, SymbolTableSection) else ():
+            section, binding = symbol["st_shndx"], symbol["st_info"]["bind"]
+            if isinstance(section, int) and binding != "STB_LOCAL":
+                self._defined.setdefault(symbol.name, ((number, section), symbol["st_value"]))
+                if symbol.name == VARIANT:
+                    self._size = symbol["st_size"]
 
     def _contract(self) -> Iterator[bytes]:
-        table = self._elf.get_section_by_name(".symtab")
-        assert table is None or isinstance(table, SymbolTableSection)
-        found = table.get_symbol_by_name(VARIANT) if table else None
-        if not found or not isinstance(found[0]["st_shndx"], int):
+        if VARIANT not in self._defined:
             return
-        number, start = found[0]["st_shndx"], found[0]["st_value"]
-        variant = self._sections[number].data()[start : start + found[0]["st_size"]]
+        place, start = self._defined[VARIANT]
+        variant = self._sections[place].data()[start : start + self._size]
         yield variant[_NUMBERS]
-        for relocation in self._relocations_of(number):
+        for relocation in self._relocations_of(place):
             field = relocation["r_offset"] - start
             if field in _FUNCTIONS and field < len(variant):
-                target = self._target(number, relocation)
+                target = self._target(place, relocation)
                 yield f"\n{_FUNCTIONS[field]} {target}".encode()
             elif field in _NAMES:
-                yield f"\n{field} ".encode() + self._text(number, relocation)
+                yield f"\n{field} ".encode() + self._text(place, relocation)
 
-    def _relocations_of(self, number: int) -> Iterator[Relocation]:
-        if found := self._relocations.get(number):
+    def _relocations_of(self, place: _Place) -> Iterator[Relocation]:
+        if found := self._relocations.get(place):
             yield from found.iter_relocations()
 
-    def _resolve(self, number: int, relocation: Relocation) -> tuple[int | str, int]:
-        """Return the section, or the symbol that is not in this file, and the bytes from there."""
-        table = self._sections[self._relocations[number]["sh_link"]]
+    def _resolve(self, place: _Place, relocation: Relocation) -> tuple[_Place | str, int]:
+        """Return the section, or the symbol that is in no object, and the bytes from there."""
+        number, _ = place
+        table = self._sections[number, self._relocations[place]["sh_link"]]
         assert isinstance(table, SymbolTableSection)
         symbol = table.get_symbol(relocation["r_info_sym"])
-        if self._relocations[number].is_RELA():
+        if self._relocations[place].is_RELA():
             addend = int(relocation["r_addend"])
         else:
-            data = self._sections[number].data()
+            data = self._sections[place].data()
             (addend,) = struct.unpack_from("<i", data, relocation["r_offset"])
-        where = symbol["st_shndx"]
-        return (where if isinstance(where, int) else symbol.name), symbol["st_value"] + addend
+        section = symbol["st_shndx"]
+        if isinstance(section, int):
+            return (number, section), symbol["st_value"] + addend
+        if symbol.name in self._defined:
+            found, start = self._defined[symbol.name]
+            return found, start + addend
+        return symbol.name, symbol["st_value"] + addend
 
-    def _target(self, number: int, relocation: Relocation) -> str:
-        where, offset = self._resolve(number, relocation)
-        return f"{self._reach(where) if isinstance(where, int) else where} {offset}"
+    def _target(self, place: _Place, relocation: Relocation) -> str:
+        where, offset = self._resolve(place, relocation)
+        return f"{where if isinstance(where, str) else self._reach(where)} {offset}"
 
-    def _text(self, number: int, relocation: Relocation) -> bytes:
-        where, offset = self._resolve(number, relocation)
-        data = self._sections[where].data() if isinstance(where, int) else b""
+    def _text(self, place: _Place, relocation: Relocation) -> bytes:
+        where, offset = self._resolve(place, relocation)
+        data = b"" if isinstance(where, str) else self._sections[where].data()
         return bytes(data[offset:].split(b"\0")[0])
 
-    def _reach(self, number: int) -> int:
-        return self._reached.setdefault(number, len(self._reached))
+    def _reach(self, place: _Place) -> int:
+        return self._reached.setdefault(place, len(self._reached))
 
 
-def _growing(reached: dict[int, int]) -> Iterator[int]:
+def _growing(reached: dict[_Place, int]) -> Iterator[_Place]:
     """Yield the keys of what grows meanwhile."""
     done = 0
     while done < len(reached):
