@@ -129,8 +129,8 @@ def readme() -> Sentences:
         ]
         yield f"{letter_row(name, claimed, row)} {others[0]} | {others[1]} |"
     yield from again_at_once()
-    reading = patch("cond3", "recorded")["calls_within"]
-    yield f"Cond1 with a tenth of them and Cond3 with {100 * reading:.0f} %"
+    writing, reading = (patch(name, "recorded")["calls_within"] for name in ("cond1", "cond3"))
+    yield f"Cond1 with {100 * writing:.0f} % of them and Cond3 with {100 * reading:.0f} %"
     slower = 1 / patch("cond2", "recorded")["speedup"]
     yield f"where dirty and clean pages alternate the patch is {slower:.1f} times slower and not 3 to 4"
     rows = [patch(condition, "recorded") for condition in CONDITIONS]
