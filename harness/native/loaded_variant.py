@@ -3,6 +3,7 @@
 import contextlib
 import ctypes
 import dataclasses
+import functools
 import os
 import platform
 import re
@@ -21,6 +22,7 @@ from harness.base.processes import describe_status, module_command, module_envir
 from harness.machine.cpu import cpu_flags
 from harness.native.contract import ABI, READABLE, Functions, VariantStruct, functions_of
 from harness.native.dirty_map import ARRAYS
+from harness.native.library import content_hash
 from harness.native.operation import OPERATIONS
 
 _LIMIT = 60.0
@@ -163,7 +165,11 @@ def describe_variant(path: Path, called: str = "") -> Description:
     Raises:
         BadInput: see :func:`load_variant`; or it ends the process.
     """
-    called = called or path.name
+    return _described(path, called or path.name, content_hash(path))
+
+
+@functools.cache  # a gate asks for that of each side again
+def _described(path: Path, called: str, _content: str) -> Description:
     with tempfile.TemporaryDirectory(prefix="dirtyscan-") as scratch:
         answer = Path(scratch) / "answer"
         command = module_command("harness.native.loaded_variant", str(path), called, str(answer))
