@@ -314,7 +314,7 @@ def studies() -> Sentences:
     )
     yield (
         f"| next | `find_next_avx2` | {worst['next', 'bitmap', 'find_next_avx2']:.2f} | `find_next_bit`: as "
-        f"fast where many pages are dirty, half as fast where few are, {worst['next', 'bitmap', 'find_next_bit']:.2f} on a "
+        f"fast where many pages are dirty, half to two thirds as fast where few are, {worst['next', 'bitmap', 'find_next_bit']:.2f} on a "
         "clean map |"
     )
 
