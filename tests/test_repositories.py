@@ -122,7 +122,8 @@ def test_both_sides_of_a_package_are_built_at_once(
     """Later Cargo has nothing to do; it is only asked whether a file has changed meanwhile."""
     cargo()
     copied("rust", tmp_path)
-    (tmp_path / "src/lib.rs").open("a").write("// Only a comment.\n")
+    source = tmp_path / "src/lib.rs"
+    source.write_text("// Only a comment.\n" + source.read_text())
     running, most, later = 0, 0, list[str]()
     start, run = compiler.started, compiler.run_within
 
