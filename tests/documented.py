@@ -343,8 +343,9 @@ def gate() -> Sentences:
         )
     slower, others = asked[asked["extra_work"] > 0], asked[asked["extra_work"] == 0]
     assert set(slower["outcome"]) == {"slower"}
-    assert "slower" not in set(others["outcome"])
-    yield f"no false alarm in {len(others)} gates, and no slower variant was missed in {len(slower)}"
+    (alarm,) = others.loc[others["outcome"] == "slower", "variant"]
+    assert alarm == "two_level"
+    yield f"one false alarm in {len(others)} gates, and no slower variant was missed in {len(slower)}"
     gains = [patch("cond1", "synthetic", result)["speedup"] for result in (AGAIN, ZEN3, INTEL)]
     yield (
         f"gains {gains[0]:.2f} on synthetic Cond1 on an AMD EPYC of Zen 5, {gains[1]:.2f} on one of Zen 3 and "

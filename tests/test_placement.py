@@ -14,7 +14,7 @@ from elftools.elf.elffile import ELFFile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.measurement.plan import MIN_PROCESSES, Lane, Plan
+from harness.measurement.plan import MIN_PROCESSES, Lane, Plan, PlannedTrace
 from harness.native.build import build_variant
 from harness.native.built_variant import rust_obstacle
 from harness.native.contract import MapStruct
@@ -288,6 +288,22 @@ def plan_of(lanes: Sequence[Lane]) -> Plan:
 def lane(original: int, noise_floor: bool = False) -> Lane:
     placed = tuple(str(place) for place in range(CLASSES * DRAWS))
     return Lane("one", "cc", "l", "h", original, placed=placed, noise_floor=noise_floor)
+
+
+def test_both_sides_of_a_variant_are_called_as_often_between_two_readings_of_the_clock() -> None:
+    """Reading it would be shared by more calls of the one, where they lie at a power of two."""
+    names = "original", "mine before", "mine", "other"
+    lanes = [dataclasses.replace(lane(1), variant=name) for name in names]
+    lanes[0] = dataclasses.replace(lanes[0], original=0)
+    floor = dataclasses.replace(lanes[0], noise_floor=True)
+    trace = PlannedTrace("trace", "path", "hash", 4096, (0,))
+    plan = dataclasses.replace(plan_of([*lanes, floor]), traces=(trace,))
+    found = dict(zip([*lanes, floor], (1, 8, 16, 4, 2), strict=True))
+    calibrated = {plan.benchmark_name(trace, one): calls for one, calls in found.items()}
+    assert [plan.calls(calibrated, trace, one) for one in plan.lanes] == [2, 16, 16, 4, 2]
+    # One that has failed was not calibrated.
+    del calibrated[plan.benchmark_name(trace, lanes[2])]
+    assert plan.calls(calibrated, trace, lanes[1]) == 8
 
 
 def test_every_pair_of_classes_meets_once() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from harness.base.errors import BadInput
 from harness.gate.revision import Pair
 from harness.measurement.lineup import LineUp, make_lane
-from harness.measurement.plan import Lane
+from harness.measurement.plan import BEFORE, Lane
 from harness.native.build import build_variant, compiling_toolchain
 from harness.native.built_variant import describe, rust_obstacle
 from harness.native.library import Library
@@ -100,7 +100,7 @@ def line_up_pairs(compiled: Sequence[Compiled]) -> LineUp:
     for one in compiled:
         first, name = len(lanes), one.pair.name
         for called, variant, library in (
-            (f"{name} before", one.pair.before, one.before),
+            (name + BEFORE, one.pair.before, one.before),
             (name, one.pair.after, one.after),
         ):
             placed = build_variant(variant, one.asked, placed=CROSSED)

@@ -29,6 +29,8 @@ ROUNDS = 3
 MIN_PROCESSES = 10
 AGAIN = " again"
 """What the label of a noise floor ends with."""
+BEFORE = " before"
+"""What the name of the older side of a variant ends with."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,6 +61,11 @@ class Lane:
     def label(self) -> str:
         """The name in tables, plots and the pyperf file."""
         return self.variant + AGAIN if self.noise_floor else self.variant
+
+    @property
+    def name(self) -> str:
+        """The name of the variant, which both sides of it have."""
+        return self.variant.removesuffix(BEFORE)
 
     @property
     def is_judged(self) -> bool:
@@ -135,10 +142,19 @@ class Plan:
         """Return the calls of ``lane`` between two readings of the clock on ``trace``.
 
         The most that any trace of the same size needs: a second call finds the code and the map
-        as the first has left them, so all traces must have the same number to be compared.
+        as the first has left them, so all traces must have the same number to be compared. So must
+        both sides of a variant, and a noise floor and its original: their times are so near that
+        they may come to lie on two sides of a power of two, and then reading the clock is shared
+        by more calls of the one.
         """
         alike = [other for other in self.traces if other.pages == trace.pages]
-        return max(calibrated[self.benchmark_name(other, lane)] for other in alike)
+        sides = [
+            other
+            for other in self.lanes
+            if other.original == lane.original and other.name == lane.name
+        ]
+        names = (self.benchmark_name(other, side) for other in alike for side in sides)
+        return max(calibrated[name] for name in names if name in calibrated)
 
     def sound_lanes(self, failures: Sequence[Failure]) -> list[int]:
         """Return the lanes that have not failed.
