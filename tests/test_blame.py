@@ -24,6 +24,7 @@ from tests.conftest import store
 
 SOURCE = """
 #define _GNU_SOURCE
+#include <dlfcn.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -132,6 +133,22 @@ def test_who_ends_or_multiplies_the_process_is_named(
     assert failed.startswith("failed: variant x (cc-era) ")
     assert says in failed
     assert measured() == {"multi_page"}
+
+
+def test_a_process_that_comes_back_late_is_its_variants(
+    bench: Bench, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Others have been called since. It is started while they take turns: from a placement."""
+    placed = """Dl_info of; static int started; unsigned lane, place;
+    if (dladdr(&calls, &of) &&
+        sscanf(strrchr(of.dli_fname, '/'), "/lane-%u-%u.so", &lane, &place) == 2 &&
+        !started++ && !fork())
+        usleep(20000);"""
+    others = "multi_page", "word_sum", "word_test"
+    assert bench(placed, variants=("x.c", *others)) == 1
+    said = capsys.readouterr().err
+    assert "failed: variant x (cc-era) starts a process when timed" in said
+    assert measured() == set(others)
 
 
 @pytest.mark.parametrize("bodies", [ON_TRIAL, WHEN_TIMED], ids=["on trial", "when timed"])

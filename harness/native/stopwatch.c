@@ -205,7 +205,8 @@ void stopwatch_pass(const struct operation *operation, struct dirtyscan_map *who
             end = now();
             elapsed[at] = end - start;
             results[at] = settle(callee, result, map, work, bitmap, &elapsed[at]);
-            stopwatch_end_if_started(place, place->lane, snapshots->numbers[snapshot]);
+            /* Not place->lane: a process that was started shares it, and may come back late. */
+            stopwatch_end_if_started(place, lanes[lane].number, snapshots->numbers[snapshot]);
             place->active = 0;
         }
     }
