@@ -192,6 +192,33 @@ def test_a_header_of_the_system_that_changes_is_compiled_anew(
     assert after.build_hash != before.build_hash
 
 
+def test_what_another_version_has_kept_is_made_anew(tmp_path: Path) -> None:
+    """A gate timed code that had not changed: another had kept the hash of it, made in its way."""
+    copy = tmp_path / "harness"
+    shutil.copytree(Path(compiling.__file__).parent.parent, copy)
+    ask = """
+from harness.native.build import build_variant
+from harness.native.finding import find_variant
+from harness.native.toolchain import default_toolchain
+print(build_variant(find_variant("word_sum", "count"), default_toolchain()).code)
+"""
+
+    def code() -> str:
+        command = [sys.executable, "-c", ask]  # which looks in its folder first
+        done = subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, text=True)
+        return done.stdout
+
+    first = code()
+    assert code() == first
+    elf = copy / "native" / "elf.py"
+    text = elf.read_text(encoding="utf-8")
+    elf.write_text(text.replace("digest = hashlib.sha256()", 'digest = hashlib.sha256(b"other")'))
+    second = code()
+    assert second != first
+    elf.write_text(text)
+    assert code() == first
+
+
 def fake_compiler(folder: Path, script: str) -> Toolchain:
     path = write(folder / "fake", f"#!/bin/sh\n{script}\n")
     path.chmod(path.stat().st_mode | stat.S_IXUSR)

@@ -9,6 +9,7 @@ Every unit is compiled once, whether it is linked once or at every placement.
 """
 
 import dataclasses
+import functools
 import hashlib
 import os
 import shutil
@@ -41,11 +42,6 @@ GUEST = tuple(_GUEST_FOLDER / f"{name}.c" for name in ("guest", "machine", "log"
 # What lets code begin at any byte; a compiler's own choice is 16 for functions and many loops.
 _ANYWHERE = ("-falign-functions=1", "-falign-loops=1", "-falign-jumps=1")
 _PROGRAM = ("-ldl",)
-
-
-_MADE = "paths are remapped"
-"""What has changed in how things are made, so that what was kept before is made anew."""
-
 
 def build_variant(
     variant: Variant, toolchain: Toolchain, placed: Placements | None = None
@@ -137,7 +133,7 @@ def _kept_or_built(job: Job, files: Sequence[Path]) -> Library:
     folder = cache_folder()
     if any(name in os.environ for name in HEEDED):
         return _compile_into(folder, job)[0]
-    key = _hash(job.toolchain, files)
+    key = hashlib.sha256(f"{_hash(job.toolchain, files)} {_makers()}".encode()).hexdigest()
     form = f"-{job.placements.name}" if job.placements else ""
     entry = folder / f"{job.name}-{job.toolchain.name}-{key[:16]}{form}.json"
     if found := find_kept(entry):
@@ -149,10 +145,20 @@ def _kept_or_built(job: Job, files: Sequence[Path]) -> Library:
     return library
 
 
+@functools.cache
+def _makers() -> str:
+    """Return the hash of what decides how things are made and what is known of them.
+
+    What another version of it has kept is made anew.
+    """
+    makers = sorted(_FOLDER.glob("*.py"))
+    return hashlib.sha256(" ".join(map(content_hash, makers)).encode()).hexdigest()
+
+
 def _hash(toolchain: Toolchain, files: Iterable[Path]) -> str:
     digest = hashlib.sha256()
     compiler = Path(shutil.which(toolchain.command[0]) or toolchain.command[0]).resolve()
-    parts = [str(compiler), *toolchain.command, toolchain.version, *FORM, *toolchain.flags, _MADE]
+    parts = [str(compiler), *toolchain.command, toolchain.version, *FORM, *toolchain.flags]
     parts += [f"{name}={os.environ[name]}" for name in HEEDED if name in os.environ]
     for part in parts:
         digest.update(part.encode(errors="surrogateescape") + b"\0")
