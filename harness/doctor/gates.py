@@ -98,7 +98,7 @@ _KEY = ["evidence", "extra_work", "round", "change"]
 
 
 def calibrate_gate(rounds: int, path: Path, report: Report) -> pd.DataFrame:
-    """Ask every kind of gate ``rounds`` times, every other time beside two busy loops.
+    """Ask every kind of gate ``rounds`` times, four rounds in eight beside two busy loops.
 
     Args:
         path: a table that each answer is written to at once; what is in it is not asked again.
@@ -124,7 +124,8 @@ def calibrate_gate(rounds: int, path: Path, report: Report) -> pd.DataFrame:
 
 def _trials(number: int) -> tuple[Trial, ...]:
     """Return what is asked in round ``number``."""
-    busy = number % 2 == 1
+    # Not in step with the variants, so that each is asked both idle and busy.
+    busy = number // len(MOVED) % 2 == 1
     kinds = KINDS if number % REFERENCE_ROUNDS else [*KINDS, (Basis.REFERENCE, 0.0)]
     variant = MOVED[number % len(MOVED)]
     change = list(HARMLESS)[number % len(HARMLESS)]

@@ -43,6 +43,7 @@ GUEST = tuple(_GUEST_FOLDER / f"{name}.c" for name in ("guest", "machine", "log"
 _ANYWHERE = ("-falign-functions=1", "-falign-loops=1", "-falign-jumps=1")
 _PROGRAM = ("-ldl",)
 
+
 def build_variant(
     variant: Variant, toolchain: Toolchain, placed: Placements | None = None
 ) -> Library:

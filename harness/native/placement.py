@@ -5,7 +5,9 @@ instructions is faster while it fits into one line of the cache that instruction
 (64 bytes), and what a branch predictor takes for the same branch depends on addresses too. Which of
 it a build gets is decided by whatever lies before it. So every variant is linked several times: in
 each *class*, an offset of 0, 16, 32 or 48 bytes within a line, which explains nearly all of it, and
-for each class at several places within a page, which are drawn. ``docs/statistics.md`` has figures.
+for each class at several places within a page, which are drawn. They leave half a page to the code,
+as what reaches into a second page without need takes longer to be fetched when it is first called.
+``docs/statistics.md`` has figures.
 """
 
 import dataclasses
@@ -20,7 +22,9 @@ STEP = 16
 CLASSES = LINE // STEP
 DRAWS = 4
 """How often each class is linked, at different lines of a page."""
-_PAGE_LINES = 4096 // LINE
+_PAGE = 4096
+_ROOM = _PAGE // LINE // 2
+"""Lines of a page that may lie before and between units, and the least that is left to these."""
 
 
 Placement = tuple[int, ...]
@@ -48,8 +52,7 @@ def draw_placements(units: int) -> tuple[Placement, ...]:
     random = np.random.default_rng(units)
     placements = []
     for number in range(DRAWS * CLASSES):
-        # From 1 on: what has no length has no place either.
-        lines = random.integers(1, _PAGE_LINES + 1, size=units).tolist()
+        lines = _draw_lines(random, units)
         placements.append(tuple(line * LINE + number % CLASSES * STEP for line in lines))
     return tuple(placements)
 
@@ -69,7 +72,7 @@ def cross_placements(units: int) -> tuple[Placement, ...]:
     for number in range(CLASSES**2):
         one, other = number % CLASSES, number // CLASSES
         classes = [one, *(other ^ _PRODUCTS[factor][one] for factor in range(CLASSES))]
-        lines = random.integers(1, _PAGE_LINES + 1, size=units + 1).tolist()
+        lines = _draw_lines(random, units + 1)
         placements.append(
             tuple(
                 line * LINE + classes[unit % len(classes)] * STEP for unit, line in enumerate(lines)
@@ -80,6 +83,15 @@ def cross_placements(units: int) -> tuple[Placement, ...]:
 
 # Of the field with the elements 0, 1, x and x + 1, whose sum is "exclusive or".
 _PRODUCTS = ((0, 0, 0, 0), (0, 1, 2, 3), (0, 2, 3, 1), (0, 3, 1, 2))
+
+
+def _draw_lines(random: np.random.Generator, parts: int) -> list[int]:
+    """Draw a number of lines for each part, which together with a class each fit into the room.
+
+    They are 1 at least, as what has no length has no place either.
+    """
+    most = max(1, _ROOM // parts - 1)
+    return [int(lines) for lines in random.integers(1, most + 1, size=parts)]
 
 
 def every_offset(units: int) -> tuple[Placement, ...]:
@@ -100,10 +112,11 @@ def spacer_symbol(unit: int) -> str:
 def spacer(unit: int, shift: int) -> str:
     """Return assembly behind which code lies ``shift`` bytes from the beginning of a line.
 
-    It is never executed. Its symbol lets a linker be asked to keep it, where unused code goes.
+    That is a page's first line before the first unit. It is never executed. Its symbol lets a linker
+    be asked to keep it, where unused code goes.
     """
     symbol = spacer_symbol(unit)
     return (
-        f"\t.text\n\t.balign {LINE}\n\t.globl {symbol}\n\t.hidden {symbol}\n"
+        f"\t.text\n\t.balign {LINE if unit else _PAGE}\n\t.globl {symbol}\n\t.hidden {symbol}\n"
         f'{symbol}:\n\t.skip {shift}\n\t.section .note.GNU-stack,"",%progbits\n'
     )
