@@ -112,8 +112,8 @@ def spacer_symbol(unit: int) -> str:
 def spacer(unit: int, shift: int) -> str:
     """Return assembly behind which code lies ``shift`` bytes from the beginning of a line.
 
-    That is a page's first line before the first unit. It is never executed. Its symbol lets a linker
-    be asked to keep it, where unused code goes.
+    That is the first line of a page before the first unit. It is never executed. Its symbol lets a
+    linker be asked to keep it, where unused code goes.
     """
     symbol = spacer_symbol(unit)
     return (
