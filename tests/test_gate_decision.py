@@ -9,12 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.gate.against import LOOKS
+from harness.gate.against import LOOKS, looks_for
 from harness.gate.decision import (
     ALPHA,
     compare_pairs,
     compare_runs,
     decide,
+    fewest_for,
     holm,
     processes_for,
 )
@@ -45,14 +46,25 @@ def test_there_are_enough_processes_to_reject_anything(rows: int, looks: int) ->
     assert compare_pairs(logs.tolist(), 0.01).p <= ALPHA / looks / rows
 
 
+@pytest.mark.parametrize("rows", [1, 2, 8, 16, 400])
+def test_there_is_a_look_as_soon_as_all_processes_can_make_a_row_slower(rows: int) -> None:
+    looks = len(LOOKS) + 1
+    first = fewest_for(rows, looks)
+    assert {*LOOKS, first} == set(looks_for(rows))
+    logs = np.full(first, math.log(0.9)) + RANDOM.normal(0, 1e-4, first)
+    for seen, change in ((first - 1, Change.UNDECIDED), (first, Change.SLOWER)):
+        compared = [compare_pairs(logs[:seen].tolist(), 0.01)] * rows
+        assert decide(compared, [0.01] * rows, looks=looks)[0] is change
+
+
 def test_looking_several_times_makes_no_false_alarms() -> None:
     """Rows that are slower by just the tolerance, looked at as often as the gate does."""
     alarms = 0
     for _ in range(500):
         logs = RANDOM.standard_t(3, (4, 60)) * 0.01 + math.log(0.95)
-        for seen in (*LOOKS[1:], 60):
+        for seen in (*looks_for(4)[1:], 60):
             compared = [compare_pairs(row[:seen].tolist(), 0.05) for row in logs]
-            if Change.SLOWER in decide(compared, [0.05] * 4, looks=len(LOOKS)):
+            if Change.SLOWER in decide(compared, [0.05] * 4, looks=len(LOOKS) + 1):
                 alarms += 1
                 break
     assert alarms <= 15  # 5 are expected at most; 16 come once in 14,000 times

@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from harness.gate.decision import compare_pairs, decide, processes_for
+from harness.gate.decision import compare_pairs, decide, fewest_for, processes_for
 from harness.gate.evidence import Scope
 from harness.gate.finding import Basis, Change, Compared, Finding, Verdict, join
 from harness.gate.lanes import Compiled, compile_pairs, line_up_pairs
@@ -37,12 +37,13 @@ ORIGINS = ("synthetic", "captured")
 nothing of a change that these two do not."""
 PRECISION = 0.8
 """The half-width of an interval that is good enough, as a share of the tolerance."""
-LOOKS = (6, 10, 14, 20, 28)
+LOOKS = (6, 10, 20, 28)
 """Processes after which it may be seen what became of every variant, before intervals are narrow.
 
 Ranks give an interval by the first, when nothing can be called slower yet. Later each row may be,
-and the chance of a false alarm is divided among these looks and the last one."""
-_DECISIONS = len(LOOKS)  # all but the first, and the last one
+and the chance of a false alarm is divided among these looks, one more (:func:`looks_for`) and the
+last one."""
+_DECISIONS = len(LOOKS) + 1  # without the first of them
 FINEST = 0.001  # what a machine can give, whatever the tolerance
 
 
@@ -53,6 +54,11 @@ class Changed:
     since: str
     """A revision with its commit; or a file."""
     compiled: tuple[Compiled, ...]
+
+
+def looks_for(rows: int) -> tuple[int, ...]:
+    """Return :data:`LOOKS`, and the first at which one of ``rows`` can be slower if all agree."""
+    return tuple(sorted({*LOOKS, fewest_for(rows, _DECISIONS)}))
 
 
 Way = Callable[[Changed, Scope, Tell], Verdict]
@@ -120,8 +126,8 @@ def time_changed(changed: Changed, scope: Scope, tell: Tell) -> Verdict:
     traces = condition_traces(scope.conditions, ORIGINS, seed=scope.seed) + scope.traces
     # What the looks leave open is a row near the tolerance, which few processes do not decide,
     # however narrow its interval is.
-    enough = processes_for(len(changed.compiled) * len(traces), _DECISIONS)
-    processes = max(enough, LOOKS[-1] + 1)
+    count = len(changed.compiled) * len(traces)
+    processes = max(processes_for(count, _DECISIONS), LOOKS[-1] + 1)
     finest = judge.allowed.finest([one.pair.name for one in changed.compiled])
     precision = max(PRECISION * finest, FINEST)
     rows: list[Row] = []
@@ -141,7 +147,7 @@ def time_changed(changed: Changed, scope: Scope, tell: Tell) -> Verdict:
             other_work=False,  # which takes longer, and makes no ratio more certain
         )
         share = scope.budget * len(chosen) / len(changed.compiled)
-        looks = [Look(number, judge.is_clear) for number in LOOKS]
+        looks = [Look(number, judge.is_clear) for number in looks_for(count)]
         try:
             run = measure(request, share, tell, looks=looks)
         except BudgetTooShort as error:

@@ -11,7 +11,7 @@ kind of evidence are corrected together by Holm's method (S. Holm, "A simple seq
 multiple test procedure", Scandinavian Journal of Statistics 6, 1979), which bounds the chance of
 even one false alarm by 1 %, whatever depends on what. Who looks at the rows several times as they
 come divides that chance by the number of looks (Bonferroni). A rank test on n pairs cannot give
-less than 2**-n, so :func:`processes_for` says how many processes a number of rows needs.
+less than 2**-n, so :func:`fewest_for` says how many processes a number of rows needs.
 """
 
 import dataclasses
@@ -124,6 +124,11 @@ def holm(p_values: Sequence[float], alpha: float) -> list[bool]:
     return rejected
 
 
+def fewest_for(rows: int, looks: int = 1) -> int:
+    """Return how many processes call one of ``rows`` slower if all agree, and fewer cannot."""
+    return math.ceil(math.log2(max(1, rows) * looks / ALPHA))
+
+
 def processes_for(rows: int, looks: int = 1) -> int:
-    """Return how many processes can give a p-value that stands Holm's method over ``rows``."""
-    return math.ceil(math.log2(max(1, rows) * looks / ALPHA)) + _SPARE
+    """Return how many processes call one of ``rows`` slower even if one of them disagrees."""
+    return fewest_for(rows, looks) + _SPARE
