@@ -32,6 +32,8 @@ class Peer:
     build: Callable[[Memory], Any]
     """Makes what it counts in from the memory of the representation's array."""
     count: Callable[[Any], int]
+    reads_map: bool = True
+    """Whether counting reads the pages' bits, and not what was added up when it was built."""
 
     def obstacle(self) -> str:
         """Say why it cannot run here; empty if it can."""
@@ -93,6 +95,7 @@ PEERS: Mapping[str, Peer] = {
             "pyroaring",
             _roaring,
             len,
+            reads_map=False,
         ),
     )
 }

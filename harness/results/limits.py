@@ -6,6 +6,8 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from harness.native.peers import PEERS
+
 MOST = 1.05
 """A share of the limit beyond which it was no limit; a little more is chance."""
 
@@ -29,13 +31,15 @@ def find_limits(rows: pd.DataFrame) -> Limits:
     """Pair each row with the limit of its own map, trace and toolchain.
 
     1 is as fast as reading the map and doing nothing else. Speedups of two toolchains are over two
-    originals, so one's limit says nothing of the other's variants.
+    originals, so one's limit says nothing of the other's variants; nor does any of what does not
+    read the map.
     """
+    reading = rows[~rows["variant"].isin([name for name, p in PEERS.items() if not p.reads_map])]
     shares: dict[tuple[str, str], float] = {}
     beaten: dict[tuple[str, str], tuple[float, str]] = {}
     kinds: dict[tuple[str, str], tuple[str, str]] = {}
     keys = ["map", "original_toolchain", "condition", "origin"]
-    for (kind, toolchain, _, _), group in rows.groupby(keys, sort=False):
+    for (kind, toolchain, _, _), group in reading.groupby(keys, sort=False):
         bound = group[group["bound"]]
         if bound.empty:
             continue
