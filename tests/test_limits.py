@@ -16,7 +16,7 @@ RESULT = Path(__file__).parent.parent / "results" / "amd-epyc-26-2-variants"
 @pytest.fixture
 def rows() -> pd.DataFrame:
     table = read_table(RESULT, SPEEDUPS)
-    # On a Zen 5 clang's reading of a byte map is as slow as its count by vectors, so hardly a limit.
+    # On a Zen 5 clang's reading of a byte map takes as long as its vectors: hardly a limit.
     limit = (table["variant"] == "read_limit") & (table["original_toolchain"] == "clang-era")
     table.loc[limit, "speedup"] *= 1.1
     return table[~table["noise_floor"]]
