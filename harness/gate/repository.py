@@ -13,7 +13,7 @@ from harness.native.cargo import build_ahead
 from harness.native.finding import find_variant
 from harness.native.manifest import MANIFEST, Manifest, find_manifest, read_manifest
 from harness.native.operation import DEFAULT_OPERATION
-from harness.native.variant import RUST_CONTRACT, Variant
+from harness.native.variant import Variant
 
 _MOST = 10
 """Files that are named."""
@@ -87,7 +87,7 @@ def _build_ahead(before: Manifest, after: Manifest) -> None:
     """
     both = set(before.entries) & set(after.entries)
     sides = [one.variant(name, DEFAULT_OPERATION) for name in both for one in (before, after)]
-    build_ahead((one.package, one.root / RUST_CONTRACT) for one in sides if one.package)
+    build_ahead((one.package, one.rust_contract) for one in sides if one.package)
 
 
 def _pair_files(called: str, files: Sequence[str], tree: Path, top: Path) -> Older:

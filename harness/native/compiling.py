@@ -14,7 +14,6 @@ from harness.native.variant import (
     CXX,
     OBJECT,
     RUST,
-    RUST_CONTRACT,
     Variant,
 )
 
@@ -45,7 +44,7 @@ def compile_job(job: Job, scratch: Path, library: Path) -> tuple[Link, list[Path
     variant, toolchain = job.variant, job.toolchain
     source = variant.sources[0]
     if variant.package:
-        return compile_package(variant.package, variant.root / RUST_CONTRACT, library)
+        return compile_package(variant.package, variant.rust_contract, library)
     if source.suffix == RUST:
         return _compile_rust(job, scratch, library)
     read: list[Path] = []
@@ -92,7 +91,7 @@ def _compile_rust(job: Job, scratch: Path, library: Path) -> tuple[Link, list[Pa
     if job.variant.built_in:  # and so kept for every clone, where paths in panics may not differ
         flags.append(f"--remap-path-prefix={job.variant.root.absolute()}=.")
     command = [*job.toolchain.command, *flags, *saved, str(source.absolute())]
-    contract = str(job.variant.root / RUST_CONTRACT)
+    contract = str(job.variant.rust_contract)
     run_compiler([*command, emitted], library, source, job.toolchain.name, DIRTYSCAN_RS=contract)
     read = listed_dependencies(rule.read_text(errors="surrogateescape"))
     return linker.link(source, job.toolchain.name), read

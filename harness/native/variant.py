@@ -72,6 +72,11 @@ class Variant:
         return self.sources[0].suffix == BINARY
 
     @property
+    def rust_contract(self) -> Path:
+        """The contract that it includes if it is in Rust, whose path is DIRTYSCAN_RS."""
+        return self.root / RUST_CONTRACT
+
+    @property
     def dependencies(self) -> tuple[Path, ...]:
         """Every file that its binary depends on, if it comes with dirtyscan."""
         if self.is_rust:
