@@ -1,5 +1,7 @@
 """What is asked for: names are found once, and what they stand for is in order."""
 
+import contextlib
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +12,7 @@ from hypothesis import strategies as st
 
 from harness.base.errors import BadInput
 from harness.doctor import gates
+from harness.doctor.harmless import HARMLESS, MOVED
 from harness.measurement.choice import choose
 from harness.measurement.lineup import line_up
 from harness.measurement.request import Draft, condition_traces
@@ -95,3 +98,19 @@ def test_the_calibration_of_the_gate_asks_only_what_is_not_answered(
     gates.calibrate_gate(6, path, lambda *_: None)
     assert asked == [0, 5]
     assert len(pd.read_csv(path)) == len(table)
+
+
+def test_the_calibration_of_the_gate_asks_about_each_variant_and_change_idle_and_busy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two of four were always asked busy, so that what load did looked like theirs."""
+    monkeypatch.setattr(
+        gates, "_ask", lambda trial, _: gates.Gate(trial, "unchanged", 1.0, 1.0, 0.1)
+    )
+    monkeypatch.setattr(gates, "_busy_loops", contextlib.nullcontext)
+    table = gates.calibrate_gate(56, tmp_path / "gates.csv", lambda *_: None)
+    moved = table[table["change"] != ""]
+    asked = set(moved[["variant", "change", "busy"]].itertuples(index=False, name=None))
+    assert asked == set(itertools.product(MOVED, HARMLESS, (False, True)))
+    of_references = table[table["evidence"] == "reference"]
+    assert set(of_references["busy"]) == {False, True}
