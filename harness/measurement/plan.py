@@ -141,20 +141,27 @@ class Plan:
     def calls(self, calibrated: Mapping[str, int], trace: PlannedTrace, lane: Lane) -> int:
         """Return the calls of ``lane`` between two readings of the clock on ``trace``.
 
-        The most that any trace of the same size needs: a second call finds the code and the map
-        as the first has left them, so all traces must have the same number to be compared. So must
-        both sides of a variant, and a noise floor and its original: their times are so near that
-        they may come to lie on two sides of a power of two, and then reading the clock is shared
-        by more calls of the one.
+        One if a call there takes long enough, whatever others need: a second call finds the code
+        and the map as the first has left them. Otherwise the most that any trace of the same size
+        needs, so that those which need several have as many.
+
+        Both sides of a variant have the same number, and a noise floor and its original: their
+        times are so near that they may come to lie on two sides of a power of two, and then reading
+        the clock is shared by more calls of the one.
         """
-        alike = [other for other in self.traces if other.pages == trace.pages]
         sides = [
             other
             for other in self.lanes
             if other.original == lane.original and other.name == lane.name
         ]
-        names = (self.benchmark_name(other, side) for other in alike for side in sides)
-        return max(calibrated[name] for name in names if name in calibrated)
+
+        def needed(on: PlannedTrace) -> int:
+            names = (self.benchmark_name(on, side) for side in sides)
+            return max((calibrated[name] for name in names if name in calibrated), default=1)
+
+        if needed(trace) == 1:
+            return 1
+        return max(needed(other) for other in self.traces if other.pages == trace.pages)
 
     def sound_lanes(self, failures: Sequence[Failure]) -> list[int]:
         """Return the lanes that have not failed.
