@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.gate.against import LOOKS, looks_for
+from harness.gate.against import DECISIONS, LOOKS, looks_for
 from harness.gate.decision import (
     ALPHA,
     compare_pairs,
@@ -48,13 +48,12 @@ def test_there_are_enough_processes_to_reject_anything(rows: int, looks: int) ->
 
 @pytest.mark.parametrize("rows", [1, 2, 8, 16, 400])
 def test_there_is_a_look_as_soon_as_all_processes_can_make_a_row_slower(rows: int) -> None:
-    looks = len(LOOKS) + 1
-    first = fewest_for(rows, looks)
+    first = fewest_for(rows, DECISIONS)
     assert {*LOOKS, first} == set(looks_for(rows))
     logs = np.full(first, math.log(0.9)) + RANDOM.normal(0, 1e-4, first)
     for seen, change in ((first - 1, Change.UNDECIDED), (first, Change.SLOWER)):
         compared = [compare_pairs(logs[:seen].tolist(), 0.01)] * rows
-        assert decide(compared, [0.01] * rows, looks=looks)[0] is change
+        assert decide(compared, [0.01] * rows, looks=DECISIONS)[0] is change
 
 
 def test_looking_several_times_makes_no_false_alarms() -> None:
@@ -64,7 +63,7 @@ def test_looking_several_times_makes_no_false_alarms() -> None:
         logs = RANDOM.standard_t(3, (4, 60)) * 0.01 + math.log(0.95)
         for seen in (*looks_for(4)[1:], 60):
             compared = [compare_pairs(row[:seen].tolist(), 0.05) for row in logs]
-            if Change.SLOWER in decide(compared, [0.05] * 4, looks=len(LOOKS) + 1):
+            if Change.SLOWER in decide(compared, [0.05] * 4, looks=DECISIONS):
                 alarms += 1
                 break
     assert alarms <= 15  # 5 are expected at most; 16 come once in 14,000 times

@@ -48,6 +48,13 @@ def test_each_row_has_the_limit_of_its_own_toolchain(
     assert cells[variant, toolchain] == f"{right:.2f}"
 
 
+def test_a_limit_that_is_none_is_named(rows: pd.DataFrame) -> None:
+    slow = (rows["variant"] == "read_limit") & (rows["original_toolchain"] == "clang-era")
+    rows.loc[slow, "speedup"] /= 1.21
+    (fault,) = find_limits(rows).faults
+    assert "the limit of a byte map with clang-era is none: avx512_vnni is 1.1" in fault
+
+
 def test_what_does_not_read_the_map_beats_no_limit_and_has_no_share_of_it(
     rows: pd.DataFrame,
 ) -> None:

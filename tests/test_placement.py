@@ -132,8 +132,11 @@ def test_any_two_units_meet_in_every_combination_of_classes_once(units: int) -> 
         met = {(of[one], of[other]) for of in classes}
         assert len(met) == (CLASSES**2 if other - one != 5 else CLASSES)
     assert [of[0] // STEP for of in classes] == [number % CLASSES for number in range(16)]
-    # Whole lines vary too, as far as there is room.
-    assert len({shift // LINE for placement in placements for shift in placement}) > 2
+    # Each has a line of its own, any that leaves half a page to the code.
+    lines = {shift // LINE for placement in placements for shift in placement}
+    room = set(range(1, 32 // (units + 1)))
+    assert lines == room if units > 1 else lines <= room and len(lines) > 8
+    assert all(sum(-(-shift // LINE) for shift in placement) <= 32 for placement in placements)
 
 
 def test_what_is_linked_behind_the_units_is_moved_too(tmp_path: Path) -> None:

@@ -43,7 +43,8 @@ LOOKS = (6, 10, 20, 28)
 Ranks give an interval by the first, when nothing can be called slower yet. Later each row may be,
 and the chance of a false alarm is divided among these looks, one more (:func:`looks_for`) and the
 last one."""
-_DECISIONS = len(LOOKS) + 1  # without the first of them
+DECISIONS = len(LOOKS) + 1
+"""How often a row may be called slower: not at the first look, and at the end besides."""
 FINEST = 0.001  # what a machine can give, whatever the tolerance
 
 
@@ -58,7 +59,7 @@ class Changed:
 
 def looks_for(rows: int) -> tuple[int, ...]:
     """Return :data:`LOOKS`, and the first at which one of ``rows`` can be slower if all agree."""
-    return tuple(sorted({*LOOKS, fewest_for(rows, _DECISIONS)}))
+    return tuple(sorted({*LOOKS, fewest_for(rows, DECISIONS)}))
 
 
 Way = Callable[[Changed, Scope, Tell], Verdict]
@@ -127,7 +128,7 @@ def time_changed(changed: Changed, scope: Scope, tell: Tell) -> Verdict:
     # What the looks leave open is a row near the tolerance, which few processes do not decide,
     # however narrow its interval is.
     count = len(changed.compiled) * len(traces)
-    processes = max(processes_for(count, _DECISIONS), LOOKS[-1] + 1)
+    processes = max(processes_for(count, DECISIONS), LOOKS[-1] + 1)
     finest = judge.allowed.finest([one.pair.name for one in changed.compiled])
     precision = max(PRECISION * finest, FINEST)
     rows: list[Row] = []
@@ -174,7 +175,7 @@ class _Judge:
         tolerances = [self.allowed.of(*row.about) for row in rows]
         pairs = zip(rows, tolerances, strict=True)
         comparisons = [compare_pairs(row.logs, tolerance) for row, tolerance in pairs]
-        changes = decide(comparisons, tolerances, width, looks=_DECISIONS)
+        changes = decide(comparisons, tolerances, width, looks=DECISIONS)
         found = [
             row.finding(Basis.REVISION, "ns", row.original_nanoseconds(), compared, change)
             for row, compared, change in zip(rows, comparisons, changes, strict=True)
