@@ -11,6 +11,7 @@ from harness.measurement.plan import OTHER_WORK
 from harness.report.by_cpu import cpu_names, tables_by_cpu
 from harness.report.stored import Stored
 from harness.results.environment import before_each
+from harness.studies import questions
 from tests.conftest import Run
 
 RESULTS = Path(__file__).parent.parent / "results"
@@ -58,6 +59,43 @@ def test_claims_are_set_beside_each_other(tmp_path: Path) -> None:
     assert line[4].endswith("reproduced")
     (open_,) = {line[2] for line in claims.lines if line[0] == "qemu-merge"}
     assert open_ == "above 1"  # whose end was written as inf
+
+
+def test_studies_are_set_beside_each_other(tmp_path: Path) -> None:
+    """A line says what the table of its study has, of each CPU of its own."""
+    parts = ("toolchains", "assumptions", "density", "size", "tick", "operations", "placement")
+    there = tmp_path / "there"
+    shutil.copytree(EPYC, there, ignore=shutil.ignore_patterns("plots"))
+    for part in parts:
+        shutil.copytree(f"{EPYC}-{part}", tmp_path / f"there-{part}")
+    path = there.with_name("there-toolchains") / "toolchains.csv"
+    here = pd.read_csv(path)
+    here.assign(speedup=2 * here["speedup"]).to_csv(path, index=False)
+    tables = {table.title: table for table in tables_by_cpu([Stored(EPYC), Stored(there)])}
+    asked = [questions()[part].text for part in parts]
+    assert [title for title in tables if title in asked] == [
+        text.text for name, text in questions().items() if name in parts
+    ]
+    compilers = tables[questions()["toolchains"].text]
+    gains = here[(here["toolchain"] == "clang-era") & (here["variant"] == "multi_page")]["speedup"]
+    (line,) = (line for line in compilers.lines if line[:2] == ("clang-era", "multi_page"))
+    assert [float(end) for end in line[2].split(" to ")] == pytest.approx(
+        [gains.min(), gains.max()], rel=0.006
+    )
+    assert [float(end) for end in line[3].split(" to ")] == pytest.approx(
+        [2 * gains.min(), 2 * gains.max()], rel=0.006
+    )
+    operations = pd.read_csv(Path(f"{EPYC}-operations") / "operations.csv")
+    worst = operations.groupby(["operation", "map", "variant"])["share_of_best"].min()
+    lines = tables[questions()["operations"].text].lines
+    assert {line[:3] for line in lines} == set(worst.index)
+    for line in lines:
+        assert float(line[3].split()[0]) == pytest.approx(worst[line[:3]], abs=0.006)
+    maps = pd.read_csv(Path(f"{EPYC}-density") / "density.csv")
+    maps = maps[maps["trace"].isna() & (maps["variant"] == "multi_page")]
+    (line,) = (row for row in tables[questions()["density"].text].lines if row[0] == "multi_page")
+    slower = (maps["speedup_high"] < 1).sum()
+    assert line[2].endswith(f"slower on {slower} of {len(maps)} maps")
 
 
 def test_what_came_before_tells_two_results_of_one_cpu_apart(tmp_path: Path) -> None:

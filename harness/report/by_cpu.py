@@ -11,13 +11,14 @@ from harness.report.run_table import with_toolchain
 from harness.report.stored import Stored
 from harness.results.environment import before_each
 from harness.results.speedups import half_width, judged
+from harness.studies import load_study, questions
 
 Names = tuple[str, ...]
 """What a line is about: the cells before those of the CPUs."""
 
 
 def tables_by_cpu(results: Sequence[Stored]) -> list[Table]:
-    """Return what ``results`` have beside each other: their runs, the claims, and all variants.
+    """Return what ``results`` have beside each other: runs, claims, all variants, and studies.
 
     What one of them alone has is left out.
     """
@@ -27,7 +28,18 @@ def tables_by_cpu(results: Sequence[Stored]) -> list[Table]:
         _table("Claims by CPU", ("claim", "about", "claimed"), heads, map(_claims, results)),
         _table("All variants by CPU", ("trace", "variant"), heads, map(_variants, results)),
     )
-    return [table for table in made if table]
+    return [table for table in (*made, *_studies(results, heads)) if table]
+
+
+def _studies(results: Sequence[Stored], heads: Sequence[str]) -> Iterator[Table | None]:
+    """Yield what each study has found on each CPU."""
+    for name, question in questions().items():
+        outcome = load_study(name).outcome
+        if outcome is None:
+            continue
+        found = (result.study(name) for result in results)
+        lines = (iter(()) if one is None else outcome.lines(one) for one in found)
+        yield _table(question.text, outcome.keys, heads, lines)
 
 
 def cpu_names(results: Sequence[Stored]) -> list[str]:

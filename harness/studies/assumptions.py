@@ -29,9 +29,16 @@ from harness.presentation.style import (
     letters_range,
     variant_colour,
 )
-from harness.presentation.table import INTERVAL, Column, make_table, short_interval
+from harness.presentation.table import (
+    INTERVAL,
+    Column,
+    format_short,
+    make_table,
+    short_interval,
+)
+from harness.results.speedups import half_width
 from harness.studies import Question
-from harness.studies.study import Exhibit, Options, Study, measured_once
+from harness.studies.study import Exhibit, Options, Outcome, Study, measured_once
 from workloads.conditions import find_condition
 from workloads.guest import GuestMemory
 from workloads.parameters import Value
@@ -134,6 +141,11 @@ _FIGURES = (
 _SUMMARY = (*_FIGURES, Column("95 %", short_interval, right=True))
 
 
+def _outcome(rows: pd.DataFrame) -> str:
+    (row,) = rows.to_dict("records")
+    return f"{format_short(row['speedup'])} ±{half_width(row):.1%}"
+
+
 @house_style()
 def draw_assumptions(found: pd.DataFrame) -> Figure:
     """Draw the first variant's rows, a panel for each condition."""
@@ -182,4 +194,5 @@ STUDY = Study(
         figures=lambda found: make_table(_FIGURES, found.head(40)),
     ),
     document=None,
+    outcome=Outcome(("condition", "assumption", "variant", "toolchain"), _outcome),
 )

@@ -295,4 +295,5 @@ STUDY = Study(
         ),
         figures=figures,
     ),
+    outcome=None,  # its verdicts have a table of their own
 )

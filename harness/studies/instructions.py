@@ -207,4 +207,5 @@ STUDY = Study(
         figures=lambda found: make_table(_FIGURES, found[found["origin"] == "captured"].head(100)),
     ),
     document=None,
+    outcome=None,
 )

@@ -219,4 +219,5 @@ STUDY = Study(
         figures=lambda found: make_table(_FIGURES, found.head(100)),
     ),
     document=None,
+    outcome=None,
 )

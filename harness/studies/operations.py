@@ -15,7 +15,7 @@ from harness.presentation.table import Table, format_short, table_by_name
 from harness.results.speedups import judged
 from harness.session.session import Session
 from harness.studies import Question
-from harness.studies.study import Options, Study, with_originals
+from harness.studies.study import Options, Outcome, Study, with_originals
 from workloads.conditions import DEFAULT_CONDITIONS, find_condition
 from workloads.guest import GuestMemory
 from workloads.random_runs import RandomRuns, in_words, random_pages
@@ -150,4 +150,15 @@ def _summary(found: pd.DataFrame) -> Table:
     return table_by_name(QUESTION.text, heads, lines)
 
 
-STUDY = Study(measure, _summary, exhibit=None, document=None)
+def _outcome(rows: pd.DataFrame) -> str:
+    worst, middle = rows["share_of_best"].min(), rows["share_of_best"].median()
+    return f"{format_short(worst)} of the best at worst, {format_short(middle)} in the middle"
+
+
+STUDY = Study(
+    measure,
+    _summary,
+    exhibit=None,
+    document=None,
+    outcome=Outcome(("operation", "map", "variant"), _outcome),
+)

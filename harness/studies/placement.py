@@ -22,7 +22,7 @@ from harness.presentation.style import GREY, add_legend, house_style, mark, vari
 from harness.presentation.table import Table, format_short, table_by_name
 from harness.session.session import Session
 from harness.studies import Question
-from harness.studies.study import Exhibit, Options, Study
+from harness.studies.study import Exhibit, Options, Outcome, Study
 from workloads.conditions import find_condition
 
 QUESTION = Question(
@@ -114,6 +114,10 @@ def _summary(found: pd.DataFrame) -> Table:
     return table_by_name(QUESTION.text, heads, lines)
 
 
+def _outcome(rows: pd.DataFrame) -> str:
+    return f"{rows['seconds'].max() / rows['seconds'].min():.2f} times from offset to offset"
+
+
 def _runs(offsets: Sequence[int]) -> str:
     """Write offsets as runs, such as ``27-46``."""
     parts: list[list[int]] = []
@@ -177,4 +181,5 @@ STUDY = Study(
         figures=_figures,
     ),
     document=None,
+    outcome=Outcome(("variant", "toolchain", "condition"), _outcome),
 )

@@ -29,7 +29,7 @@ from harness.presentation.table import (
 from harness.results.limits import find_limits
 from harness.results.speedups import named_apart
 from harness.studies import Question
-from harness.studies.study import Exhibit, Options, Study, measured_once, with_originals
+from harness.studies.study import Exhibit, Options, Outcome, Study, measured_once, with_originals
 from workloads.guest import DEFAULT_PAGE_SIZE, GuestMemory
 from workloads.random_runs import RandomRuns
 from workloads.synthesis import check_fits
@@ -145,20 +145,27 @@ def _summary(found: pd.DataFrame) -> Table:
     lines = []
     for variant, group in found.groupby("variant", sort=False):
         last = group.iloc[-1]
-        reaches = [
-            reach(group["guest_memory_bytes"].tolist(), group["share_of_tick"].tolist(), share)
-            for share in SHARES
-        ]
         of_limit = last["share_of_limit"]
         lines.append(
             (
                 str(variant),
                 f"{last['seconds'] * 1e3:.3g} ms",
                 format_short(of_limit) if of_limit == of_limit else "",
-                *(f"{_size(r.bytes)}{' *' if r.extrapolated else ''}" for r in reaches),
+                *(f"{_size(r.bytes)}{' *' if r.extrapolated else ''}" for r in _reaches(group)),
             )
         )
     return table_by_name(QUESTION.text, heads, lines)
+
+
+def _reaches(rows: pd.DataFrame) -> list[Reach]:
+    """Return at which guest memory the variant of ``rows`` takes each of ``SHARES`` of a tick."""
+    sizes, shares = rows["guest_memory_bytes"].tolist(), rows["share_of_tick"].tolist()
+    return [reach(sizes, shares, share) for share in SHARES]
+
+
+def _outcome(rows: pd.DataFrame) -> str:
+    found = zip(SHARES, _reaches(rows), strict=True)
+    return ", ".join(f"{share:.0%} of a tick at {_size(r.bytes)}" for share, r in found)
 
 
 def _size(size: float) -> str:
@@ -232,4 +239,5 @@ STUDY = Study(
         figures=_figures,
     ),
     document=None,
+    outcome=Outcome(("variant", "toolchain"), _outcome),
 )

@@ -1,7 +1,7 @@
 """What a study is: how its question is answered, and how the answer is shown."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -11,7 +11,7 @@ from harness.claims.claim import Claim
 from harness.machine.virtualization import host_in_words, read_virtualization
 from harness.measurement.request import Request
 from harness.native.operation import find_operation
-from harness.presentation.table import Table
+from harness.presentation.table import Table, format_short
 from harness.session.session import Session
 from workloads.draws import DEFAULT_SEED
 
@@ -44,6 +44,21 @@ class Exhibit:
 
 
 @dataclasses.dataclass(frozen=True)
+class Outcome:
+    """What of a study stands beside the same of another CPU, in a line for each of ``keys``."""
+
+    keys: tuple[str, ...]
+    """The columns of the study's table that say what a line is of."""
+    said: Callable[[pd.DataFrame], str]
+    """Says in a cell what came out, of the rows of a line."""
+
+    def lines(self, found: pd.DataFrame) -> Iterator[tuple[tuple[str, ...], str]]:
+        """Yield what each line is of, and what it says."""
+        for names, rows in found.groupby(list(self.keys), sort=False):
+            yield tuple(map(str, names)), self.said(rows)
+
+
+@dataclasses.dataclass(frozen=True)
 class Study:
     """How a question is answered."""
 
@@ -55,6 +70,9 @@ class Study:
     """None if it has no picture."""
     document: Callable[[pd.DataFrame], Table] | None
     """Makes of it what the documentation shows, if that is more than a terminal has room for."""
+    outcome: Outcome | None
+    """None where the CPU decides nothing, the host's virtualization does, or a table of its own
+    has it."""
 
 
 def measured_once(
@@ -71,6 +89,11 @@ def measured_once(
         return table(run.rows, run.folder)
 
     return measure
+
+
+def range_of_speedups(rows: pd.DataFrame) -> str:
+    """Say how far the speedups of ``rows`` reach."""
+    return f"{format_short(rows['speedup'].min())} to {format_short(rows['speedup'].max())}"
 
 
 def with_originals(rows: pd.DataFrame, keys: list[str], operation: str) -> pd.DataFrame:

@@ -249,4 +249,5 @@ STUDY = Study(
         figures=lambda found: make_table(_FIGURES, found.head(60)),
     ),
     document=None,
+    outcome=None,
 )
