@@ -115,7 +115,13 @@ def test_the_environment_is_recorded(results: Path) -> None:
     assert environment["cpu"]["model"]
     assert environment["toolchains"][0]["flags"][-2:] == ["-O2", "-fno-tree-vectorize"]
     assert environment["packages"]["numpy"]
-    assert set(environment["machine"]["during"]) == {"seconds", "others", "steal", "throttled"}
+    assert set(environment["machine"]["during"]) == {
+        "seconds",
+        "others",
+        "steal",
+        "throttled",
+        "slowed",
+    }
 
 
 def test_nothing_names_the_machine_or_its_folders(results: Path) -> None:

@@ -198,7 +198,12 @@ def test_an_answer_does_not_decide_what_is_undecided(verdicts: list[str], said: 
 def letters_rows(verdicts: list[str], origin: str = "synthetic") -> pd.DataFrame:
     rows = pd.DataFrame({"condition": ["cond1", "cond2"], "verdict": verdicts, "origin": origin})
     return rows.assign(
-        variant="multi_page", original="page_by_page", toolchain="cc", claim_low=1.0, speedup=2.0
+        variant="multi_page",
+        original="page_by_page",
+        toolchain="cc",
+        claim_low=1.0,
+        speedup=2.0,
+        slowed=0.0,
     )
 
 

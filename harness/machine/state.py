@@ -16,6 +16,8 @@ _CPU = Path("/sys/devices/system/cpu")
 # docs/statistics.md); seconds, and so comparisons between runs, suffer earlier.
 OTHERS_SHARE = 0.10  # of one CPU, used by other programs while measuring
 STEAL_SHARE = 0.01  # of the time of all CPUs, taken by the hypervisor
+# Of this one ratios do suffer: what a neighbour on the core takes depends on the code.
+SLOWED_SHARE = 0.10  # of the rounds over a trace
 
 
 @dataclasses.dataclass(frozen=True)
@@ -163,6 +165,8 @@ class Disturbance:
     """Share of the CPUs' time that the hypervisor gave to others."""
     throttled: int
     """Times that a CPU was throttled."""
+    slowed: float = 0.0
+    """Share of the original's rounds that something has slowed by a quarter or more."""
 
     def evidence(self) -> list[str]:
         """Return what makes this a disturbed run; empty if nothing does."""
@@ -173,6 +177,11 @@ class Disturbance:
             found.append(f"the hypervisor took {self.steal:.1%} of the time")
         if self.throttled:
             found.append(f"the CPU was throttled {self.throttled} times")
+        if self.slowed > SLOWED_SHARE:
+            found.append(
+                f"something slowed the original by a quarter or more in {self.slowed:.0%} of its "
+                "rounds"
+            )
         return found
 
 

@@ -14,6 +14,7 @@ from harness.measurement.samples import Samples
 from harness.native.placement import CLASSES
 from harness.statistics.interval import Interval, Seconds, confidence_interval
 from harness.statistics.placement import Part, parts_of, placement_factors
+from harness.statistics.steadiness import slowed_rounds
 from harness.trial.failure import Failure
 
 Pair = tuple[str, int]
@@ -66,6 +67,39 @@ class Run:
         Each (rounds, lanes, classes, snapshots).
         """
         return [samples.elapsed[key] for samples in self.samples if key in samples.elapsed]
+
+    @functools.cached_property
+    def _slowed(self) -> Mapping[str, tuple[NDArray[np.bool_], ...]]:
+        """By trace and process, which rounds something has slowed, in any of the originals."""
+        found = {}
+        for trace in self.plan.traces:
+            measured = [one for one in self.samples if trace.key in one.elapsed]
+            by_original = [
+                slowed_rounds(
+                    [one.elapsed[trace.key][:, lane] for one in measured],
+                    [one.places[lane] for one in measured],
+                )
+                for lane in sorted({original for original, _ in self.plan.pairs()})
+            ]
+            found[trace.key] = tuple(
+                np.logical_or.reduce(rounds) for rounds in zip(*by_original, strict=True)
+            )
+        return found
+
+    @property
+    def slowed(self) -> float:
+        """The share of all rounds that something has slowed."""
+        rounds = [one for slowed in self._slowed.values() for one in slowed]
+        return float(np.concatenate(rounds).mean()) if rounds else 0.0
+
+    def slowed_on(self, key: str) -> float:
+        """Return the share of the rounds on a trace that something has slowed."""
+        return float(np.concatenate(self._slowed[key]).mean())
+
+    def quiet_elapsed(self, key: str) -> list[Seconds]:
+        """Return :meth:`elapsed` without what was slowed, of the processes of which any is left."""
+        rounds = zip(self.elapsed(key), self._slowed[key], strict=True)
+        return [seconds[~slowed] for seconds, slowed in rounds if not slowed.all()]
 
     def placement_factors(self, pair: Pair) -> NDArray[np.float64] | None:
         """Return what placement does to a comparison; None if the variant's was not varied.

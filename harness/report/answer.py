@@ -7,6 +7,7 @@ import pandas as pd
 
 from harness.claims.verdict import IN_PART, REPRODUCED
 from harness.presentation.table import format_short
+from harness.report.quiet import is_slowed, share_slowed
 
 ORIGINAL, PATCH = "page_by_page", "multi_page"
 
@@ -59,7 +60,8 @@ def answer(rows: pd.DataFrame, before: str) -> Answer | None:
         parts[0] += " on recorded traces"
     if before:
         parts[0] += f", each call {before}"
-    sentences = [f"{word}: {'; '.join(parts)}.", _magnitudes(chosen), _elsewhere(every, recorded)]
+    said = f"{word}: {'; '.join(parts)}."
+    sentences = [said, _magnitudes(chosen), _elsewhere(every, recorded), _quiet(chosen)]
     return Answer(word, " ".join(filter(None, sentences)))
 
 
@@ -73,6 +75,19 @@ def _elsewhere(every: pd.DataFrame, recorded: pd.DataFrame) -> str:
         if row["verdict"] != by_condition.get(row["condition"], row["verdict"])
     ]
     return f"Otherwise: {', '.join(differing)}." if differing else ""
+
+
+def _quiet(rows: pd.DataFrame) -> str:
+    """Say that something slowed many rounds, and what the others give; empty if nothing did."""
+    if not is_slowed(rows):
+        return ""
+    share = share_slowed(rows)
+    said = f"{share[0].upper()}{share[1:]}"
+    known = rows[rows["quiet_speedup"].notna()]
+    if known.empty:
+        return f"{said}."
+    alone = _magnitudes(known.assign(speedup=known["quiet_speedup"]))
+    return f"{said}: in the others alone {alone[0].lower()}{alone[1:]}"
 
 
 def _magnitudes(rows: pd.DataFrame) -> str:

@@ -31,6 +31,7 @@ from harness.report.placement import (
     verdict_on,
     verdict_with_share,
 )
+from harness.report.quiet import quiet_notes
 from harness.results.environment import before_each
 from harness.results.limits import Limits, find_limits
 from harness.results.speedups import half_width, misses_one, named_apart
@@ -44,6 +45,7 @@ _PASTED = (
     *("condition", "origin", "variant", "toolchain", "speedup", "speedup_low", "speedup_high"),
     *("claim_low", "claim_high", "verdict", "placement_low", "placement_high", "verdict_share"),
     *("calls_low", "calls_high", "calls_below", "calls_within", "calls_above", "remark"),
+    *("slowed", "quiet_speedup", "quiet_low", "quiet_high", "quiet_verdict"),
 )
 
 
@@ -158,6 +160,7 @@ def results_table(rows: pd.DataFrame, environment: Mapping[str, Any] | None = No
         parts.append(Text(f"noise floor: {floor}\n" if floor else ""))
     if environment and (before := before_each(environment)):
         parts.append(Text(f"each call {before}"))
+    parts += [Text(f"! {sentence}") for sentence in quiet_notes(rows)]
     vague = rows[rows["stopped"] == "budget"]
     if len(vague):
         worst = max(map(half_width, vague.to_dict("records")))
@@ -187,8 +190,9 @@ def results_text(rows: pd.DataFrame, form: str) -> str:
     every, rows = rows, rows[~rows["noise_floor"]]
     if form == "markdown":
         floor = noise_floor(every)
-        return as_markdown(make_table(_MARKDOWN, rows)) + (
-            f"\nNoise floor: {floor}.\n" if floor else ""
+        said = [*([f"Noise floor: {floor}"] if floor else []), *quiet_notes(rows)]
+        return as_markdown(make_table(_MARKDOWN, rows)) + "".join(
+            f"\n{sentence[0].upper()}{sentence[1:]}.\n" for sentence in said
         )
     return as_data(rows[list(_PASTED)], form)
 

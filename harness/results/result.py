@@ -43,7 +43,8 @@ def write_result(run: Run, folder: Path, toolchains: Sequence[str] = ()) -> dict
     """
     used = dict.fromkeys((*toolchains, *run.plan.toolchains()))
     made = [find_toolchain(name) for name in used]
-    environment = describe_environment(made, _layout(run), run.disturbance)
+    disturbance = dataclasses.replace(run.disturbance, slowed=run.slowed)
+    environment = describe_environment(made, _layout(run), disturbance)
     rows, snapshot_rows = make_rows(run)
     suite = io.StringIO()
     _merged_suites(run).dump(suite)
@@ -133,7 +134,7 @@ def _completed(table: pd.DataFrame) -> pd.DataFrame:
         table["original_toolchain"] = table["toolchain"]
     if "paid_in" not in table:
         table["paid_in"] = ""
-    return _with_empty(table, _ADDED, remark="")
+    return _with_empty(table, _ADDED, remark="", quiet_verdict="")
 
 
 def _with_empty(table: pd.DataFrame, names: Sequence[str], **texts: str) -> pd.DataFrame:
@@ -149,6 +150,7 @@ def _with_empty(table: pd.DataFrame, names: Sequence[str], **texts: str) -> pd.D
 _ADDED = (
     *("placement_low", "placement_high", "verdict_share"),
     *("calls_low", "calls_high", "calls_below", "calls_within", "calls_above"),
+    *("slowed", "quiet_speedup", "quiet_low", "quiet_high"),
 )
 _COMPLETED: Mapping[str, Callable[[pd.DataFrame], pd.DataFrame]] = {
     SPEEDUPS: _completed,

@@ -12,6 +12,7 @@ from harness.claims.claim import Claim, find_claim
 from harness.claims.verdict import Figures, judge, remark, shares, usual_range
 from harness.measurement.plan import PlannedTrace
 from harness.measurement.run import Run
+from harness.results.quiet import find_quiet
 from harness.results.tables import Positive, Whole, check_interval
 from harness.statistics.interval import centre, snapshot_log_speedups
 from workloads.trace import Trace, open_trace
@@ -68,6 +69,13 @@ class Row:
     calls_above: float | None
     remark: str
     """What is to be said beside the verdict."""
+
+    slowed: float | None
+    """As :class:`harness.results.quiet.Quiet` has it; empty in results of earlier versions."""
+    quiet_speedup: float | None
+    quiet_low: float | None
+    quiet_high: float | None
+    quiet_verdict: str
 
     def __post_init__(self) -> None:
         check_interval(self)
@@ -180,6 +188,7 @@ def _row(
         calls_within=where.within if where else None,
         calls_above=where.above if where else None,
         remark=remark(figures, claim) if claim else "",
+        **dataclasses.asdict(find_quiet(run, pair, claim)),
     )
 
 
@@ -212,7 +221,7 @@ def _snapshot_rows(
     planned: PlannedTrace, trace: Trace, run: Run, calls: Mapping[int, NDArray[np.float64]]
 ) -> list[SnapshotRow]:
     runs = [
-        dirty_runs(np.unpackbits(bitmap, bitorder="little"))
+        _dirty_runs(np.unpackbits(bitmap, bitorder="little"))
         for bitmap in trace.bitmaps(planned.snapshots)
     ]
     rows = []
@@ -238,6 +247,6 @@ def _snapshot_rows(
     return rows
 
 
-def dirty_runs(dirty: np.ndarray[Any, np.dtype[np.uint8]]) -> int:
+def _dirty_runs(dirty: NDArray[np.uint8]) -> int:
     """Return how many runs of 1 there are in ``dirty`` (0 or 1 each)."""
     return int(dirty[0]) + int(np.count_nonzero(dirty[1:] > dirty[:-1]))

@@ -72,7 +72,7 @@ def measure(
 def print_end(measured: Measured, out: Console, log: Console) -> int:
     """Say what disturbed and what failed, and return the exit status."""
     for evidence in measured.environment["machine"]["disturbed"]:
-        out.print(f"disturbed: {evidence} while this was measured", soft_wrap=True)
+        out.print(f"disturbed: {evidence} while this was measured")
     for failure in measured.failures:
         log.print(f"failed: {failure.sentence()}", soft_wrap=True)
     return 1 if measured.failures else 0

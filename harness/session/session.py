@@ -50,7 +50,8 @@ class Session:
     status: int = 0
     """The exit status: 1 once a variant has failed."""
     environment: dict[str, Any] = dataclasses.field(default_factory=dict)
-    """What its runs were measured on: that of the last one, with the toolchains of all."""
+    """What its runs were measured on: that of the last one, with the toolchains of all, and all
+    that has disturbed one."""
     left_out: list[str] = dataclasses.field(default_factory=list)
     """A sentence for each thing that could not be measured."""
 
@@ -90,4 +91,10 @@ class Session:
 
 def _joined(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
     made = [*before.get("toolchains", ()), *after["toolchains"]]
-    return {**after, "toolchains": list({each["name"]: each for each in made}.values())}
+    known = before["machine"]["disturbed"] if before else ()
+    disturbed = list(dict.fromkeys((*known, *after["machine"]["disturbed"])))
+    return {
+        **after,
+        "toolchains": list({each["name"]: each for each in made}.values()),
+        "machine": {**after["machine"], "disturbed": disturbed},
+    }

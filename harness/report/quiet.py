@@ -1,0 +1,57 @@
+"""What slowed rounds do to the rows of a run, in words."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from harness.machine.state import SLOWED_SHARE
+from harness.presentation.table import claimed_range, format_number, trace_name
+from harness.results.speedups import judged, named_apart
+
+_FEW = 3
+"""Variants whose speedups in the other rounds are written one by one."""
+
+
+def is_slowed(rows: pd.DataFrame) -> bool:
+    """Say whether something has slowed many rounds on some trace."""
+    return bool((rows["slowed"] > SLOWED_SHARE).any())
+
+
+def share_slowed(rows: pd.DataFrame) -> str:
+    """Say in how many rounds something has slowed the original, of traces on which it is many."""
+    shares = rows.loc[rows["slowed"] > SLOWED_SHARE, "slowed"]
+    low, high = (f"{100 * share:.0f}" for share in (shares.min(), shares.max()))
+    span = low if low == high else f"{low} to {high}"
+    return f"something slowed the original by a quarter or more in {span} % of its rounds"
+
+
+def quiet_notes(rows: pd.DataFrame) -> list[str]:
+    """Say how many rounds something has slowed, and what the others say alone."""
+    rows = named_apart(judged(rows))
+    if not is_slowed(rows):
+        return []
+    known = rows[rows["quiet_speedup"].notna()]
+    if known.empty:
+        return [f"{share_slowed(rows)}, and the others are too few to say anything alone"]
+    if known["variant"].nunique() > _FEW:
+        factors = known["quiet_speedup"] / known["speedup"]
+        alone = (
+            f"speedups are {factors.min():.2f} to {factors.max():.2f} times as high, on "
+            f"{len(known)} rows"
+        )
+        return [f"{share_slowed(rows)}; in the others alone {alone}"]
+    notes = [share_slowed(rows)]
+    for variant, group in known.groupby("variant", sort=False):
+        notes.append(f"{variant} in the others alone: {_each(group.to_dict('records'))}")
+    return notes
+
+
+def _each(rows: Sequence[Mapping[Any, Any]]) -> str:
+    return ", ".join(f"{trace_name(row)} {_alone(row)}" for row in rows)
+
+
+def _alone(row: Mapping[Any, Any]) -> str:
+    reach = (row["quiet_high"] / row["quiet_low"]) ** 0.5 - 1
+    said = f"{format_number(row['quiet_speedup'])} ±{reach:.1%}"
+    return f"{said} ({row['quiet_verdict']})" if claimed_range(row) else said
