@@ -32,6 +32,7 @@ def test_doctor_says_what_it_sees(dirtyscan: Run) -> None:
         "isolated",
         "clock",
         "address",
+        "neighbours",
     ]
     tools = [
         "cc:", "gcc:", "clang:", "git:", "valgrind:", "perf:", "qemu-system-x86_64:", "zig:",

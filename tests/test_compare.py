@@ -40,7 +40,9 @@ def row(speedup: float, low: float, high: float, **more: object) -> dict[str, ob
         "original": "y", "original_toolchain": "cc-era", "speedup": speedup, "speedup_low": low,
         "speedup_high": high, "placement_low": speedup / 2, "placement_high": speedup * 2,
         "original_seconds": 1e-5, "variant_seconds": 1e-5 / speedup, "stopped": "precise",
-        "guest_memory_bytes": 2**29, "operation": "count",
+        "guest_memory_bytes": 2**29, "operation": "count", "slowed": 0.0, "noise_floor": False,
+        "paid_in": "", "quiet_speedup": math.nan, "quiet_low": math.nan,
+        "quiet_high": math.nan, "quiet_verdict": "",
     }  # fmt: skip
     return found | more
 
@@ -52,6 +54,18 @@ def small(tmp_path: Path) -> Path:
         (tmp_path / f"{name}.c").write_text(SOURCE % "", encoding="utf-8")
     store(tmp_path / "small.trace", two_maps())
     return tmp_path
+
+
+@pytest.mark.parametrize("form", ["table", "markdown"])
+def test_what_rounds_say_that_nothing_has_slowed_is_told(form: str) -> None:
+    quiet = {"quiet_speedup": 3.0, "quiet_low": 2.9, "quiet_high": 3.1}
+    rows = pd.DataFrame([row(2.0, 1.9, 2.1, slowed=0.4, **quiet)])
+    shown = Console(width=80)
+    with shown.capture() as capture:
+        shown.print(comparison_table(rows))
+    text = comparison_text(rows, form) if form == "markdown" else capture.get()
+    assert "in 40 % of its rounds" in text.replace("\n", " ")
+    assert re.search(r"n the others alone x: cond1 captured 3\.00 ±3\.4%\W", text)
 
 
 @given(st.floats(0.01, 100), st.floats(1, 1.5), st.floats(1, 1.5))

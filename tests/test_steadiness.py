@@ -1,7 +1,9 @@
 """A neighbour on the core: it is found by what the original takes, and other rounds are told."""
 
 import dataclasses
+import itertools
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +14,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from harness.base.errors import BadInput
+from harness.doctor import core
+from harness.doctor.core import inspect_core
 from harness.machine.state import Disturbance
 from harness.measurement.experiment import Experiment
 from harness.measurement.samples import Samples
 from harness.native.placement import CLASSES, DRAWS
+from harness.native.stopwatch import Snapshots, Stopwatch
 from harness.report.answer import answer
 from harness.report.quiet import quiet_notes
 from harness.results.result import SPEEDUPS, read_table
@@ -140,7 +146,7 @@ def test_a_run_beside_a_neighbour_says_so_and_what_the_others_say(
     assert row["speedup"] > 1.02 * QUIET
     percent = f"{100 * row['slowed']:.0f} %"
     assert f"slowed the original by a quarter or more in {percent} of its rounds" in said
-    assert f"multi_page in the others alone: test imported {row['quiet_speedup']:.2f}" in said
+    assert f"in the others alone multi_page: test imported {row['quiet_speedup']:.2f}" in said
     assert machine["during"]["slowed"] == pytest.approx(row["slowed"])
     (evidence,) = (one for one in machine["disturbed"] if "slowed the original" in one)
     assert f"disturbed: {evidence}" in said
@@ -164,6 +170,36 @@ def test_from_a_tenth_of_the_rounds_on_a_run_is_called_disturbed() -> None:
     assert "11%" in sentence
 
 
+@pytest.mark.parametrize(("share", "good"), [(0.0, True), (0.05, True), (0.5, False)])
+def test_the_doctor_sees_a_neighbour_that_comes_and_goes(
+    share: float, good: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    random = np.random.default_rng(3)
+    calls = itertools.count()
+
+    def time_pass(_: Stopwatch, snapshots: Snapshots, variants: list[object], *__: object) -> Any:
+        busy = next(calls) // 40 % 20 < 20 * share  # for whole rounds
+        quick = 5e4 * random.lognormal(0, 0.03, len(variants))
+        return (quick * (ORIGINAL if busy else 1))[:, None], None
+
+    monkeypatch.setattr(Stopwatch, "time_pass", time_pass)
+    fact = inspect_core(0.5)
+    assert fact.good == good
+    said = re.match(r"(\d+)% of (\d+) rounds", fact.state)
+    assert said
+    assert float(said[1]) == pytest.approx(100 * share, abs=6)
+    assert fact.remedy or good
+
+
+def test_the_doctor_sees_nothing_without_a_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing() -> None:
+        raise BadInput("there is no C compiler.")
+
+    monkeypatch.setattr(core, "default_toolchain", missing)
+    fact = inspect_core()
+    assert (fact.state, fact.good) == ("not visible (there is no C compiler)", True)
+
+
 def letters(quiet: float | None, variants: int = 1) -> pd.DataFrame:
     rows = pd.DataFrame({"condition": ["cond1", "cond2"], "claim_low": [8.0, 0.25]})
     rows = rows.assign(
@@ -180,7 +216,7 @@ def letters(quiet: float | None, variants: int = 1) -> pd.DataFrame:
 @pytest.mark.parametrize(
     ("rows", "notes"),
     [
-        (letters(0.8), ["in 60 to 80 % of its rounds", "multi_page in the others alone: cond1 "
+        (letters(0.8), ["in 60 to 80 % of its rounds", "in the others alone multi_page: cond1 "
          "recorded 7.20 ±1.0% (in part), cond2 recorded 0.40 ±1.0% (in part)"]),
         (letters(None), ["the others are too few to say anything alone"]),
         (letters(0.8, 5), ["in the others alone speedups are 0.80 to 0.80 times as high, on 10"]),

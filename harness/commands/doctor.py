@@ -186,10 +186,11 @@ def _print_gates(out: Console, gates: "pd.DataFrame") -> None:
 
 
 def _print_machine(out: Console) -> None:
+    from harness.doctor.core import inspect_core
     from harness.doctor.tools import inspect_tools
     from harness.machine.state import inspect_machine
 
-    for fact in inspect_machine():
+    for fact in (*inspect_machine(), inspect_core()):
         _print_mark(out, fact.good, f"{fact.name}: {fact.state}")
         if not fact.good:
             out.print(Text(f"     {fact.effect}", "dim"))

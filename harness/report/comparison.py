@@ -19,12 +19,14 @@ from harness.presentation.table import (
     make_table,
     trace_name,
 )
+from harness.report.quiet import quiet_notes
 from harness.results.speedups import half_width
 
 _PASTED = (
     *("condition", "origin", "guest_memory_bytes", "operation", "original", "original_toolchain"),
     *("variant", "toolchain", "speedup", "speedup_low", "speedup_high"),
     *("placement_low", "placement_high", "original_seconds", "variant_seconds", "stopped"),
+    *("slowed", "quiet_speedup", "quiet_low", "quiet_high"),
 )
 _MOST_DIGITS = 4
 """Behind the point of a ratio."""
@@ -84,6 +86,7 @@ def comparison_table(rows: pd.DataFrame) -> Group:
             Text(f"B: {first['variant']} ({first['toolchain']})"),
             Text(f"guest: {', '.join(map(format_size, group['guest_memory_bytes'].unique()))}"),
             for_terminal(make_table(_COLUMNS, group)),
+            *(Text(f"! {note}") for note in quiet_notes(group, verdicts=False)),
             Text(f"{_budget_note(group)}{said(group)}\n"),
         ]
     return Group(*parts)
@@ -94,8 +97,13 @@ def comparison_text(rows: pd.DataFrame, form: str) -> str:
     if form != "markdown":
         return as_data(rows[list(_PASTED)], form)
     groups = rows.groupby(["original_toolchain", "toolchain"], sort=False)
-    sentences = "".join(f"\n{said(group)}\n" for _, group in groups)
-    return as_markdown(make_table(_MARKDOWN, rows)) + sentences
+    sentences = [sentence for _, group in groups for sentence in (*_notes(group), said(group))]
+    table = as_markdown(make_table(_MARKDOWN, rows))
+    return table + "".join(f"\n{sentence}\n" for sentence in sentences)
+
+
+def _notes(rows: pd.DataFrame) -> list[str]:
+    return [f"{note[0].upper()}{note[1:]}." for note in quiet_notes(rows, verdicts=False)]
 
 
 def said(rows: pd.DataFrame) -> str:

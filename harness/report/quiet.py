@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from harness.machine.state import SLOWED_SHARE
-from harness.presentation.table import claimed_range, format_number, trace_name
+from harness.presentation.table import format_number, trace_name
 from harness.results.speedups import judged, named_apart
 
 _FEW = 3
@@ -26,9 +26,15 @@ def share_slowed(rows: pd.DataFrame) -> str:
     return f"something slowed the original by a quarter or more in {span} % of its rounds"
 
 
-def quiet_notes(rows: pd.DataFrame) -> list[str]:
-    """Say how many rounds something has slowed, and what the others say alone."""
+def quiet_notes(rows: pd.DataFrame, verdicts: bool = True) -> list[str]:
+    """Say how many rounds something has slowed, and what the others say alone.
+
+    Args:
+        verdicts: whether that is judged too, where something is claimed.
+    """
     rows = named_apart(judged(rows))
+    if not verdicts:
+        rows = rows.assign(quiet_verdict="")
     if not is_slowed(rows):
         return []
     known = rows[rows["quiet_speedup"].notna()]
@@ -43,7 +49,7 @@ def quiet_notes(rows: pd.DataFrame) -> list[str]:
         return [f"{share_slowed(rows)}; in the others alone {alone}"]
     notes = [share_slowed(rows)]
     for variant, group in known.groupby("variant", sort=False):
-        notes.append(f"{variant} in the others alone: {_each(group.to_dict('records'))}")
+        notes.append(f"in the others alone {variant}: {_each(group.to_dict('records'))}")
     return notes
 
 
@@ -54,4 +60,4 @@ def _each(rows: Sequence[Mapping[Any, Any]]) -> str:
 def _alone(row: Mapping[Any, Any]) -> str:
     reach = (row["quiet_high"] / row["quiet_low"]) ** 0.5 - 1
     said = f"{format_number(row['quiet_speedup'])} ±{reach:.1%}"
-    return f"{said} ({row['quiet_verdict']})" if claimed_range(row) else said
+    return f"{said} ({row['quiet_verdict']})" if row["quiet_verdict"] else said
