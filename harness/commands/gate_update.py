@@ -23,6 +23,7 @@ from harness.gate.update import (
     read_replaced,
     write_gate_file,
 )
+from harness.machine.state import shared_core
 from harness.measurement.experiment import Experiment
 from harness.measurement.preparation import prepare
 from harness.measurement.run_folder import RunFolder
@@ -112,6 +113,11 @@ def _make(one: _Update, scope: Scope, budget: float, tell: Tell) -> None:
         plan = prepare(request, folder, tell)
         check_rows(one.requirements, plan)
         run = Experiment(plan, folder, budget, tell).run()
+        if run.is_slowed:
+            raise BadInput(
+                f"{shared_core(run.slowed)}, so this would be a reference of a core that somebody "
+                "shares; make it when nothing does ('dirtyscan doctor' says), or elsewhere."
+            )
         check_still_met(one.requirements, run)
         names = toolchains_of(one.toolchains, one.requirements)
         instructions, _ = count_all(one.counted, names, DEFAULT_CONDITIONS, tell)

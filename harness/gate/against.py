@@ -24,6 +24,7 @@ from harness.gate.repository import read_repository
 from harness.gate.revision import Older, is_own_clone, pair_files, read_revision
 from harness.gate.row import Row, rows_of
 from harness.gate.tolerance import Tolerances
+from harness.machine.state import shared_core
 from harness.measurement.experiment import BudgetTooShort, Look, measure
 from harness.measurement.request import Request, condition_traces
 from harness.measurement.run import Run
@@ -134,6 +135,7 @@ def time_changed(changed: Changed, scope: Scope, tell: Tell) -> Verdict:
     rows: list[Row] = []
     broken: list[str] = []
     undecided: list[str] = []
+    remarks: list[str] = []
     by_operation: dict[str, list[Compiled]] = {}
     for one in changed.compiled:
         by_operation.setdefault(one.pair.after.operation, []).append(one)
@@ -156,7 +158,8 @@ def time_changed(changed: Changed, scope: Scope, tell: Tell) -> Verdict:
             continue
         rows += rows_of(run)
         broken += [failure.sentence() for failure in run.failures]
-    return Verdict(tuple(judge.findings(rows)), tuple(broken), tuple(undecided))
+        remarks += [shared_core(run.slowed)] if run.is_slowed else []
+    return Verdict(tuple(judge.findings(rows)), tuple(broken), tuple(undecided), tuple(remarks))
 
 
 class _Judge:

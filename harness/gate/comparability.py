@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from harness.base.errors import BadInput
 from harness.gate.reference import REMAKE, Reference
 from harness.machine.cpu import cpu_flags, cpu_microcode
+from harness.machine.state import SLOWED_SHARE, shared_core
 from harness.measurement.plan import OTHER_WORK
 from harness.native.toolchain import AS_GIVEN, FORM, Toolchain, find_toolchain
 from harness.results.design import design_here, design_of, few
@@ -36,7 +37,7 @@ def usable_timings(reference: Reference, asked: Sequence[str] = ()) -> Usable:
     Args:
         asked: toolchains; empty for all that it has.
     """
-    obstacle = _other_cpu(reference) or _other_before(reference)
+    obstacle = _other_cpu(reference) or _other_before(reference) or _slowed_then(reference)
     there = dict.fromkeys(toolchain for _, _, toolchain in reference.logs)
     return _usable(reference, tuple(there), obstacle, asked)
 
@@ -103,6 +104,12 @@ def _other_before(reference: Reference) -> str:
         return ""
     what = "less" if then else "no"
     return f"{what} other work came before its snapshots than does now; {REMAKE}"
+
+
+def _slowed_then(reference: Reference) -> str:
+    """Say that it was measured beside a neighbour; empty if not."""
+    share = reference.environment["machine"]["during"].get("slowed", 0.0)
+    return f"{shared_core(share)}; {REMAKE}" if share > SLOWED_SHARE else ""
 
 
 def _other_compiler(then: str, now: Toolchain) -> str:

@@ -11,6 +11,7 @@ from harness.gate.decision import Comparison, compare_pairs, decide
 from harness.gate.finding import Basis, Change, Compared, Verdict
 from harness.gate.named_rows import FORM, NamedRows, parse_rows
 from harness.gate.row import Row
+from harness.gate.stored import slowed_now
 from harness.measurement.plan import Plan
 from workloads.conditions import CONDITIONS, Condition, find_condition
 
@@ -98,13 +99,18 @@ def check_rows(requirements: Sequence[Requirement], plan: Plan) -> None:
 
 
 def check_requirements(requirements: Sequence[Requirement], rows: Sequence[Row]) -> Verdict:
-    """Compare what was measured with ``requirements``; also say which were not measured."""
+    """Compare what was measured with ``requirements``; also say which were not measured.
+
+    What something has slowed is not called slower.
+    """
     pairs = [(one, row) for one in requirements for row in rows if one.rows.concerns(*row.about)]
     comparisons = [_compare(requirement, row.logs) for requirement, row in pairs]
     changes = decide(comparisons, [0.0] * len(pairs), _WIDTH)
     findings = []
     for (requirement, row), compared, change in zip(pairs, comparisons, changes, strict=True):
         met = Change.UNCHANGED if change is Change.FASTER else change
+        if met is Change.SLOWER and row.run.is_slowed:
+            met = Change.UNDECIDED
         findings.append(row.finding(Basis.REQUIREMENT, "times", requirement.speedup, compared, met))
     measured = {requirement.text for requirement, _ in pairs}
     missing = [
@@ -112,7 +118,10 @@ def check_requirements(requirements: Sequence[Requirement], rows: Sequence[Row])
         for requirement in requirements
         if requirement.text not in measured
     ]
-    return Verdict(tuple(findings), undecided=tuple(missing), compared=(asked_for(len(measured)),))
+    open_ = [row for (_, row), found in zip(pairs, findings, strict=True)
+             if found.change is Change.UNDECIDED and row.run.is_slowed]  # fmt: skip
+    why = [*missing, *dict.fromkeys(slowed_now(row.run) for row in open_)]
+    return Verdict(tuple(findings), undecided=tuple(why), compared=(asked_for(len(measured)),))
 
 
 def asked_for(checked: int) -> Compared:

@@ -10,6 +10,8 @@ from harness.gate.lanes import compile_here
 from harness.gate.reference import Logs, Reference
 from harness.gate.row import Row
 from harness.gate.tolerance import Tolerances
+from harness.machine.state import shared_core
+from harness.measurement.run import Run
 from harness.native.finding import find_variant
 from harness.native.toolchain import find_toolchains, names_for
 from harness.native.variant import Variant
@@ -112,7 +114,12 @@ def _in_reference(
         elif before:
             same = hashes[row.key] == stored.reference.content_hash(row.key)
             why = "" if same else f"{row.trace}: the trace is another than the reference's"
-            yield row, before, why
+            yield row, before, why or slowed_now(row.run)
+
+
+def slowed_now(run: Run) -> str:
+    """Say that speedups of now are those of a shared core; empty if nothing slowed many rounds."""
+    return f"{shared_core(run.slowed)} here; ask again when nothing does" if run.is_slowed else ""
 
 
 def settle(first: Verdict, second: Verdict) -> Verdict:

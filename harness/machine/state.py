@@ -178,11 +178,13 @@ class Disturbance:
         if self.throttled:
             found.append(f"the CPU was throttled {self.throttled} times")
         if self.slowed > SLOWED_SHARE:
-            found.append(
-                f"something slowed the original by a quarter or more in {self.slowed:.0%} of its "
-                "rounds"
-            )
+            found.append(shared_core(self.slowed))
         return found
+
+
+def shared_core(share: float) -> str:
+    """Say that something slowed a ``share`` of the rounds, as a neighbour on the core does."""
+    return f"something slowed the original by a quarter or more in {share:.0%} of its rounds"
 
 
 class Watch:

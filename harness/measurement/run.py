@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.machine.state import Disturbance
+from harness.machine.state import SLOWED_SHARE, Disturbance
 from harness.measurement.plan import Plan
 from harness.measurement.samples import Samples
 from harness.native.placement import CLASSES
@@ -86,11 +86,16 @@ class Run:
             )
         return found
 
-    @property
+    @functools.cached_property
     def slowed(self) -> float:
         """The share of all rounds that something has slowed."""
         rounds = [one for slowed in self._slowed.values() for one in slowed]
         return float(np.concatenate(rounds).mean()) if rounds else 0.0
+
+    @property
+    def is_slowed(self) -> bool:
+        """Whether that is so much that speedups are those of a core that somebody shares."""
+        return self.slowed > SLOWED_SHARE
 
     def slowed_on(self, key: str) -> float:
         """Return the share of the rounds on a trace that something has slowed."""

@@ -18,6 +18,7 @@ from harness.presentation.style import (
     BLACK,
     CLAIM,
     ORIGIN_MARKERS,
+    VERMILLION,
     add_legend,
     house_style,
     key,
@@ -42,6 +43,8 @@ _BINS = 160
 """Over the whole axis, in which calls are counted."""
 _HEIGHT = 0.62
 """Of the fullest bin of a line, in lines."""
+_QUIET = 0.24
+"""How far below a line, in lines, lies what its rounds say that nothing has slowed."""
 
 
 @house_style()
@@ -109,13 +112,15 @@ def _draw_panel(
             markersize=5.5, markerfacecolor=colour if row["stopped"] == "precise" else "white",
             zorder=4,
         )  # fmt: skip
+        _draw_quiet(axes, row, place)
         _write_figures(axes, row, place)
     _name_lines(axes, rows, lines, _several(every))
 
 
 def _reach(rows: pd.DataFrame) -> tuple[float, float]:
     """Return the ends of the axis: all calls, intervals and claims, and a little beside them."""
-    names = ["snapshot_speedup_min", "snapshot_speedup_max", "claim_low", "claim_high", *INTERVAL]
+    names = ["snapshot_speedup_min", "snapshot_speedup_max", "claim_low", "claim_high", *INTERVAL,
+             "quiet_low", "quiet_high"]  # fmt: skip
     drawn = rows[names].to_numpy(np.float64)
     drawn = drawn[np.isfinite(drawn) & (drawn > 0)]
     return min(0.95, float(drawn.min()) / 1.15), max(1.05, float(drawn.max()) * 1.15)
@@ -148,6 +153,16 @@ def _draw_calls(
     low, high = usual_range(calls)
     axes.plot([low, high], [place, place], color=colour, linewidth=3.5, alpha=0.55,
               solid_capstyle="butt")  # fmt: skip
+
+
+def _draw_quiet(axes: Axes, row: Row, place: float) -> None:
+    """Draw what the rounds that nothing has slowed say alone, below the line."""
+    if isnan(row["quiet_speedup"]):
+        return
+    below = place - _QUIET
+    ends = [row["quiet_low"], row["quiet_high"]]
+    axes.plot(ends, [below, below], color=VERMILLION, linewidth=1.2)
+    axes.plot(row["quiet_speedup"], below, color=VERMILLION, marker="x", markersize=4.5)
 
 
 def _draw_claims(axes: Axes, rows: pd.DataFrame, lines: _Lines) -> None:
@@ -222,6 +237,9 @@ def _legend(figure: Figure, rows: pd.DataFrame, calls: pd.DataFrame | None) -> N
     else:
         handles.append(patches.Patch(color=BLACK, alpha=0.3, label="single calls (root of number)"))
         handles.append(key("nine tenths of them", color=BLACK, alpha=0.5, linewidth=3.5))
+    if rows["quiet_speedup"].notna().any():
+        handles.append(key("rounds that nothing slowed", color=VERMILLION, marker="x",
+                           markersize=4.5, linewidth=1.2))  # fmt: skip
     if rows.apply(depends, axis=1).any():
         handles.append(key(f"{MARK} depends on where code lies", linestyle="none"))
     if rows["claim_low"].notna().any():

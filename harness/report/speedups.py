@@ -62,6 +62,7 @@ SECTION = Section(
         "calls_high",
         "calls_within",
         "verdict",
+        "quiet_speedup",
     ),
     figures=lambda rows: make_table(_FIGURES, rows),
     whole=lambda result: draw_main(result.speedups, result.calls),
