@@ -239,8 +239,11 @@ def test_an_answer_says_what_the_other_rounds_give() -> None:
     assert found.sentence.endswith(
         "Something slowed the original by a quarter or more in 60 to 80 % of its rounds: in the "
         "others alone the patch is 7.20 times faster where it gains and 2.50 times slower where "
-        "it loses."
+        "it loses, and none holds as a whole."
     )
+    one = answer(letters(0.8).assign(quiet_verdict=["reproduced", "weaker"]), "")
+    assert one is not None
+    assert one.sentence.endswith("where it loses, and one holds (Cond1).")
     alone = answer(letters(None), "")
     assert alone is not None
     assert alone.sentence.endswith("in 60 to 80 % of its rounds.")

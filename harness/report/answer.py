@@ -87,7 +87,9 @@ def _quiet(rows: pd.DataFrame) -> str:
     if known.empty:
         return f"{said}."
     alone = _magnitudes(known.assign(speedup=known["quiet_speedup"]))
-    return f"{said}: in the others alone {alone[0].lower()}{alone[1:]}"
+    holding = known.groupby("condition", sort=False)["quiet_verdict"]
+    full = [str(name) for name, found in holding if (found == REPRODUCED).all()]
+    return f"{said}: in the others alone {alone[0].lower()}{alone[1:-1]}, and {_hold(full)}."
 
 
 def _magnitudes(rows: pd.DataFrame) -> str:
