@@ -49,9 +49,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 def nobody_shares_the_core(monkeypatch: pytest.MonkeyPatch) -> None:
     """Gates decide, whatever else the machine does while tests run.
 
-    What they say beside a neighbour has tests of its own.
+    What is said beside a neighbour has tests of its own.
     """
-    monkeypatch.setattr(run.Run, "is_slowed", False)
+    monkeypatch.setattr(run.Run, "slowed", 0.0)
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,6 @@ SAID = "something slowed the original by a quarter or more in 40% of its rounds"
 
 def with_neighbour(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Run, "slowed", 0.4)
-    patch.setattr(Run, "is_slowed", True)
 
 
 def test_a_reference_that_was_made_beside_one_is_not_compared(
@@ -36,20 +35,18 @@ def test_a_reference_that_was_made_beside_one_is_not_compared(
 def test_what_is_measured_beside_one_is_not_compared_with_a_reference(
     gate: Gate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whether it is as fast as before, or half as fast."""
+    """However much slower it seems: the reference is made out to be four times as fast."""
     settings(tmp_path, ["multi_page"], [])
     assert gate(*UPDATE).status == 0
-    ask = ("--baseline", "kept", "--tolerance", "60%", *MEASURE)
     path = tmp_path / "kept" / "processes.csv"
     table = pd.read_csv(path)
-    for times, without in ((1, 0), (4, 1)):
-        table.assign(speedup=times * table["speedup"]).to_csv(path, index=False)
-        assert gate(*ask).status == without
-        with monkeypatch.context() as patch:
-            with_neighbour(patch)
-            answer = gate(*ask)
-        assert answer.status == 3, answer
-        assert f"{SAID} here; ask again when nothing does" in words(answer)
+    table.assign(speedup=4 * table["speedup"]).to_csv(path, index=False)
+    ask = ("--baseline", "kept", "--tolerance", "60%", *MEASURE)
+    assert gate(*ask).status == 1
+    with_neighbour(monkeypatch)
+    answer = gate(*ask)
+    assert answer.status == 3, answer
+    assert f"{SAID} here; ask again when nothing does" in words(answer)
 
 
 @pytest.mark.usefixtures("brief")
