@@ -61,6 +61,17 @@ def test_claims_are_set_beside_each_other(tmp_path: Path) -> None:
     assert open_ == "above 1"  # whose end was written as inf
 
 
+def test_of_a_machine_with_a_neighbour_the_other_rounds_are_shown() -> None:
+    there = RESULTS / "amd-epyc-25-1"
+    runs, *_ = tables_by_cpu([Stored(EPYC), Stored(there)])
+    rows = pd.read_csv(there / "speedups.csv")
+    row = rows[(rows["condition"] == "cond1") & (rows["origin"] == "recorded")].iloc[0]
+    (line,) = (line for line in runs.lines if line[0] == "cond1 recorded")
+    assert line[3].startswith(f"not slowed: {row['quiet_speedup']:.2f} ")
+    assert line[3].endswith(row["quiet_verdict"])
+    assert not line[2].startswith("not slowed")
+
+
 def test_studies_are_set_beside_each_other(tmp_path: Path) -> None:
     """A line says what the table of its study has, of each CPU of its own."""
     parts = ("toolchains", "assumptions", "density", "size", "tick", "operations", "placement")

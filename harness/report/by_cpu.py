@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from math import isnan, nan
 
 import pandas as pd
 
@@ -84,6 +85,10 @@ def _claims(result: Stored) -> Iterator[tuple[Names, str]]:
 
 
 def _measured(row: Row) -> str:
+    if not isnan(row.get("quiet_speedup", nan)):
+        reach = (row["quiet_high"] / row["quiet_low"]) ** 0.5 - 1
+        said = f"not slowed: {format_number(row['quiet_speedup'])} ±{reach:.1%}"
+        return f"{said} {row['quiet_verdict']}".rstrip()
     verdict: str = "" if pd.isna(row["verdict"]) else row["verdict"]
     return f"{format_number(row['speedup'])} ±{half_width(row):.1%} {verdict}".rstrip()
 
