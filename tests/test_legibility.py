@@ -138,12 +138,19 @@ def speedups(conditions: int, variants: int, toolchains: int, precise: bool = Tr
                 "stopped": "precise" if precise else "budget", "map": "byte map", "bound": False,
                 "calls_low": speedup * 0.6, "calls_high": speedup * 1.9,
                 "calls_within": 0.4321 if v == 0 else np.nan,
+                "quiet_speedup": np.nan, "quiet_low": np.nan, "quiet_high": np.nan,
                 "paid_in": "", "instructions_per_page": speedup / 50,
                 "mispredicted_per_page": speedup / 1e4, "share_of_tick": 1e-4 / speedup,
                 "share_of_limit": min(1.0, speedup / 100), "trace": "", "seconds": 7e-5 / speedup,
             }
         )  # fmt: skip
     return pd.DataFrame(rows)
+
+
+def slowed(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return rows of a machine with a neighbour, which has slowed many rounds."""
+    ends = {"quiet_speedup": 0.8, "quiet_low": 0.7, "quiet_high": 0.9}
+    return rows.assign(**{name: rows["speedup"] * times for name, times in ends.items()})
 
 
 def calls(rows: pd.DataFrame) -> pd.DataFrame:
@@ -244,6 +251,7 @@ PICTURES: dict[str, Callable[[], Figure]] = {
     "remaining, sixty": lambda: draw_remaining(calls(speedups(5, 1, 1))),
     "speedups, one imprecise": lambda: draw_speedups(ONE.assign(stopped="budget")),
     "speedups, sixty": lambda: draw_speedups(SIXTY),
+    "speedups, beside a neighbour": lambda: draw_speedups(slowed(SIXTY), calls(SIXTY)),
     "speedups, twenty": lambda: draw_speedups(speedups(5, 2, 1)),
     "speedups, two toolchains": lambda: draw_speedups(speedups(4, 1, 2, precise=False)),
     "ladder, one": lambda: draw_ladder(ONE),
