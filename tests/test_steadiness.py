@@ -39,11 +39,18 @@ ORIGINAL = np.array([1.4, 1.4, 2.2, 2.2])
 speedup is that of a shared core."""
 
 
-def process(random: np.random.Generator, slowed: NDArray[np.bool_]) -> tuple[Seconds, Seconds]:
+def snapshot_times(random: np.random.Generator) -> Seconds:
+    """Return what the original takes on each snapshot, which are the same in all processes."""
+    return 5e-5 * random.uniform(0.5, 1, SNAPSHOTS)
+
+
+def process(
+    random: np.random.Generator, slowed: NDArray[np.bool_], times: Seconds
+) -> tuple[Seconds, Seconds]:
     """Return what the original and a variant take, (rounds, classes, snapshots)."""
     shape = len(slowed), CLASSES, SNAPSHOTS
-    times = 5e-5 * random.uniform(0.5, 1, SNAPSHOTS) * np.ones(shape)
-    original = np.where(slowed[:, None, None], times * ORIGINAL[:, None], times)
+    clean = times * np.ones(shape)
+    original = np.where(slowed[:, None, None], clean * ORIGINAL[:, None], clean)
     share = np.where(slowed[:, None, None], SHARED, QUIET)
     variant = original / share
     return tuple(one * random.lognormal(0, 0.04, shape) for one in (original, variant))  # type: ignore[return-value]
@@ -61,15 +68,12 @@ def test_the_rounds_that_a_neighbour_slowed_are_found(seed: int, share: float) -
     slowed = [random.random(ROUNDS) < share for _ in range(4 * DRAWS)]
     for number in range(DRAWS):
         slowed[number][0] = False
-    # On each trace the same snapshots are called in all processes.
-    times = 5e-5 * random.uniform(0.5, 1, SNAPSHOTS)
+    times = snapshot_times(random)
     found = []
     for one in slowed:
-        clean = np.ones((ROUNDS, CLASSES, SNAPSHOTS)) * times
-        state = np.where(one[:, None, None], clean * ORIGINAL[:, None], clean)
-        noisy = state * random.lognormal(0, 0.04, clean.shape)
+        noisy, _ = process(random, one, times)
         # Interrupts, in a twentieth of all calls, are not what slows a round.
-        noisy[random.random(clean.shape) < 0.05] *= 50
+        noisy[random.random(noisy.shape) < 0.05] *= 50
         found.append(noisy)
     told = slowed_rounds(found, [places(number) for number in range(len(found))])
     assert [one.tolist() for one in told] == [one.tolist() for one in slowed]
@@ -80,16 +84,19 @@ def test_the_other_rounds_alone_give_what_a_core_of_ones_own_does() -> None:
     covered = together = 0
     for seed in range(100):
         random = np.random.default_rng(seed)
-        slowed = [np.repeat(random.random() < 0.5, ROUNDS) for _ in range(24)]
-        processes = [process(random, one) for one in slowed]
+        # Half of the processes at each place, so that each is seen without a neighbour too.
+        by_place = random.permuted(np.tile([[True], [False]], (3, DRAWS)), axis=0)
+        slowed = [np.repeat(one, ROUNDS) for one in by_place.ravel()]
+        snapshots = snapshot_times(random)
+        processes = [process(random, one, snapshots) for one in slowed]
         times = [original for original, _ in processes]
-        # Without it no place has been seen quiet; half of 24 processes is enough for all four.
         told = slowed_rounds(times, [places(number) for number in range(len(times))])
         logs = [
             process_log_speedup(original[~one], variant[~one])
             for (original, variant), one in zip(processes, told, strict=True)
             if not one.all()
         ]
+        assert len(logs) == sum(not one.all() for one in slowed)
         alone = confidence_interval(logs)
         covered += alone.low <= QUIET <= alone.high
         assert alone.value == pytest.approx(QUIET, rel=0.005)
