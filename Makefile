@@ -30,12 +30,12 @@ record: $(READY)
 # Makes the results that are committed as the reference of this machine's CPU (needs clang): with
 # other work before each snapshot, as a tick has it, called again at once, and after an interpreter's.
 # Where a neighbour slows many rounds, the others are too few in the seconds that are the default.
-SECONDS ?= 150
+BUDGET ?= 150
 reference: $(READY)
-	$(BIN)/dirtyscan bench --budget $(SECONDS) --output "results/{cpu}" --plots "results/{cpu}/plots"
-	$(BIN)/dirtyscan bench --budget $(SECONDS) --no-other-work --output "results/{cpu}-again" \
+	$(BIN)/dirtyscan bench --budget $(BUDGET) --output "results/{cpu}" --plots "results/{cpu}/plots"
+	$(BIN)/dirtyscan bench --budget $(BUDGET) --no-other-work --output "results/{cpu}-again" \
 		--plots "results/{cpu}-again/plots"
-	$(BIN)/dirtyscan bench --budget $(SECONDS) --between 10 --output "results/{cpu}-between" \
+	$(BIN)/dirtyscan bench --budget $(BUDGET) --between 10 --output "results/{cpu}-between" \
 		--plots "results/{cpu}-between/plots"
 	$(BIN)/dirtyscan bench --quick --budget 200 --variant all --toolchain cc-era \
 		--toolchain clang-era --output "results/{cpu}-variants" --plots "results/{cpu}-variants/plots"

@@ -1,6 +1,5 @@
 """A gate beside a neighbour: what is of a shared core is called neither slower nor as fast."""
 
-import json
 from pathlib import Path
 
 import pandas as pd
@@ -18,14 +17,9 @@ def with_neighbour(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Run, "slowed", 0.4)
 
 
-def test_a_reference_that_was_made_beside_one_is_not_compared(
-    gate: Gate, reference: Make, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    folder = reference()
-    path = folder / "environment.json"
-    environment = json.loads(path.read_text())
-    environment["machine"]["during"]["slowed"] = 0.4
-    path.write_text(json.dumps(environment))
+def test_a_reference_that_was_made_beside_one_is_not_compared(gate: Gate, reference: Make) -> None:
+    machine = {"state": {}, "during": {"slowed": 0.4}, "disturbed": [SAID]}
+    folder = reference({"machine": machine})
     answer = gate("--baseline", str(folder), *MEASURE)
     assert answer.status == 3, answer
     assert f"{SAID}; make it anew" in words(answer)

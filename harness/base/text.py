@@ -1,4 +1,4 @@
-"""Text that is not ours: what of it can be shown, and how much."""
+"""Text: what of somebody else's can be shown, and how much; and how ours is said."""
 
 import difflib
 import re
@@ -71,3 +71,8 @@ def natural(text: str) -> list[tuple[int, str]]:
         (int(part), "") if part.isascii() and part.isdigit() else (-1, part)
         for part in re.split(r"([0-9]{1,18})", text)
     ]
+
+
+def sentence(said: str) -> str:
+    """Return what is said as a sentence: with a capital letter, and a full stop."""
+    return f"{said[0].upper()}{said[1:]}."

@@ -118,10 +118,10 @@ def check_requirements(requirements: Sequence[Requirement], rows: Sequence[Row])
         for requirement in requirements
         if requirement.text not in measured
     ]
-    open_ = [row for (_, row), found in zip(pairs, findings, strict=True)
-             if found.change is Change.UNDECIDED and row.run.is_slowed]  # fmt: skip
-    why = [*missing, *dict.fromkeys(slowed_now(row.run) for row in open_)]
-    return Verdict(tuple(findings), undecided=tuple(why), compared=(asked_for(len(measured)),))
+    slowed = [slowed_now(row.run) for (_, row), found in zip(pairs, findings, strict=True)
+              if found.change is Change.UNDECIDED]  # fmt: skip
+    why = tuple(dict.fromkeys(filter(None, (*missing, *slowed))))
+    return Verdict(tuple(findings), undecided=why, compared=(asked_for(len(measured)),))
 
 
 def asked_for(checked: int) -> Compared:

@@ -184,7 +184,12 @@ class Disturbance:
 
 def shared_core(share: float) -> str:
     """Say that something slowed a ``share`` of the rounds, as a neighbour on the core does."""
-    return f"something slowed the original by a quarter or more in {share:.0%} of its rounds"
+    return slowed_in(f"{share:.0%}")
+
+
+def slowed_in(share: str) -> str:
+    """Say it of a share, or a range of them, in words."""
+    return f"something slowed the original by a quarter or more in {share} of its rounds"
 
 
 class Watch:

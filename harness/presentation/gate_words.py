@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
+from harness.base.text import sentence
 from harness.gate.finding import Basis, Change, Compared, Finding, Verdict
 
 _SINCE = {
@@ -42,7 +43,7 @@ def comparisons(verdict: Verdict) -> str:
     for one in verdict.compared:
         parts.append(", ".join(_compared(one, verdict.rows_of(one))))
     said = "; ".join(parts) or "nothing was asked"
-    return f"{said[0].upper()}{said[1:]}."
+    return sentence(said)
 
 
 def _compared(one: Compared, rows: Sequence[Finding]) -> Iterator[str]:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from harness.base.text import sentence
 from harness.claims.verdict import IN_PART, REPRODUCED
 from harness.presentation.table import format_short
 from harness.report.quiet import is_slowed, share_slowed
@@ -61,7 +62,7 @@ def answer(rows: pd.DataFrame, before: str) -> Answer | None:
     if before:
         parts[0] += f", each call {before}"
     said = f"{word}: {'; '.join(parts)}."
-    sentences = [said, _magnitudes(chosen), _elsewhere(every, recorded), _quiet(chosen)]
+    sentences = [said, sentence(_gains(chosen)), _elsewhere(every, recorded), _quiet(chosen)]
     return Answer(word, " ".join(filter(None, sentences)))
 
 
@@ -81,25 +82,24 @@ def _quiet(rows: pd.DataFrame) -> str:
     """Say that something slowed many rounds, and what the others give; empty if nothing did."""
     if not is_slowed(rows):
         return ""
-    share = share_slowed(rows)
-    said = f"{share[0].upper()}{share[1:]}"
+    said = share_slowed(rows)
     known = rows[rows["quiet_speedup"].notna()]
     if known.empty:
-        return f"{said}."
-    alone = _magnitudes(known.assign(speedup=known["quiet_speedup"]))
+        return sentence(said)
+    alone = _gains(known.assign(speedup=known["quiet_speedup"]))
     holding = known.groupby("condition", sort=False)["quiet_verdict"]
     full = [str(name) for name, found in holding if (found == REPRODUCED).all()]
-    return f"{said}: in the others alone {alone[0].lower()}{alone[1:-1]}, and {_hold(full)}."
+    return sentence(f"{said}: in the others alone {alone}, and {_hold(full)}")
 
 
-def _magnitudes(rows: pd.DataFrame) -> str:
+def _gains(rows: pd.DataFrame) -> str:
     faster, slower = rows[rows["speedup"] > 1]["speedup"], rows[rows["speedup"] < 1]["speedup"]
     sentences = []
     if len(faster):
         sentences.append(f"{_span(faster.min(), faster.max())} times faster where it gains")
     if len(slower):
         sentences.append(f"{_span(1 / slower.max(), 1 / slower.min())} times slower where it loses")
-    return f"The patch is {' and '.join(sentences)}."
+    return f"the patch is {' and '.join(sentences)}"
 
 
 def _span(low: float, high: float) -> str:

@@ -8,6 +8,7 @@ import pandas as pd
 
 from harness.claims.claim import range_in_words
 from harness.presentation.table import Column, Row, Table, format_number, trace_name
+from harness.report.quiet import quiet_speedup
 from harness.report.run_table import with_toolchain
 from harness.report.stored import Stored
 from harness.results.environment import before_each
@@ -86,9 +87,7 @@ def _claims(result: Stored) -> Iterator[tuple[Names, str]]:
 
 def _measured(row: Row) -> str:
     if not isnan(row.get("quiet_speedup", nan)):
-        reach = (row["quiet_high"] / row["quiet_low"]) ** 0.5 - 1
-        said = f"not slowed: {format_number(row['quiet_speedup'])} ±{reach:.1%}"
-        return f"{said} {row['quiet_verdict']}".rstrip()
+        return f"not slowed: {quiet_speedup(row)} {row['quiet_verdict']}".rstrip()
     verdict: str = "" if pd.isna(row["verdict"]) else row["verdict"]
     return f"{format_number(row['speedup'])} ±{half_width(row):.1%} {verdict}".rstrip()
 

@@ -7,6 +7,7 @@ import pandas as pd
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from harness.base.text import sentence
 from harness.base.units import format_size
 from harness.presentation.table import (
     Column,
@@ -97,13 +98,10 @@ def comparison_text(rows: pd.DataFrame, form: str) -> str:
     if form != "markdown":
         return as_data(rows[list(_PASTED)], form)
     groups = rows.groupby(["original_toolchain", "toolchain"], sort=False)
-    sentences = [sentence for _, group in groups for sentence in (*_notes(group), said(group))]
-    table = as_markdown(make_table(_MARKDOWN, rows))
-    return table + "".join(f"\n{sentence}\n" for sentence in sentences)
-
-
-def _notes(rows: pd.DataFrame) -> list[str]:
-    return [f"{note[0].upper()}{note[1:]}." for note in quiet_notes(rows, verdicts=False)]
+    told: list[str] = []
+    for _, group in groups:
+        told += [*map(sentence, quiet_notes(group, verdicts=False)), said(group)]
+    return as_markdown(make_table(_MARKDOWN, rows)) + "".join(f"\n{one}\n" for one in told)
 
 
 def said(rows: pd.DataFrame) -> str:

@@ -5,9 +5,9 @@ from typing import Any
 
 import pandas as pd
 
-from harness.machine.state import SLOWED_SHARE
+from harness.machine.state import SLOWED_SHARE, slowed_in
 from harness.presentation.table import format_number, trace_name
-from harness.results.speedups import judged, named_apart
+from harness.results.speedups import half_width, judged, named_apart
 
 _FEW = 3
 """Variants whose speedups in the other rounds are written one by one."""
@@ -23,7 +23,7 @@ def share_slowed(rows: pd.DataFrame) -> str:
     shares = rows.loc[rows["slowed"] > SLOWED_SHARE, "slowed"]
     low, high = (f"{100 * share:.0f}" for share in (shares.min(), shares.max()))
     span = low if low == high else f"{low} to {high}"
-    return f"something slowed the original by a quarter or more in {span} % of its rounds"
+    return slowed_in(f"{span} %")
 
 
 def quiet_notes(rows: pd.DataFrame, verdicts: bool = True) -> list[str]:
@@ -58,6 +58,10 @@ def _each(rows: Sequence[Mapping[Any, Any]]) -> str:
 
 
 def _alone(row: Mapping[Any, Any]) -> str:
-    reach = (row["quiet_high"] / row["quiet_low"]) ** 0.5 - 1
-    said = f"{format_number(row['quiet_speedup'])} ±{reach:.1%}"
+    said = quiet_speedup(row)
     return f"{said} ({row['quiet_verdict']})" if row["quiet_verdict"] else said
+
+
+def quiet_speedup(row: Mapping[Any, Any]) -> str:
+    """Write the speedup in the rounds that nothing slowed, and its interval."""
+    return f"{format_number(row['quiet_speedup'])} ±{half_width(row, 'quiet'):.1%}"

@@ -8,6 +8,7 @@ import pandas as pd
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from harness.base.text import sentence
 from harness.native.dirty_map import ARRAYS
 from harness.presentation.table import (
     Column,
@@ -160,12 +161,12 @@ def results_table(rows: pd.DataFrame, environment: Mapping[str, Any] | None = No
         parts.append(Text(f"noise floor: {floor}\n" if floor else ""))
     if environment and (before := before_each(environment)):
         parts.append(Text(f"each call {before}"))
-    parts += [Text(f"! {sentence}") for sentence in quiet_notes(rows)]
+    parts += [Text(f"! {note}") for note in quiet_notes(rows)]
     vague = rows[rows["stopped"] == "budget"]
     if len(vague):
         worst = max(map(half_width, vague.to_dict("records")))
-        sentence = f"not as precise as asked for (worst ±{worst:.1%}): the time budget was spent"
-        parts.append(Text(f"! {sentence}"))
+        spent = f"not as precise as asked for (worst ±{worst:.1%}): the time budget was spent"
+        parts.append(Text(f"! {spent}"))
     return Group(*parts)
 
 
@@ -192,7 +193,7 @@ def results_text(rows: pd.DataFrame, form: str) -> str:
         floor = noise_floor(every)
         said = [*([f"Noise floor: {floor}"] if floor else []), *quiet_notes(rows)]
         return as_markdown(make_table(_MARKDOWN, rows)) + "".join(
-            f"\n{sentence[0].upper()}{sentence[1:]}.\n" for sentence in said
+            f"\n{sentence(note)}\n" for note in said
         )
     return as_data(rows[list(_PASTED)], form)
 

@@ -2,17 +2,14 @@
 
 import dataclasses
 
-import numpy as np
-
 from harness.claims.claim import Claim
 from harness.claims.verdict import Figures, judge
 from harness.machine.state import SLOWED_SHARE
 from harness.measurement.run import Pair, Run
 from harness.statistics.interval import (
-    centre,
     confidence_interval,
     process_log_speedup,
-    snapshot_log_speedups,
+    snapshot_speedups,
 )
 
 FEWEST = 6
@@ -45,7 +42,6 @@ def find_quiet(run: Run, pair: Pair, claim: Claim | None) -> Quiet:
     original = run.plan.lanes[number].original
     pairs = [(seconds[:, original], seconds[:, number]) for seconds in elapsed]
     found = confidence_interval([process_log_speedup(*pair) for pair in pairs])
-    calls = np.exp(centre(np.array([snapshot_log_speedups(*pair) for pair in pairs])))
-    figures = Figures(found.value, found.low, found.high, calls)
+    figures = Figures(found.value, found.low, found.high, snapshot_speedups(pairs))
     said = judge(figures, claim) if claim else ""
     return Quiet(slowed, found.value, found.low, found.high, said)

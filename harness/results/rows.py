@@ -14,7 +14,7 @@ from harness.measurement.plan import PlannedTrace
 from harness.measurement.run import Run
 from harness.results.quiet import find_quiet
 from harness.results.tables import Positive, Whole, check_interval
-from harness.statistics.interval import centre, snapshot_log_speedups
+from harness.statistics.interval import snapshot_speedups
 from workloads.trace import Trace, open_trace
 from workloads.trace_header import Origin
 
@@ -213,8 +213,7 @@ def _verdict_share(figures: Figures, factors: Factors, claim: Claim) -> float | 
 def _call_speedups(run: Run, key: str, number: int) -> NDArray[np.float64]:
     """Return the speedup of a lane on each snapshot of a trace, over all processes."""
     original = run.plan.lanes[number].original  # an original's own, which gives 1 everywhere
-    logs = [snapshot_log_speedups(e[:, original], e[:, number]) for e in run.elapsed(key)]
-    return np.exp(centre(np.array(logs)))
+    return snapshot_speedups((e[:, original], e[:, number]) for e in run.elapsed(key))
 
 
 def _snapshot_rows(

@@ -37,6 +37,6 @@ def misses_one(row: Mapping[Any, Any]) -> bool:
     return bool(value * (low / value) ** 1.5 > 1 or value * (high / value) ** 1.5 < 1)
 
 
-def half_width(row: Mapping[Any, Any]) -> float:
-    """Return half the width of a speedup's interval, as a share of the speedup."""
-    return float((row["speedup_high"] / row["speedup_low"]) ** 0.5 - 1)
+def half_width(row: Mapping[Any, Any], of: str = "speedup") -> float:
+    """Return half the width of an interval, ``speedup`` or ``quiet``, as a share of its value."""
+    return float((row[f"{of}_high"] / row[f"{of}_low"]) ** 0.5 - 1)

@@ -5,7 +5,7 @@
 
 import dataclasses
 import functools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,6 +61,16 @@ def snapshot_log_speedups(original: Seconds, variant: Seconds) -> Seconds:
     """
     before, after = typical_seconds(original, variant)
     return np.asarray(np.log(before.sum(axis=0) / after.sum(axis=0)))
+
+
+def snapshot_speedups(processes: Iterable[tuple[Seconds, Seconds]]) -> Seconds:
+    """Return each snapshot's speedup over all processes, (snapshots,).
+
+    Args:
+        processes: of each the original's and the variant's seconds of one call, (rounds,
+            placements, snapshots).
+    """
+    return np.exp(centre(np.array([snapshot_log_speedups(*pair) for pair in processes])))
 
 
 def process_log_speedup(original: Seconds, variant: Seconds) -> float:

@@ -20,7 +20,7 @@ from harness.presentation.style import BLACK, ORIGIN_MARKERS, add_legend, house_
 from harness.presentation.table import INTERVAL, Column, Row, format_short, make_table
 from harness.results.speedups import named_apart
 from harness.studies import Question
-from harness.studies.study import Exhibit, Options, Outcome, Study, measured_once, range_of_speedups
+from harness.studies.study import Exhibit, Options, Outcome, Study, measured_once, reach_of
 from workloads.conditions import DEFAULT_CONDITIONS, find_condition
 from workloads.guest import GuestMemory
 from workloads.profile import profile_trace
@@ -127,7 +127,7 @@ def _place(end: str) -> Column:
 def _outcome(rows: pd.DataFrame) -> str:
     rows = rows[_of_maps(rows)]
     slower = (rows["speedup_high"] < 1).sum()
-    return f"{range_of_speedups(rows)}, slower on {slower} of {len(rows)} maps"
+    return f"{reach_of(rows['speedup'])}, slower on {slower} of {len(rows)} maps"
 
 
 _SUMMARY = (

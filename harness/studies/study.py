@@ -91,9 +91,9 @@ def measured_once(
     return measure
 
 
-def range_of_speedups(rows: pd.DataFrame) -> str:
-    """Say how far the speedups of ``rows`` reach."""
-    return f"{format_short(rows['speedup'].min())} to {format_short(rows['speedup'].max())}"
+def reach_of(values: pd.Series) -> str:
+    """Say how far ``values`` reach."""
+    return f"{format_short(values.min())} to {format_short(values.max())}"
 
 
 def with_originals(rows: pd.DataFrame, keys: list[str], operation: str) -> pd.DataFrame:

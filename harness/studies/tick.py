@@ -24,17 +24,18 @@ from harness.presentation.style import (
     house_style,
     mark,
 )
-from harness.presentation.table import (
-    INTERVAL,
-    Table,
-    format_short,
-    make_table,
-    plain_columns,
-    table_by_name,
-)
+from harness.presentation.table import INTERVAL, Table, make_table, plain_columns, table_by_name
 from harness.studies import Question
 from harness.studies.size import TIMED, timed, trace_of_size
-from harness.studies.study import Exhibit, Options, Outcome, Study, measured_once, with_originals
+from harness.studies.study import (
+    Exhibit,
+    Options,
+    Outcome,
+    Study,
+    measured_once,
+    reach_of,
+    with_originals,
+)
 from workloads.conditions import DEFAULT_CONDITIONS, find_condition
 from workloads.guest import GuestMemory
 from workloads.synthesis import check_fits
@@ -113,13 +114,10 @@ _FIGURES = plain_columns(
 
 def _outcome(rows: pd.DataFrame) -> str:
     captured, random = _halves(rows)
-    micro = [
-        format_short(1e6 * value)
-        for value in (captured["seconds"].min(), captured["seconds"].max())
-    ]
     largest = random.sort_values("guest_memory_bytes").iloc[-1]
     share, size = largest["share_of_tick"], format_size(largest["guest_memory_bytes"])
-    return f"{micro[0]} to {micro[1]} µs on captured traces, {share:.1%} of a tick at {size}"
+    micro = reach_of(1e6 * captured["seconds"])
+    return f"{micro} µs on captured traces, {share:.1%} of a tick at {size}"
 
 
 @house_style()
