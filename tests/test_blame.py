@@ -12,6 +12,7 @@ import pytest
 from harness.base.errors import BadInput
 from harness.base.processes import describe_status, has_children
 from harness.measurement import processes
+from harness.measurement.budget import Budget
 from harness.measurement.choice import choose
 from harness.measurement.lineup import line_up
 from harness.measurement.request import Request
@@ -87,7 +88,7 @@ def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
         request = Request(lineup, (Path("small.trace"),), 1e9, seed=1, processes=processes)
         out, log = console(), console(stderr=True)
         with RunFolder(Path("o")) as folder:
-            done = measure(request, folder, budget, resume, log)
+            done = measure(request, folder, Budget(budget), resume, log)
         return print_end(done, out, log)
 
     return run

@@ -20,7 +20,7 @@ from harness.gate.counts import Counted
 from harness.gate.reference import find_references, read_reference
 from harness.machine.cpu import cpu_caches, cpu_flags, cpu_model
 from harness.measurement import experiment
-from harness.measurement.experiment import BudgetTooShort
+from harness.measurement.budget import BudgetTooShort
 from harness.measurement.plan import OTHER_WORK
 from harness.native.built_variant import rust_obstacle
 from harness.native.toolchain import default_toolchain, find_toolchain

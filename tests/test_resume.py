@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.base.errors import BadInput
+from harness.measurement.budget import Budget
 from harness.measurement.choice import choose
 from harness.measurement.lineup import line_up
 from harness.measurement.plan import Plan
@@ -44,7 +45,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
         lineup = line_up(choose(["multi_page"]), find_toolchains())
         request = Request(lineup, (Path("small.trace"),), 1e9, seed=1, processes=processes)
         with RunFolder(Path(folder)) as opened:
-            return measure(request, opened, 600, resume, console(stderr=True))
+            return measure(request, opened, Budget(600), resume, console(stderr=True))
 
     return run
 

@@ -22,6 +22,7 @@ from harness.commands.options import (
 )
 from harness.commands.random_maps import add_random_maps, random_maps
 from harness.commands.report import PAGE
+from harness.measurement.budget import Budget
 from harness.native.operation import DEFAULT_OPERATION, OPERATIONS, find_operation
 from workloads.shipped import trace_path
 
@@ -93,7 +94,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     add_precision(parser, "0.5%", ", as a share of the speedup")
     add_budget(
-        parser, f"time to measure at most; default: {FULL_BUDGET:g}, with --quick {QUICK_BUDGET:g}"
+        parser,
+        f"time to measure at most; default: %(default)s, with --quick {QUICK_BUDGET:g}",
+        FULL_BUDGET,
     )
     more = "; {cpu} in it stands for the name of this machine's CPU"
     add_folder(parser, "--output", "results/latest", more)
@@ -198,5 +201,7 @@ def _milliseconds(text: str) -> float:
     return value
 
 
-def _budget(options: argparse.Namespace) -> float:
-    return float(options.budget or (QUICK_BUDGET if options.quick else FULL_BUDGET))
+def _budget(options: argparse.Namespace) -> Budget:
+    default = QUICK_BUDGET if options.quick else FULL_BUDGET
+    budget: Budget = options.budget
+    return budget if budget.named else Budget(default, named=False)

@@ -70,7 +70,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--even-unchanged", action="store_true",
         help="also time variants that have compiled to the same code as before",
     )  # fmt: skip
-    add_budget(parser, "time to measure each kind of evidence; default: %(default)g", 40.0)
+    add_budget(parser, "time to measure each kind of evidence; default: %(default)s", 40.0)
     add_seed(parser)
     parser.add_argument(
         "--settings", type=Path, metavar="FILE",

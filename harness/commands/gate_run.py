@@ -87,7 +87,7 @@ def _evidence(options: argparse.Namespace, settings: Settings) -> list[Evidence]
         options.tolerance,
         settings.tolerances,
         () if options.condition else settings.traces,
-        options.budget,
+        options.budget.seconds,
         options.seed,
     )
     evidence: list[Evidence] = []

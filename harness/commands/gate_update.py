@@ -24,6 +24,7 @@ from harness.gate.update import (
     write_gate_file,
 )
 from harness.machine.state import shared_core
+from harness.measurement.budget import Budget
 from harness.measurement.experiment import Experiment
 from harness.measurement.preparation import prepare
 from harness.measurement.run_folder import RunFolder
@@ -66,7 +67,7 @@ def update(options: argparse.Namespace, settings: Settings, out: Console, log: C
     scope = Scope(conditions, seed=options.seed, traces=settings.traces)
     with ProgressDisplay(log) as tell:
         for one in updates:
-            _make(one, scope, options.budget * 2, tell)
+            _make(one, scope, Budget(options.budget.seconds * 2, options.budget.named), tell)
     for one in updates:
         out.print(results_table(read_table(one.folder, SPEEDUPS), read_environment(one.folder)))
         out.print(f"reference: {one.folder}", soft_wrap=True)
@@ -99,7 +100,7 @@ def _plan(options: argparse.Namespace, settings: Settings) -> list[_Update]:
     return updates
 
 
-def _make(one: _Update, scope: Scope, budget: float, tell: Tell) -> None:
+def _make(one: _Update, scope: Scope, budget: Budget, tell: Tell) -> None:
     """Measure one reference and write it.
 
     Raises:

@@ -10,6 +10,7 @@ from harness.base.errors import BadInput
 from harness.base.text import shortened
 from harness.base.units import parse_share, parse_size
 from harness.machine.cpu import cpu_slug
+from harness.measurement.budget import Budget
 from workloads.conditions import CONDITIONS, DEFAULT_CONDITIONS, Condition, find_condition
 from workloads.draws import DEFAULT_SEED
 from workloads.guest import DEFAULT_PAGE_SIZE, GuestMemory
@@ -56,12 +57,12 @@ def add_precision(parser: argparse.ArgumentParser, default: str, of: str = "") -
     )
 
 
-def add_budget(parser: argparse.ArgumentParser, what: str, default: float | None = None) -> None:
-    """Add the time that ends a measurement; ``what`` is the help."""
+def add_budget(parser: argparse.ArgumentParser, what: str, default: float) -> None:
+    """Add the time that ends a measurement, in seconds; ``what`` is the help."""
     parser.add_argument(
         "--budget",
-        type=positive(_seconds, "a number of seconds above 0, at most a week", 0.0),
-        default=default,
+        type=_budget,
+        default=Budget(default, named=False),
         metavar="SECONDS",
         help=what,
     )
@@ -135,14 +136,6 @@ def condition_help() -> str:
     return "one of " + ", ".join(CONDITIONS)
 
 
-_WEEK = 7 * 24 * 3600.0
-
-
-def _seconds(text: str) -> float:
-    """Read the time that something may take, up to a week."""
-    return float(text) if float(text) <= _WEEK else 0.0
-
-
 def positive(convert: Callable[[str], T], what: str, zero: T) -> Callable[[str], T]:
     """Return a reader of option values that must be above ``zero``."""
 
@@ -156,6 +149,21 @@ def positive(convert: Callable[[str], T], what: str, zero: T) -> Callable[[str],
         return value
 
     return read
+
+
+_WEEK = 7 * 24 * 3600.0
+
+
+def _seconds(text: str) -> float:
+    """Read the time that something may take, up to a week."""
+    return float(text) if float(text) <= _WEEK else 0.0
+
+
+_read_seconds = positive(_seconds, "a number of seconds above 0, at most a week", 0.0)
+
+
+def _budget(text: str) -> Budget:
+    return Budget(_read_seconds(text))
 
 
 def run_by(module: str, function: str = "run") -> Callable[[argparse.Namespace], int]:

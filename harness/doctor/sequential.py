@@ -20,6 +20,7 @@ import pyperf
 from harness.base.errors import BadInput
 from harness.base.processes import module_command, module_environment
 from harness.doctor.coverage import BUDGET, short_request
+from harness.measurement.budget import Budget
 from harness.measurement.experiment import Experiment
 from harness.measurement.plan import ROUNDS, Plan
 from harness.measurement.preparation import prepare
@@ -58,7 +59,7 @@ def compare_with_sequential(runs: int, report: Report) -> Comparison:
             start = time.monotonic()
             shutil.rmtree(folder.samples.path)
             folder.begin(dataclasses.replace(plan, seed=number))
-            run = Experiment(folder.unfinished_plan(), folder, BUDGET).run()
+            run = Experiment(folder.unfinished_plan(), folder, Budget(BUDGET)).run()
             paired.append(next(iter(run.speedups.values())).value)
             seconds["paired"].append(time.monotonic() - start)
             start = time.monotonic()

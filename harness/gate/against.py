@@ -25,7 +25,8 @@ from harness.gate.revision import Older, is_own_clone, pair_files, read_revision
 from harness.gate.row import Row, rows_of
 from harness.gate.tolerance import Tolerances
 from harness.machine.state import shared_core
-from harness.measurement.experiment import BudgetTooShort, Look, measure
+from harness.measurement.budget import BudgetTooShort
+from harness.measurement.experiment import Look, measure
 from harness.measurement.request import Request, condition_traces
 from harness.measurement.run import Run
 from harness.measurement.tell import Tell

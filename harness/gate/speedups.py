@@ -30,8 +30,9 @@ from harness.gate.stored import (
     find_measurable,
     settle,
 )
+from harness.measurement.budget import BudgetTooShort
 from harness.measurement.choice import choose
-from harness.measurement.experiment import BudgetTooShort, measure
+from harness.measurement.experiment import measure
 from harness.measurement.lineup import line_up
 from harness.measurement.plan import MIN_PROCESSES
 from harness.measurement.request import Request, condition_traces

@@ -12,6 +12,7 @@ import numpy as np
 from harness.base.errors import BadInput
 from harness.machine.state import Watch
 from harness.measurement.astray import Astray
+from harness.measurement.budget import Budget
 from harness.measurement.plan import Plan
 from harness.measurement.preparation import prepare
 from harness.measurement.processes import Processes
@@ -22,12 +23,8 @@ from harness.measurement.samples import Samples, read_samples
 from harness.measurement.tell import Tell, quiet
 from harness.statistics.interval import confidence_interval, process_log_speedup
 
-
-class BudgetTooShort(BadInput):
-    """Not even one round fits into the budget.
-
-    The gate, which divides a budget by what has changed, takes it for undecided.
-    """
+_LEAST = 2
+"""Processes of which an interval can be made."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,7 +58,7 @@ def measure(
     ):
         plan = prepare(request, folder, tell)
         check(plan)
-        return Experiment(plan, folder, budget, tell, looks).run()
+        return Experiment(plan, folder, Budget(budget), tell, looks).run()
 
 
 class Experiment:
@@ -71,7 +68,7 @@ class Experiment:
         self,
         plan: Plan,
         folder: RunFolder,
-        budget: float,
+        budget: Budget,
         tell: Tell = quiet,
         looks: Sequence[Look] = (),
     ) -> None:
@@ -80,7 +77,7 @@ class Experiment:
         self._folder = folder
         self._budget = budget
         self._tell = tell
-        self._processes = Processes(plan, folder, budget)
+        self._processes = Processes(plan, folder, budget.seconds)
         self._astray = Astray(plan, folder.samples)
         self._samples: list[Samples] = []
         self._logs: dict[Pair, list[float]] = {
@@ -107,17 +104,14 @@ class Experiment:
         longest = 0.0
         while open_traces := self._open():
             elapsed = time.monotonic() - start
-            if elapsed + longest > self._budget and self._measured() >= 2:
+            if elapsed + longest > self._budget.seconds and self._measured() >= _LEAST:
                 break
             began = time.monotonic()
             self._take(self._processes.measure(index, open_traces))
             self._drop_failed()
             longest = max(longest, time.monotonic() - began)
-            if longest > self._budget and self._measured() < 2:
-                raise BudgetTooShort(
-                    f"a budget of {self._budget:g} s is shorter than one round of all variants, "
-                    f"which takes {longest:.1f} s here; give more with --budget, or measure less."
-                )
+            if self._measured() < _LEAST:
+                self._budget.check(longest)
             self._say_progress(time.monotonic() - start)
             look = self._looks.get(index)
             if look and look(self._so_far(watch)):
@@ -188,8 +182,9 @@ class Experiment:
         if processes >= self._plan.processes:
             # An interval narrows with the square root of the number of processes.
             needed = processes * min(100.0, worst / self._plan.precision) ** 2
-        expected = min(self._budget, elapsed * needed / processes) if open_ else elapsed
+        expected = elapsed * needed / processes if open_ else elapsed
+        spent = max(self._budget.seconds, elapsed * _LEAST / processes)
         what = f"measuring, {processes} process{'es' if processes != 1 else ''}"
         if open_ and math.isfinite(worst):
             what += f", worst ±{worst:.2%}"
-        self._tell(what, elapsed, max(expected, elapsed), "s")
+        self._tell(what, elapsed, max(min(expected, spent), elapsed), "s")

@@ -2,7 +2,8 @@
 
 import dataclasses
 
-from harness.measurement.experiment import BudgetTooShort, measure
+from harness.measurement.budget import Budget
+from harness.measurement.experiment import measure
 from harness.measurement.request import Draft, Request
 from harness.measurement.tell import Tell
 
@@ -13,7 +14,7 @@ _ANY = 1e9
 """A precision that every interval has."""
 
 
-def check_budget(request: Request, budget: float, tell: Tell) -> None:
+def check_budget(request: Request, budget: Budget, tell: Tell) -> None:
     """Measure the smallest of several random maps, where the others are far larger.
 
     A call takes at least as long a page on a larger map, since less of it is in the caches.
@@ -21,6 +22,8 @@ def check_budget(request: Request, budget: float, tell: Tell) -> None:
     Raises:
         BudgetTooShort: one round of all variants on all maps takes longer than ``budget``.
     """
+    if not budget.named:
+        return
     drafts = [one for one in request.traces if isinstance(one, Draft) and one.pages]
     if not drafts or len(drafts) < len(request.traces):
         return
@@ -30,12 +33,7 @@ def check_budget(request: Request, budget: float, tell: Tell) -> None:
         return
     tell("trying the smallest", 0, 1)
     brief = dataclasses.replace(request, traces=(smallest,), precision=_ANY, processes=2)
-    run = measure(brief, budget)
+    run = measure(brief, budget.seconds)
     # The first process calibrates.
     calls = (sum(float(elapsed.sum()) for elapsed in one.elapsed.values()) for one in run.samples)
-    least = min(filter(None, calls)) * times
-    if least > budget:
-        raise BudgetTooShort(
-            f"a budget of {budget:g} s is shorter than one round of all variants, which takes "
-            f"{least:.0f} s and more here; give more with --budget, or measure less."
-        )
+    budget.check(min(filter(None, calls)) * times, " and more")

@@ -5,7 +5,8 @@ from typing import Any
 
 from rich.console import Console
 
-from harness.measurement.experiment import BudgetTooShort, Experiment
+from harness.measurement.budget import Budget, BudgetTooShort
+from harness.measurement.experiment import Experiment
 from harness.measurement.preparation import prepare
 from harness.measurement.request import Request
 from harness.measurement.run import Run
@@ -29,9 +30,9 @@ class Measured:
 
 
 def measure(
-    request: Request, folder: RunFolder, budget: float, resume: bool, log: Console
+    request: Request, folder: RunFolder, budget: Budget, resume: bool, log: Console
 ) -> Measured:
-    """Measure ``request`` into ``folder``, for about ``budget`` seconds.
+    """Measure ``request`` into ``folder``, until it is precise enough or ``budget`` is spent.
 
     Raises:
         BadInput: it cannot be planned, or is not the run to resume.

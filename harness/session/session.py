@@ -10,6 +10,7 @@ from rich.console import Console
 
 from harness.base.files import write_text
 from harness.claims.calls import single_calls
+from harness.measurement.budget import Budget
 from harness.measurement.request import Request
 from harness.measurement.run_folder import RunFolder
 from harness.results.environment import ENVIRONMENT
@@ -42,8 +43,8 @@ class Session:
     name: str
     """Of the study, and of its table."""
     folder: Path
-    budget: float
-    """Seconds that each run takes at most."""
+    budget: Budget
+    """Of each run."""
     resume: bool
     out: Console
     log: Console

@@ -108,7 +108,7 @@ def _settle_group(group: Group, precision: float, session: Session) -> list[Sett
 def _settle_with_guests(group: Group, precision: float, session: Session) -> list[Settled]:
     watch = Watch()
     with ProgressDisplay(session.log) as tell:
-        settled = settle_with_guests(group, precision, session.budget, tell)
+        settled = settle_with_guests(group, precision, session.budget.seconds, tell)
     if any(one.speedup for one in settled):
         environment = describe_environment([default_toolchain()], {}, watch.stop())
         session.environment = session.environment or environment

@@ -109,8 +109,9 @@ def _from_the_kernel(
         alike = [case for case in asked if case.memory.pages == pages]
         maps = np.concatenate([case.writes for case in alike])
         wanted = Wanted(
-            (method,), pages, maps, options.seed, options.precision, session.budget, rounds=_ROUNDS
-        )
+            (method,), pages, maps, options.seed, options.precision, session.budget.seconds,
+            rounds=_ROUNDS,
+        )  # fmt: skip
         try:
             with ProgressDisplay(session.log) as tell:
                 found = measure_guests(wanted, tell)

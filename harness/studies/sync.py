@@ -83,7 +83,7 @@ def measure(options: Options, session: Session) -> pd.DataFrame:
             drawn = [to_words(draw_map(memory, runs, options.seed)) for runs in named.values()]
             wanted = Wanted(
                 starts.methods, memory.pages, np.stack(drawn), options.seed, options.precision,
-                session.budget,
+                session.budget.seconds,
             )  # fmt: skip
             found = measure_guests(wanted, tell)
             rows += _rows(memory, dict(zip(named, drawn, strict=True)), found, starts)
@@ -102,7 +102,7 @@ def _measure_starts(size: int, options: Options, session: Session, tell: Tell) -
     return measure_guests(
         Wanted(
             find_methods(options.variants), memory.pages, nothing, options.seed, np.inf,
-            session.budget, rounds=1, processes=STARTS, populate=True,
+            session.budget.seconds, rounds=1, processes=STARTS, populate=True,
         ),
         tell,
     )  # fmt: skip

@@ -1,0 +1,41 @@
+"""A budget: how long a measurement may take."""
+
+import dataclasses
+
+from harness.base.errors import BadInput
+
+
+class BudgetTooShort(BadInput):
+    """Not even one round fits into the budget.
+
+    The gate, which divides a budget by what has changed, takes it for undecided.
+    """
+
+
+@dataclasses.dataclass(frozen=True)
+class Budget:
+    """When a measurement ends, however precise it is by then."""
+
+    seconds: float
+    named: bool = True
+    """Whether somebody has named it. One that nobody has named refuses nothing: on a slow host two
+    processes are measured that take longer, as an interval needs two."""
+
+    def check(self, longest: float, least: str = "") -> None:
+        """Check that a round fits, if somebody named the budget.
+
+        Args:
+            longest: what a round takes, in seconds.
+            least: stands behind it if it is a lower bound.
+
+        Raises:
+            BudgetTooShort: it does not.
+        """
+        if self.named and longest > self.seconds:
+            raise BudgetTooShort(
+                f"a budget of {self.seconds:g} s is shorter than one round of all variants, which "
+                f"takes {longest:.1f} s{least} here; give more with --budget, or measure less."
+            )
+
+    def __str__(self) -> str:
+        return f"{self.seconds:g}"
