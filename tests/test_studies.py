@@ -19,8 +19,8 @@ from harness.cli import main
 from harness.commands import study_run
 from harness.counting.callgrind import Program, count_instructions, require_valgrind
 from harness.native.build import build_driver, build_variant
+from harness.native.description import Description
 from harness.native.finding import find_variant
-from harness.native.loaded_variant import Description
 from harness.native.stopwatch import make_snapshots
 from harness.native.toolchain import default_toolchain
 from harness.native.variant import Variant
@@ -190,7 +190,7 @@ def test_what_valgrind_cannot_run_is_said(
     assert count_instructions(driven, GuestMemory(8192 * 4096), snapshots) == sentence
 
 
-@pytest.mark.usefixtures("two_processes")
+@pytest.mark.usefixtures("short_runs")
 @pytest.mark.parametrize("study", ["density", "size", "toolchains", "tick", "assumptions"])
 def test_a_study_makes_its_table_and_picture(study: str, dirtyscan: Run, tmp_path: Path) -> None:
     small = {
@@ -271,7 +271,7 @@ def test_a_run_without_a_round_leaves_nothing_behind(dirtyscan: Run, tmp_path: P
     ("default", "command"),
     [
         ("harness.commands.bench.QUICK_BUDGET", ("bench", "--quick", "--trace", "x.trace")),
-        ("harness.commands.compare.BUDGET", ("compare", *["page_by_page", "multi_page"])),
+        ("harness.commands.compare_run.BUDGET", ("compare", *["page_by_page", "multi_page"])),
     ],
 )
 def test_a_budget_that_nobody_named_refuses_nothing(
@@ -315,7 +315,7 @@ def test_a_size_whose_limit_is_none_leaves_the_others_in_the_picture() -> None:
     assert all(sizes[0] in line and sizes[1] not in line for line in drawn)
 
 
-@pytest.mark.usefixtures("two_processes")
+@pytest.mark.usefixtures("short_runs")
 def test_the_study_of_operations(dirtyscan: Run, tmp_path: Path) -> None:
     done = dirtyscan("study", "operations", "--operation", "merge")
     assert done.returncode == 0, done.stderr

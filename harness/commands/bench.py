@@ -94,9 +94,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     add_precision(parser, "0.5%", ", as a share of the speedup")
     add_budget(
-        parser,
-        f"time to measure at most; default: %(default)s, with --quick {QUICK_BUDGET:g}",
-        FULL_BUDGET,
+        parser, f"time to measure at most; default: {FULL_BUDGET:g}, with --quick {QUICK_BUDGET:g}"
     )
     more = "; {cpu} in it stands for the name of this machine's CPU"
     add_folder(parser, "--output", "results/latest", more)
@@ -202,6 +200,4 @@ def _milliseconds(text: str) -> float:
 
 
 def _budget(options: argparse.Namespace) -> Budget:
-    default = QUICK_BUDGET if options.quick else FULL_BUDGET
-    budget: Budget = options.budget
-    return budget if budget.named else Budget(default, named=False)
+    return Budget.of(options.budget, QUICK_BUDGET if options.quick else FULL_BUDGET)

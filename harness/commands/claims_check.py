@@ -11,6 +11,7 @@ from harness.base.errors import BadInput
 from harness.claims.claim import CLAIMS, read_claims
 from harness.claims.fidelity import Pair, fidelity, find_pairs, overall, said_of, split_names
 from harness.commands.options import results_folder
+from harness.measurement.budget import Budget
 from harness.native.manifest import MANIFEST, read_manifest
 from harness.presentation.console import console
 from harness.presentation.table import (
@@ -24,6 +25,7 @@ from harness.presentation.table import (
     trace_name,
 )
 from harness.session.session import Ran, Session
+from harness.studies import questions
 
 _COLUMNS = (
     Column("variant"),
@@ -51,7 +53,8 @@ def run(options: argparse.Namespace) -> int:
     pairs = find_pairs(manifest, claims, names)
     out, log = console(), console(stderr=True)
     folder = results_folder(options.output)
-    session = Session("fidelity", folder, options.budget, False, out, log)
+    budget = Budget.of(options.budget, questions()[options.study].budget)
+    session = Session("fidelity", folder, budget, False, out, log)
     found = []
     for number, pair in enumerate(pairs, start=1):
         log.print(Text(f"{pair.variant.name} beside {pair.upstream.name} ({number}/{len(pairs)})"))

@@ -41,7 +41,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add_conditions(parser)
     add_toolchains(parser)
     add_precision(parser, "1%", ", as a share of the speedup")
-    add_budget(parser, "time to measure at most; default: %(default)s", BUDGET)
+    add_budget(parser, f"time to measure at most; default: {BUDGET:g}")
     add_folder(parser, "--output", "results/compare")
     add_resume(parser, "a comparison that was cut short")
     parser.add_argument(

@@ -3,6 +3,7 @@
 import argparse
 
 from harness.base.errors import BadInput
+from harness.commands.compare import BUDGET
 from harness.commands.idle import call_out_idle
 from harness.commands.options import (
     find_conditions,
@@ -11,6 +12,7 @@ from harness.commands.options import (
     workload_settings,
 )
 from harness.commands.random_maps import random_maps
+from harness.measurement.budget import Budget
 from harness.measurement.choice import choose
 from harness.measurement.lineup import check_used, line_up
 from harness.measurement.request import Given, Request, condition_traces
@@ -31,7 +33,7 @@ def run(options: argparse.Namespace) -> int:
     out = console() if options.format == "table" else log
     request = _request(options)
     with RunFolder(results_folder(options.output)) as folder:
-        measured = measure(request, folder, options.budget, options.resume, log)
+        measured = measure(request, folder, Budget.of(options.budget, BUDGET), options.resume, log)
     if _has_rows(request, measured):
         rows = read_table(folder.path, SPEEDUPS)
         if options.format == "table":

@@ -15,6 +15,7 @@ from harness.commands.options import (
 )
 from harness.presentation.gate_formats import FORMATS
 
+BUDGET = 40.0
 _EVIDENCE = {
     "--merge-base": "take the commit at which the working tree's history has left the revision of "
     "--against, so that what was done there since does not count",
@@ -70,7 +71,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--even-unchanged", action="store_true",
         help="also time variants that have compiled to the same code as before",
     )  # fmt: skip
-    add_budget(parser, "time to measure each kind of evidence; default: %(default)s", 40.0)
+    add_budget(parser, f"time to measure each kind of evidence; default: {BUDGET:g}")
     add_seed(parser)
     parser.add_argument(
         "--settings", type=Path, metavar="FILE",

@@ -12,6 +12,7 @@ from rich.console import Console
 from harness.base.errors import BadInput
 from harness.base.files import write_text
 from harness.commands.cluster import is_for_hosts
+from harness.commands.gate import BUDGET
 from harness.commands.gate_hosts import answer, ask_hosts, go_to_repository
 from harness.commands.gate_update import update
 from harness.commands.options import find_conditions
@@ -87,7 +88,7 @@ def _evidence(options: argparse.Namespace, settings: Settings) -> list[Evidence]
         options.tolerance,
         settings.tolerances,
         () if options.condition else settings.traces,
-        options.budget.seconds,
+        options.budget or BUDGET,
         options.seed,
     )
     evidence: list[Evidence] = []

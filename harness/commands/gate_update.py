@@ -7,6 +7,7 @@ from pathlib import Path
 from rich.console import Console
 
 from harness.base.errors import BadInput
+from harness.commands.gate import BUDGET
 from harness.commands.options import find_conditions, results_folder
 from harness.counting.callgrind import require_valgrind
 from harness.gate.counts import all_built_in, count_all
@@ -65,9 +66,10 @@ def update(options: argparse.Namespace, settings: Settings, out: Console, log: C
     require_valgrind()  # before minutes of measuring, not after
     conditions = find_conditions(options.condition)
     scope = Scope(conditions, seed=options.seed, traces=settings.traces)
+    budget = Budget.of(options.budget, BUDGET)
     with ProgressDisplay(log) as tell:
         for one in updates:
-            _make(one, scope, Budget(options.budget.seconds * 2, options.budget.named), tell)
+            _make(one, scope, dataclasses.replace(budget, seconds=2 * budget.seconds), tell)
     for one in updates:
         out.print(results_table(read_table(one.folder, SPEEDUPS), read_environment(one.folder)))
         out.print(f"reference: {one.folder}", soft_wrap=True)

@@ -10,7 +10,6 @@ from harness.base.errors import BadInput
 from harness.base.text import shortened
 from harness.base.units import parse_share, parse_size
 from harness.machine.cpu import cpu_slug
-from harness.measurement.budget import Budget
 from workloads.conditions import CONDITIONS, DEFAULT_CONDITIONS, Condition, find_condition
 from workloads.draws import DEFAULT_SEED
 from workloads.guest import DEFAULT_PAGE_SIZE, GuestMemory
@@ -57,12 +56,15 @@ def add_precision(parser: argparse.ArgumentParser, default: str, of: str = "") -
     )
 
 
-def add_budget(parser: argparse.ArgumentParser, what: str, default: float) -> None:
-    """Add the time that ends a measurement, in seconds; ``what`` is the help."""
+def add_budget(parser: argparse.ArgumentParser, what: str) -> None:
+    """Add the time in seconds that ends a measurement, None if nobody names it.
+
+    Args:
+        what: the help, which says the default.
+    """
     parser.add_argument(
         "--budget",
-        type=_budget,
-        default=Budget(default, named=False),
+        type=positive(_seconds, "a number of seconds above 0, at most a week", 0.0),
         metavar="SECONDS",
         help=what,
     )
@@ -157,13 +159,6 @@ _WEEK = 7 * 24 * 3600.0
 def _seconds(text: str) -> float:
     """Read the time that something may take, up to a week."""
     return float(text) if float(text) <= _WEEK else 0.0
-
-
-_read_seconds = positive(_seconds, "a number of seconds above 0, at most a week", 0.0)
-
-
-def _budget(text: str) -> Budget:
-    return Budget(_read_seconds(text))
 
 
 def run_by(module: str, function: str = "run") -> Callable[[argparse.Namespace], int]:

@@ -14,7 +14,6 @@ from harness.commands.options import (
     add_toolchains,
     run_by,
 )
-from harness.measurement.budget import Budget
 from harness.studies import questions
 from workloads.draws import DEFAULT_SEED
 
@@ -52,7 +51,7 @@ def add_study_options(parser: argparse.ArgumentParser, name: str) -> None:
             "--guest-memory", action="append", default=none, metavar="SIZE", help=question.sizes
         ),
         "precision": lambda: add_precision(parser, "1%"),
-        "budget": lambda: add_budget(parser, f"{each}default: %(default)s", question.budget),
+        "budget": lambda: add_budget(parser, f"{each}default: {question.budget:g}"),
         "output": lambda: add_folder(parser, "--output", f"results/{name}", _NAMED),
         "plots": lambda: add_folder(parser, "--plots", "plots"),
         "resume": lambda: add_resume(parser, "one that was cut short"),
@@ -60,8 +59,7 @@ def add_study_options(parser: argparse.ArgumentParser, name: str) -> None:
     }
     parser.set_defaults(
         study=name, variant=none, toolchain=none, operation=none, guest_memory=none,
-        precision=0.01, budget=Budget(question.budget, named=False), plots="plots", resume=False,
-        seed=DEFAULT_SEED,
+        precision=0.01, budget=None, plots="plots", resume=False, seed=DEFAULT_SEED,
     )  # fmt: skip
     offered = {*question.options, "output", *(["guest-memory"] if question.sizes else [])}
     for option in add:

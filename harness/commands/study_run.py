@@ -5,11 +5,12 @@ import argparse
 from harness.base.units import parse_size
 from harness.commands.cluster import is_for_hosts, run_on_hosts
 from harness.commands.options import results_folder
+from harness.measurement.budget import Budget
 from harness.presentation.console import console
 from harness.presentation.style import save
 from harness.presentation.table import print_table
 from harness.session.session import Session
-from harness.studies import load_study
+from harness.studies import load_study, questions
 from harness.studies.study import Options
 
 STUDY = "{study}"
@@ -37,7 +38,8 @@ def run_study(options: argparse.Namespace, chosen: Options) -> int:
     name, study = options.study, load_study(options.study)
     out, log = console(), console(stderr=True)
     folder = results_folder(options.output.replace(STUDY, name))
-    session = Session(name, folder, options.budget, options.resume, out, log)
+    budget = Budget.of(options.budget, questions()[name].budget)
+    session = Session(name, folder, budget, options.resume, out, log)
     found = study.measure(chosen, session)
     path = session.keep(found)
     print_table(study.summary(found), out)

@@ -21,6 +21,11 @@ class Budget:
     """Whether somebody has named it. One that nobody has named refuses nothing: on a slow host two
     processes are measured that take longer, as an interval needs two."""
 
+    @classmethod
+    def of(cls, named: float | None, default: float) -> "Budget":
+        """Return the seconds that somebody has ``named``, or the ``default``."""
+        return cls(default, named=False) if named is None else cls(named)
+
     def check(self, longest: float, least: str = "") -> None:
         """Check that a round fits, if somebody named the budget.
 
@@ -36,6 +41,3 @@ class Budget:
                 f"a budget of {self.seconds:g} s is shorter than one round of all variants, which "
                 f"takes {longest:.1f} s{least} here; give more with --budget, or measure less."
             )
-
-    def __str__(self) -> str:
-        return f"{self.seconds:g}"
