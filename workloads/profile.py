@@ -31,9 +31,10 @@ def profile_trace(trace: Trace) -> Profile:
     pages = trace.source.memory.pages
     lengths = np.zeros(pages.bit_length(), dtype=np.int64)
     runs = []
+    dirty = np.zeros(pages + 2, dtype=np.bool_)  # and a clean page at either end
     for bitmap in trace.bitmaps():
-        dirty = np.unpackbits(bitmap, count=pages, bitorder="little").view(np.int8)
-        edges = np.flatnonzero(np.diff(dirty, prepend=0, append=0))
+        dirty[1:-1] = np.unpackbits(bitmap, count=pages, bitorder="little")
+        edges = np.flatnonzero(dirty[1:] != dirty[:-1])
         run = edges[1::2] - edges[::2]
         runs.append(len(run))
         # The exponent of a float is the number of bits of the whole number that it was.
