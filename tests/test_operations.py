@@ -18,8 +18,9 @@ from harness.measurement.choice import recommended_variants
 from harness.native import operation as operation_module
 from harness.native.build import build_stopwatch, build_trial, build_variant
 from harness.native.built_variant import rust_obstacle
+from harness.native.description import Description
 from harness.native.finding import find_variant
-from harness.native.loaded_variant import Description, load_variant
+from harness.native.loaded_variant import load_variant
 from harness.native.operation import OPERATIONS, TICK_SENT, Operation
 from harness.native.stopwatch import make_snapshots
 from harness.native.toolchain import Toolchain, default_toolchain, find_toolchain
@@ -212,7 +213,7 @@ def test_one_that_goes_astray_is_named(operation: str, tmp_path: Path) -> None:
     assert sentence in found.what
 
 
-@pytest.mark.usefixtures("two_processes")
+@pytest.mark.usefixtures("short_runs")
 def test_a_lost_write_is_reported_with_its_page(dirtyscan: Run, tmp_path: Path) -> None:
     kind, body, _ = ASTRAY["drain"]
     (tmp_path / "mine.c").write_text(SOURCE % (body, "drain", kind, "drain"))

@@ -228,7 +228,7 @@ def test_a_bound_reads_and_says_that_it_counts_nothing(name: str) -> None:
 
 
 def test_a_variant_that_cannot_run_here_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("harness.native.loaded_variant.cpu_flags", lambda: ("sse2",))
+    monkeypatch.setattr("harness.native.description.cpu_flags", lambda: ("sse2",))
     loaded = load_variant(build_variant(VARIANTS["avx2"], default_toolchain()).path)
     assert loaded.description.obstacle() == "needs avx2, which this CPU lacks"
 

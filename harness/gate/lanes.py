@@ -9,8 +9,8 @@ from harness.measurement.lineup import LineUp, make_lane
 from harness.measurement.plan import BEFORE, Lane
 from harness.native.build import build_variant, compiling_toolchain
 from harness.native.built_variant import describe, rust_obstacle
+from harness.native.description import Description
 from harness.native.library import Library
-from harness.native.loaded_variant import Description
 from harness.native.placement import CLASSES, CROSSED
 from harness.native.toolchain import Toolchain, default_toolchain
 from harness.native.variant import Variant

@@ -8,8 +8,8 @@ from harness.base.errors import BadInput
 from harness.measurement.choice import Choice
 from harness.measurement.plan import Lane
 from harness.native.built_variant import build_here
+from harness.native.description import Description
 from harness.native.library import Library
-from harness.native.loaded_variant import Description
 from harness.native.placement import CLASSES, DRAWN
 from harness.native.toolchain import Toolchain
 

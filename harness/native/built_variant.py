@@ -6,9 +6,10 @@ from pathlib import Path
 from harness.base.errors import BadInput
 from harness.base.text import shortened
 from harness.native.build import build_variant, compiling_toolchain
+from harness.native.description import Description
 from harness.native.finding import find_variant
 from harness.native.library import Library
-from harness.native.loaded_variant import Description, describe_variant, load_variant
+from harness.native.loaded_variant import describe_variant, load_variant
 from harness.native.operation import DEFAULT_OPERATION, OPERATIONS
 from harness.native.placement import Placements
 from harness.native.toolchain import Toolchain, default_toolchain, rust_toolchain
