@@ -9,7 +9,6 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import stdtrit
 
 Seconds = NDArray[np.float64]
 
@@ -149,6 +148,9 @@ def _outer_pairs(processes: int, confidence: float) -> int:
 
 
 def _student(logs: Seconds, confidence: float) -> tuple[float, float, float]:
+    # Few come here, and loading it takes a quarter as long as all else that a command loads.
+    from scipy.special import stdtrit
+
     mean = float(logs.mean())
     error = float(logs.std(ddof=1)) / np.sqrt(len(logs))
     reach = float(stdtrit(len(logs) - 1, (1 + confidence) / 2)) * error
