@@ -20,11 +20,16 @@ BENCH = ("bench", "--trace", "small.trace", "--precision", "90%", "--budget", "5
 """A run of some seconds, in ten processes."""
 
 
+BRIEF = str(Path(__file__).parent / "brief")
+"""In PYTHONPATH, it makes runs as short as there can be."""
+
+
 class LocalCluster:
     """A scheduler and its workers, each a process that can be killed."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, brief: bool) -> None:
         self.folder = folder
+        self._brief = brief
         self.state = folder / "state"
         (folder / "tmp").mkdir()
         self.address = ""
@@ -37,6 +42,8 @@ class LocalCluster:
             "XDG_STATE_HOME": str(self.state),
             "PYTHONWARNINGS": "ignore",
         }
+        if self._brief:
+            own["PYTHONPATH"] = BRIEF
         return {**os.environ, **own, **more}
 
     def start_scheduler(self) -> None:
@@ -50,12 +57,18 @@ class LocalCluster:
         self.address = json.loads(file.read_text())["address"]
 
     def start_worker(
-        self, name: str, *options: str, limit: int = 0, given: str | None = None
+        self,
+        name: str,
+        *options: str,
+        limit: int = 0,
+        given: str | None = None,
+        nanny: bool = False,
     ) -> None:
         """Start one that is the host ``name``, whose files may have ``limit`` bytes."""
         identity = name if given is None else given
         more = {GIVEN: identity} if identity else {}
         line = ["worker", self.address, "--nthreads", "1", "--no-dashboard", *options]
+        line += ["--nanny" if nanny else "--no-nanny"]
         self._start(name, line, limit, **more)
 
     def _start(self, name: str, line: list[str], limit: int = 0, **more: str) -> None:
@@ -123,11 +136,15 @@ def _with(arguments: tuple[str, ...], *more: str) -> list[str]:
 
 @contextlib.contextmanager
 def local_cluster(
-    folder: Path, start: Callable[[LocalCluster], None] | None = None
+    folder: Path, start: Callable[[LocalCluster], None] | None = None, brief: bool = False
 ) -> Iterator[LocalCluster]:
-    """Have a cluster of the hosts a and b, or of what ``start`` starts, and a trace beside it."""
+    """Have a cluster of the hosts a and b, or of what ``start`` starts, and a trace beside it.
+
+    Args:
+        brief: whether it measures in two processes, which may be over before they can be ended.
+    """
     store(folder / "small.trace", [np.arange(640) % 7 < n for n in range(1, 7)])
-    cluster = LocalCluster(folder)
+    cluster = LocalCluster(folder, brief)
     try:
         cluster.start_scheduler()
         if start:

@@ -16,7 +16,7 @@ import pytest
 from numpy.typing import NDArray
 
 from harness.cli import main
-from harness.measurement import run
+from harness.measurement import preparation, run
 from harness.measurement.request import Request
 from harness.native.build import build_stopwatch
 from harness.native.toolchain import default_toolchain
@@ -100,6 +100,22 @@ def two_processes(monkeypatch: pytest.MonkeyPatch) -> None:
         object.__setattr__(request, "precision", 1e9)
 
     monkeypatch.setattr(Request, "__init__", start_brief)
+
+
+@pytest.fixture
+def short_runs(two_processes: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every run that is asked for in this process is as short as there can be.
+
+    It has two processes, each of one round on as few snapshots as are ever taken.
+    """
+    start = Request.__init__
+
+    def start_short(request: Request, *arguments: Any, **fields: Any) -> None:
+        start(request, *arguments, **{"rounds": 1, **fields})
+
+    monkeypatch.setattr(Request, "__init__", start_short)
+    for name in ("QUICK_PASS_PAGES", "FULL_PASS_PAGES"):
+        monkeypatch.setattr(preparation, name, 1)
 
 
 def ask(arguments: Sequence[str]) -> int:

@@ -155,7 +155,7 @@ def test_report_draws_what_is_there(results: Path, dirtyscan: Run, tmp_path: Pat
     assert len(list((tmp_path / "again").iterdir())) == 8
 
 
-@pytest.mark.usefixtures("two_processes")
+@pytest.mark.usefixtures("short_runs")
 def test_a_trace_of_ones_own(dirtyscan: Run, tmp_path: Path) -> None:
     made = dirtyscan("trace", "synthesize", "cond2", "--guest-memory", "1MiB", "--output", "t")
     assert made.returncode == 0, made.stderr
@@ -259,7 +259,7 @@ class TestInterruption:
         done = dirtyscan(*LONG, "--budget", "1", "--resume")
         assert done.returncode == 0, done.stderr
 
-    @pytest.mark.usefixtures("two_processes")
+    @pytest.mark.usefixtures("short_runs")
     def test_a_new_run_keeps_the_unfinished_one(self, dirtyscan: Run, unfinished: Path) -> None:
         kept = self.samples(unfinished)
         done = dirtyscan("bench", "--condition", "cond1", *SMALL)

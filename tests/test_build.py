@@ -14,7 +14,7 @@ import pytest
 
 from harness.base.errors import BadInput
 from harness.native import compiler, compiling
-from harness.native.build import build_stopwatch, build_variant
+from harness.native.build import build_trial, build_variant
 from harness.native.compiler import listed_dependencies
 from harness.native.finding import find_variant
 from harness.native.loaded_variant import describe_variant
@@ -82,9 +82,9 @@ def test_so_is_what_the_environment_lets_a_compiler_find(
     assert built[0].build_hash != built[1].build_hash
     assert built[0].path != built[1].path
     write(tmp_path / "2/stdint.h", "#include_next <stdint.h>\n")
-    before = build_stopwatch(default_toolchain())
+    before = build_trial(default_toolchain())
     write(tmp_path / "2/stdint.h", "#include_next <stdint.h>\n#define MORE 1\n")
-    assert build_stopwatch(default_toolchain()).build_hash != before.build_hash
+    assert build_trial(default_toolchain()).build_hash != before.build_hash
 
 
 def test_so_is_a_module_of_rust(tmp_path: Path) -> None:
@@ -161,15 +161,15 @@ def test_a_damaged_cache_mends_itself(
 ) -> None:
     """It was loaded as it was: a truncated library ended the main process without a word."""
     toolchain = default_toolchain()
-    library = build_stopwatch(toolchain)
+    library = build_trial(toolchain)
     whole = library.path.read_bytes()
     made = len(compilations)
     assert made
-    assert build_stopwatch(toolchain) == library
+    assert build_trial(toolchain) == library
     assert len(compilations) == made
-    (damaged,) = cache.glob(f"stopwatch-*{suffix}")
+    (damaged,) = cache.glob(f"trial-*{suffix}")
     damage(damaged)
-    assert build_stopwatch(toolchain) == library
+    assert build_trial(toolchain) == library
     assert library.path.read_bytes() == whole
     assert len(compilations) == 2 * made
 
@@ -182,12 +182,12 @@ def test_a_header_of_the_system_that_changes_is_compiled_anew(
     command = (*own.command, "-isystem", str(tmp_path))
     toolchain = dataclasses.replace(own, command=command)
     header = write(tmp_path / "stdint.h", "#include_next <stdint.h>\n")
-    before = build_stopwatch(toolchain)
+    before = build_trial(toolchain)
     made = len(compilations)
-    assert build_stopwatch(toolchain) == before
+    assert build_trial(toolchain) == before
     assert len(compilations) == made
     write(header, "#include_next <stdint.h>\nstatic const int updated = 1;\n")
-    after = build_stopwatch(toolchain)
+    after = build_trial(toolchain)
     assert len(compilations) == 2 * made
     assert after.build_hash != before.build_hash
 
@@ -229,20 +229,20 @@ def test_a_compiler_that_hangs_is_ended(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(compiler, "LIMIT", 0.5)
     script = f"sleep 1000 & echo $! >{tmp_path}/child; wait"
     with pytest.raises(BadInput, match="fake did not end within"):
-        build_stopwatch(fake_compiler(tmp_path, script))
+        build_trial(fake_compiler(tmp_path, script))
     child = Path(f"/proc/{int((tmp_path / 'child').read_text())}")
     wait_until(lambda: not child.exists() or "Z" in (child / "stat").read_text().split()[2])
 
 
 def test_a_compiler_that_makes_nothing_is_named(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=r"fake ended well and made nothing; mend or remove"):
-        build_stopwatch(fake_compiler(tmp_path, "exit 0"))
+        build_trial(fake_compiler(tmp_path, "exit 0"))
 
 
 def test_a_compiler_speaks_english(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
     with pytest.raises(BadInput, match="does not compile with fake-era: said in C"):
-        build_stopwatch(fake_compiler(tmp_path, 'echo "said in $LC_ALL" >&2; exit 1'))
+        build_trial(fake_compiler(tmp_path, 'echo "said in $LC_ALL" >&2; exit 1'))
 
 
 def test_all_that_a_compiler_says_is_shown(tmp_path: Path) -> None:
@@ -316,7 +316,7 @@ def test_a_folder_that_lets_nothing_be_loaded_is_named(
     fields[8] |= os.ST_NOEXEC
     monkeypatch.setattr(os, "statvfs", lambda _: os.statvfs_result(fields))
     with pytest.raises(BadInput, match=r"mounted noexec\); set XDG_CACHE_HOME to a folder that"):
-        build_stopwatch(default_toolchain())
+        build_trial(default_toolchain())
 
 
 def test_nobodys_home_is_a_sentence(dirtyscan: Run) -> None:

@@ -358,7 +358,7 @@ def test_claims_are_listed(dirtyscan: Run) -> None:
     assert max(map(len, done.stdout.splitlines())) <= 80
 
 
-@pytest.mark.usefixtures("two_processes")
+@pytest.mark.usefixtures("short_runs")
 def test_a_claim_of_ones_own_is_settled_without_code(dirtyscan: Run, tmp_path: Path) -> None:
     entry = ENTRY.replace('"fetch_and_all"', '"skip_lines_vector"')
     entry = entry.replace('"skip_clean"', '"mine.c"').replace("figure = 2.0", "low = 0.001")
@@ -402,7 +402,7 @@ note = ""
 """
 
 
-@pytest.mark.usefixtures("two_processes")
+@pytest.mark.usefixtures("short_runs")
 def test_every_claim_that_was_announced_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -494,7 +494,7 @@ def test_a_variant_that_went_astray_settles_nothing() -> None:
         assert (found.verdict, found.speedup, found.reason) == ("not measured", None, reason)
 
 
-@pytest.mark.usefixtures("two_processes")
+@pytest.mark.usefixtures("short_runs")
 def test_a_claim_is_judged_by_its_toolchain_and_says_what_another_gives() -> None:
     claim = Claim(
         "f", "", "", "merge", "per_bit", "per_word", 2.0, 4.0, "",

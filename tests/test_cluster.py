@@ -32,7 +32,7 @@ from harness.cluster.hosts import muster
 from harness.cluster.identity import GIVEN, host_lock
 from harness.cluster.settings import SETTINGS, cpus_apart, without_dask
 from harness.doctor.engine import Ratio
-from tests.clusters import BENCH, LocalCluster, local_cluster
+from tests.clusters import BENCH, BRIEF, LocalCluster, local_cluster
 from tests.conftest import Run, store, wait_until
 from tests.fuzz import PROFILE
 
@@ -94,6 +94,12 @@ def cluster(tmp_path: Path) -> Iterator[LocalCluster]:
         yield made
 
 
+@pytest.fixture
+def brief_cluster(tmp_path: Path) -> Iterator[LocalCluster]:
+    with local_cluster(tmp_path, brief=True) as made:
+        yield made
+
+
 def record(cluster: LocalCluster, folder: str = "o") -> dict[str, Any]:
     found: dict[str, Any] = json.loads((cluster.folder / folder / "cluster.json").read_text())
     return found
@@ -103,8 +109,18 @@ def states(cluster: LocalCluster) -> dict[str, str]:
     return {name: host["state"] for name, host in record(cluster)["hosts"].items()}
 
 
-def test_every_host_measures_and_its_results_come_back(cluster: LocalCluster) -> None:
+def with_nannies(cluster: LocalCluster) -> None:
+    for name in ("a", "b"):
+        cluster.start_worker(name, nanny=True)
+
+
+def test_every_host_measures_and_its_results_come_back(tmp_path: Path) -> None:
     """In processes that have nothing of a nanny's, on other CPUs than the worker's."""
+    with local_cluster(tmp_path, with_nannies) as cluster:
+        check_every_host_measures(cluster)
+
+
+def check_every_host_measures(cluster: LocalCluster) -> None:
     usable = os.sched_getaffinity(0)
     text = WATCHFUL % (min(usable), len(usable) > 1)
     (cluster.folder / "watchful.c").write_text(text, encoding="utf-8")
@@ -122,7 +138,8 @@ def test_every_host_measures_and_its_results_come_back(cluster: LocalCluster) ->
     assert not cluster.samples()  # what has been fetched is not kept there
 
 
-def test_a_study_and_claims_are_measured_on_every_host(cluster: LocalCluster) -> None:
+def test_a_study_and_claims_are_measured_on_every_host(brief_cluster: LocalCluster) -> None:
+    cluster = brief_cluster
     status, said = cluster.ask(
         *("study", "size", "--variant", "multi_page", "--budget", "20"),
         *("--guest-memory", "16MiB", "--precision", "90%", "--output", "s"),
@@ -260,8 +277,9 @@ def test_an_interrupted_run_is_kept_on_every_host(cluster: LocalCluster) -> None
 
 
 def test_a_host_that_measures_already_says_for_whom(
-    cluster: LocalCluster, monkeypatch: pytest.MonkeyPatch
+    brief_cluster: LocalCluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    cluster = brief_cluster
     monkeypatch.setattr(tempfile, "tempdir", str(cluster.folder / "tmp"))
     monkeypatch.setenv(GIVEN, "b")
     with host_lock("of somebody"):
@@ -278,11 +296,11 @@ def test_hosts_that_cannot_measure_are_named_beside_one_that_can(tmp_path: Path)
 
     def start(cluster: LocalCluster) -> None:
         cluster.start_worker("sound")
-        cluster.start_worker("full", "--no-nanny", limit=16 * 1024)
+        cluster.start_worker("full", limit=16 * 1024)
         cluster.start_worker("again", given="sound")
         cluster.start_worker("wide", "--nthreads", "2")
 
-    with local_cluster(tmp_path, start) as cluster:
+    with local_cluster(tmp_path, start, brief=True) as cluster:
         status, said = cluster.ask(*BENCH, "--output", "o")
         assert status == 2
         assert "full: " in said
@@ -297,7 +315,7 @@ def test_hosts_that_cannot_measure_are_named_beside_one_that_can(tmp_path: Path)
 def test_a_worker_that_is_a_moment_late_takes_part(
     tmp_path: Path, dirtyscan: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with local_cluster(tmp_path, lambda cluster: None) as cluster:
+    with local_cluster(tmp_path, lambda cluster: None, brief=True) as cluster:
         with cluster.client(*BENCH, "--output", "o") as client:
             cluster.start_worker("late")
             said = client.communicate(timeout=600)[0]
@@ -569,6 +587,7 @@ def test_the_doctor_compares_with_a_worker(
     (tmp_path / "tmp").mkdir()
     monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
     monkeypatch.setenv("PYTHONWARNINGS", "ignore")
+    monkeypatch.setenv("PYTHONPATH", BRIEF)
     trace = store(tmp_path / "small.trace", [np.arange(640) % 7 < n for n in range(1, 7)])
     bench = ("bench", "--trace", str(trace.path), "--precision", "90%", "--budget", "500")
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))  # with a lock of its own

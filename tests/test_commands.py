@@ -64,7 +64,7 @@ def test_doctor_says_how_to_get_what_is_missing(
     assert tools["rustc"] == ""  # too old for any variant
 
 
-@pytest.mark.usefixtures("two_processes")
+@pytest.mark.usefixtures("short_runs")
 def test_doctor_calibrates_and_keeps_what_it_says(dirtyscan: Run, tmp_path: Path) -> None:
     done = dirtyscan("doctor", "--calibrate", "1", "--runs", "kept/{cpu}")
     assert done.returncode == 0, done.stderr
@@ -96,7 +96,7 @@ def test_variants_lists_what_there_is(dirtyscan: Run) -> None:
 
 
 def test_compare_puts_traces_beside_each_other(
-    dirtyscan: Run, tmp_path: Path, two_processes: None
+    dirtyscan: Run, tmp_path: Path, short_runs: None
 ) -> None:
     made = dirtyscan(
         "trace",

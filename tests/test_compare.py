@@ -173,7 +173,7 @@ def test_rust_says_it_too() -> None:
     assert common_operation("edges", str(VARIANTS / "ranges" / "word_runs.rs"), None) == "ranges"
 
 
-@pytest.mark.usefixtures("two_processes")
+@pytest.mark.usefixtures("short_runs")
 def test_two_files_are_compared_on_one_line(dirtyscan: Run, small: Path) -> None:
     done = dirtyscan("compare", "old.c", "new.c", "--trace", "small.trace", "--density", "0.1,0.5",
                      "--guest-memory", "4MiB")  # fmt: skip
@@ -194,7 +194,7 @@ def test_two_files_are_compared_on_one_line(dirtyscan: Run, small: Path) -> None
     assert "A and B are both old; name two variants." in done.stderr
 
 
-@pytest.mark.usefixtures("two_processes")
+@pytest.mark.usefixtures("short_runs")
 def test_what_is_pasted_stands_alone_on_standard_output(dirtyscan: Run, small: Path) -> None:
     done = dirtyscan("compare", "old.c", "new.c", "--trace", "small.trace", "--format", "json")
     assert done.returncode == 0, done.stderr
@@ -203,7 +203,7 @@ def test_what_is_pasted_stands_alone_on_standard_output(dirtyscan: Run, small: P
     assert found["speedup"] == pytest.approx(rows["speedup"][0])
 
 
-@pytest.mark.usefixtures("two_processes")
+@pytest.mark.usefixtures("short_runs")
 def test_the_maps_of_a_condition_are_recorded_ones_where_they_fit(
     dirtyscan: Run, tmp_path: Path
 ) -> None:

@@ -195,7 +195,7 @@ def obstacle(command: str) -> str:
     return ""
 
 
-@pytest.mark.usefixtures("two_processes")
+@pytest.mark.usefixtures("short_runs")
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda it: f"{COMMANDS[it]}: {it}")
 def test_a_command_runs(
     command: str,

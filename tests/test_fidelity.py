@@ -114,7 +114,7 @@ def test_a_pair_is_found_by_what_it_stands_for(upstream: Path) -> None:
         split_names(["qemu"], [claim])
 
 
-@pytest.mark.usefixtures("two_processes")
+@pytest.mark.usefixtures("short_runs")
 def test_a_variant_is_timed_beside_the_code(dirtyscan: Run, upstream: Path, tmp_path: Path) -> None:
     done = dirtyscan("claims", "check", "--upstream", str(upstream), "--output", "checked",
                      "--budget", "600")  # fmt: skip

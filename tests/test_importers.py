@@ -252,7 +252,7 @@ def test_progress_is_told(tmp_path: Path) -> None:
     assert told == [("reading", 1, 1), *(("ticks", tick, 40) for tick in range(1, 41))]
 
 
-@pytest.mark.usefixtures("two_processes")
+@pytest.mark.usefixtures("short_runs")
 def test_the_command(dirtyscan: Run, tmp_path: Path) -> None:
     (tmp_path / "pages.txt").write_text("1 2 3\n4-40\n")
     made = dirtyscan("trace", "import", "page-list", "pages.txt", "--guest-memory", "1MiB")

@@ -277,7 +277,7 @@ def brief(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kernel_cases, "TICKS", 2)
     monkeypatch.setattr(kernel_cases, "DENSITIES", (0.01,))
     monkeypatch.setattr(kernel_study, "PARTS", ("guest", "sync", "merge", "count"))
-    # As two_processes has it for what is measured in user space.
+    # As short_runs has it for what is measured in user space.
     monkeypatch.setattr(
         kernel_study,
         "measure_guests",
@@ -288,7 +288,7 @@ def brief(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @needs_kvm
-@pytest.mark.usefixtures("two_processes")
+@pytest.mark.usefixtures("short_runs")
 def test_the_study_of_a_tick(
     dirtyscan: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -311,7 +311,7 @@ def test_the_study_of_a_tick(
     assert (tmp_path / "plots/kernel.png").stat().st_size > 5000
 
 
-@pytest.mark.usefixtures("two_processes")
+@pytest.mark.usefixtures("short_runs")
 def test_without_kvm_the_study_of_a_tick_goes_on(
     dirtyscan: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -81,7 +81,7 @@ def instructions(library: Path) -> str:
     return done.stdout
 
 
-@pytest.mark.usefixtures("two_processes")
+@pytest.mark.usefixtures("short_runs")
 def test_a_variant_of_a_manifest_is_measured_by_its_name(repository: Path, dirtyscan: Run) -> None:
     done = dirtyscan(*SMALL, "mine")
     assert done.returncode == 0, done.stderr
@@ -121,7 +121,7 @@ def test_the_operation_is_taken_from_the_file(repository: Path) -> None:
     assert declared_operation(find_own("mine")) == "merge"
 
 
-@pytest.mark.usefixtures("two_processes")
+@pytest.mark.usefixtures("short_runs")
 def test_what_stands_behind_two_dashes_goes_to_the_compiler(
     repository: Path, dirtyscan: Run
 ) -> None:
@@ -301,7 +301,7 @@ def test_a_package_is_built_by_cargo_as_it_says(
         built("ranges", "ranges")
 
 
-@pytest.mark.usefixtures("two_processes")
+@pytest.mark.usefixtures("short_runs")
 @pytest.mark.parametrize("language", ["c", "rust"])
 def test_what_init_writes_can_be_measured(language: str, dirtyscan: Run, tmp_path: Path) -> None:
     if language == "rust":

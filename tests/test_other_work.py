@@ -124,9 +124,7 @@ def test_each_snapshot_has_work_of_its_own_and_gives_the_same(
         assert [number % 2 for number in visit] in ([0, 0, 0, 1, 1, 1], [1, 1, 1, 0, 0, 0])
 
 
-def test_a_run_says_how_much_lay_between(
-    dirtyscan: Run, tmp_path: Any, two_processes: None
-) -> None:
+def test_a_run_says_how_much_lay_between(dirtyscan: Run, tmp_path: Any, short_runs: None) -> None:
     asked = ("bench", "--condition", "cond1", "--origin", "synthetic", "--guest-memory", "16MiB")
     done = dirtyscan(*asked, "--between", "0.2", "--quick", "--output", "o")
     assert done.returncode == 0, done.stderr

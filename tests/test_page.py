@@ -63,6 +63,17 @@ def make_page(folder: Path) -> None:
     write_page([folder / "amd-epyc-26-2"], folder / "report.html")
 
 
+@pytest.fixture(scope="module")
+def both_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of results of two CPUs."""
+    return once(tmp_path_factory, "both", make_both) / "both.html"
+
+
+def make_both(folder: Path) -> None:
+    names = ("amd-epyc-26-2", "intel-xeon-processor")
+    write_page([alone(name, folder / name) for name in names], folder / "both.html")
+
+
 def alone(name: str, folder: Path) -> Path:
     """Copy a result into ``folder``, without the studies beside it, each of which has a picture."""
     return Path(shutil.copytree(RESULTS / name, folder, ignore=NO_TRACES))
@@ -90,6 +101,12 @@ def opened(browser: Any, path: Path, size: str = "desktop", scheme: str = "light
     return page
 
 
+@pytest.fixture(scope="module")
+def shown(browser: Any, page_path: Path) -> Any:
+    """The page as it opens, for tests that look at it: opening one takes seconds."""
+    return opened(browser, page_path)
+
+
 @pytest.mark.parametrize("size", SIZES)
 def test_every_section_shows_its_picture(browser: Any, page_path: Path, size: str) -> None:
     page = opened(browser, page_path, size)
@@ -108,44 +125,42 @@ def test_every_section_shows_its_picture(browser: Any, page_path: Path, size: st
     assert page.asked == [page_path.as_uri()]
 
 
-def test_the_first_screen_has_the_answer_and_the_picture(browser: Any, page_path: Path) -> None:
-    page = opened(browser, page_path)
-    assert "pay" in page.text_content("h1")
+def test_the_first_screen_has_the_answer_and_the_picture(shown: Any) -> None:
+    shown.evaluate("scrollTo(0, 0)")
+    assert "pay" in shown.text_content("h1")
     assert re.match(
-        r"(Yes|In part|No|Undecided): of the letter's four figures", page.text_content(".answer")
+        r"(Yes|In part|No|Undecided): of the letter's four figures", shown.text_content(".answer")
     )
-    box = page.query_selector("#speedups svg").bounding_box()
+    box = shown.query_selector("#speedups svg").bounding_box()
     assert box["y"] + box["height"] < SIZES["desktop"]["height"]
 
 
 @pytest.mark.parametrize("key", [key for key in SECTIONS if key not in ("traces", "origins")])
-def test_hovering_shows_the_numbers_of_the_data(browser: Any, page_path: Path, key: str) -> None:
-    page = opened(browser, page_path)
-    with page.expect_download() as download:
-        page.click(f"#{key} button[data-save=csv]")
+def test_hovering_shows_the_numbers_of_the_data(shown: Any, key: str) -> None:
+    with shown.expect_download() as download:
+        shown.click(f"#{key} button[data-save=csv]")
     rows = list(csv.DictReader(io.StringIO(Path(download.value.path()).read_text())))
-    marks = page.query_selector_all(f"#{key} [data-row]")
+    marks = shown.query_selector_all(f"#{key} [data-row]")
     assert marks
     for mark in (marks[0], marks[len(marks) // 2], marks[-1]):
         row = rows[int(mark.get_attribute("data-row"))]
         mark.scroll_into_view_if_needed()
-        page.evaluate(NEXT_FRAME)  # scrolling takes the numbers away
+        shown.evaluate(NEXT_FRAME)  # scrolling takes the numbers away
         mark.dispatch_event("pointerenter", {"clientX": 40, "clientY": 40})
-        told = dict(line.split(": ", 1) for line in page.text_content("#tip").split("\n"))
-        assert page.is_visible("#tip")
+        told = dict(line.split(": ", 1) for line in shown.text_content("#tip").split("\n"))
+        assert shown.is_visible("#tip")
         assert told == {name: row[name] for name in told}
         assert any(re.fullmatch(r"-?[\d.]+(e-?\d+)?", value) for value in told.values())
         mark.dispatch_event("pointerleave")
-        assert page.is_hidden("#tip")
-    with page.expect_download() as download:
-        page.click(f"#{key} button[data-save=svg]")
+        assert shown.is_hidden("#tip")
+    with shown.expect_download() as download:
+        shown.click(f"#{key} button[data-save=svg]")
     assert Path(download.value.path()).read_text().startswith("<svg")
 
 
-def test_a_real_pointer_finds_a_mark(browser: Any, page_path: Path) -> None:
-    page = opened(browser, page_path)
-    page.hover("#speedups [data-row]")
-    assert "speedup: " in page.text_content("#tip")
+def test_a_real_pointer_finds_a_mark(shown: Any) -> None:
+    shown.hover("#speedups [data-row]")
+    assert "speedup: " in shown.text_content("#tip")
 
 
 CONTRAST = """
@@ -194,27 +209,22 @@ def test_all_text_stands_out_from_its_ground(browser: Any, page_path: Path, sche
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("several", [False, True])
 def test_everybody_can_use_it(
-    browser: Any, page_path: Path, tmp_path: Path, size: str, several: bool
+    browser: Any, page_path: Path, both_path: Path, size: str, several: bool
 ) -> None:
     """By the rules of axe-core, which know WCAG: what scrolls could not be reached by keyboard."""
-    names = ("amd-epyc-26-2", "intel-xeon-processor")
-    path = tmp_path / "both.html"
-    if several:
-        write_page([alone(name, tmp_path / name) for name in names], path)
-    page = opened(browser, path if several else page_path, size)
+    page = opened(browser, both_path if several else page_path, size)
     found = Axe().run(page)
     broken = [(rule["id"], len(rule["nodes"])) for rule in found.response["violations"]]
     assert broken == []
     assert len(found.response["passes"]) > 15
 
 
-def test_what_can_be_pressed_says_what_it_is_of(browser: Any, page_path: Path) -> None:
+def test_what_can_be_pressed_says_what_it_is_of(shown: Any) -> None:
     """Every button was called "Data (CSV)", and every fold "the figures"."""
-    page = opened(browser, page_path)
     for kind in ("button", "summary", ".paper", ".scroll"):
         names = [
             element.get_attribute("aria-label") or element.text_content()
-            for element in page.query_selector_all(kind)
+            for element in shown.query_selector_all(kind)
         ]
         assert len(names) > 5
         assert len(set(names)) == len(names)
@@ -292,11 +302,9 @@ def test_it_prints_without_cutting_pictures(browser: Any, page_path: Path) -> No
     assert len(page.pdf(format="A4")) > 50_000
 
 
-def test_several_results_are_aligned(browser: Any, tmp_path: Path) -> None:
-    names = ("amd-epyc-26-2", "intel-xeon-processor")
-    path = write_page([alone(name, tmp_path / name) for name in names], tmp_path / "both.html")
-    assert path.stat().st_size < 3_000_000
-    page = opened(browser, path)
+def test_several_results_are_aligned(browser: Any, both_path: Path) -> None:
+    assert both_path.stat().st_size < 3_000_000
+    page = opened(browser, both_path)
     heads = [cell.text_content() for cell in page.query_selector_all("#aligned th")]
     assert "family 26, model 2" in heads[2]
     assert "Intel" in heads[3]

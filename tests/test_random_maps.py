@@ -61,7 +61,7 @@ def test_a_run_must_fit_into_the_guest() -> None:
         random_traces((0.1,), (2, 410), GUEST, 1)
 
 
-@pytest.mark.usefixtures("two_processes")
+@pytest.mark.usefixtures("short_runs")
 def test_the_maps_are_as_dirty_as_asked_and_their_runs_as_long(
     dirtyscan: Run, tmp_path: Path
 ) -> None:
@@ -81,7 +81,7 @@ def test_the_maps_are_as_dirty_as_asked_and_their_runs_as_long(
             assert set(whole) <= {16}
 
 
-@pytest.mark.usefixtures("two_processes")
+@pytest.mark.usefixtures("short_runs")
 def test_they_stand_beside_conditions_that_are_named_and_in_the_place_of_the_letters(
     dirtyscan: Run, tmp_path: Path
 ) -> None:

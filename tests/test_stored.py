@@ -235,7 +235,7 @@ def test_what_fills_and_reads_back_is_a_part_of_the_code(tmp_path: Path) -> None
     assert not libraries[0].has_code_of(libraries[1])
 
 
-@pytest.mark.usefixtures("two_processes")
+@pytest.mark.usefixtures("short_runs")
 def test_a_run_measures_such_a_type_beside_the_others(dirtyscan: Run, tmp_path: Path) -> None:
     write(tmp_path / "mine.c", "count")
     store(tmp_path / "small.trace", two_maps())

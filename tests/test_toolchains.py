@@ -236,7 +236,7 @@ def library(folder: Path, name: str = "mine", fault: str = "") -> None:
     subprocess.run([*command, "-o", str(folder / f"{name}.so")], check=True)
 
 
-@pytest.mark.usefixtures("two_processes")
+@pytest.mark.usefixtures("short_runs")
 def test_a_library_is_under_the_toolchain_of_nobody(dirtyscan: Run, tmp_path: Path) -> None:
     """It was listed under the compiler of the run, which had never seen it."""
     library(tmp_path)
@@ -262,7 +262,7 @@ def test_a_library_is_under_the_toolchain_of_nobody(dirtyscan: Run, tmp_path: Pa
     assert "mine.so (as given)" in markdown
 
 
-@pytest.mark.usefixtures("two_processes")
+@pytest.mark.usefixtures("short_runs")
 def test_a_library_can_be_what_others_are_compared_with(dirtyscan: Run, tmp_path: Path) -> None:
     library(tmp_path)
     store(tmp_path / "small.trace", two_maps())
@@ -299,7 +299,7 @@ def test_what_several_profiles_made_is_told_apart_in_tables() -> None:
     assert len(set(lines)) == len(lines)
 
 
-@pytest.mark.usefixtures("two_processes")
+@pytest.mark.usefixtures("short_runs")
 @with_rust
 def test_profiles_of_rust_are_recorded_with_what_they_are(dirtyscan: Run, tmp_path: Path) -> None:
     done = dirtyscan("compare", "edges", "word_runs", "--density", "0.1", "--guest-memory", "4MiB",
