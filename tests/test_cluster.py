@@ -109,52 +109,53 @@ def states(cluster: LocalCluster) -> dict[str, str]:
     return {name: host["state"] for name, host in record(cluster)["hosts"].items()}
 
 
-def with_nannies(cluster: LocalCluster) -> None:
-    for name in ("a", "b"):
-        cluster.start_worker(name, nanny=True)
+@pytest.fixture
+def cluster_with_nannies(tmp_path: Path) -> Iterator[LocalCluster]:
+    def start(cluster: LocalCluster) -> None:
+        for name in ("a", "b"):
+            cluster.start_worker(name, nanny=True)
+
+    with local_cluster(tmp_path, start) as made:
+        yield made
 
 
-def test_every_host_measures_and_its_results_come_back(tmp_path: Path) -> None:
+def test_every_host_measures_and_its_results_come_back(cluster_with_nannies: LocalCluster) -> None:
     """In processes that have nothing of a nanny's, on other CPUs than the worker's."""
-    with local_cluster(tmp_path, with_nannies) as cluster:
-        check_every_host_measures(cluster)
-
-
-def check_every_host_measures(cluster: LocalCluster) -> None:
     usable = os.sched_getaffinity(0)
     text = WATCHFUL % (min(usable), len(usable) > 1)
-    (cluster.folder / "watchful.c").write_text(text, encoding="utf-8")
-    status, said = cluster.ask(*BENCH, "watchful.c", "--output", "o", "--plots", "plots")
+    (cluster_with_nannies.folder / "watchful.c").write_text(text, encoding="utf-8")
+    status, said = cluster_with_nannies.ask(
+        *BENCH, "watchful.c", "--output", "o", "--plots", "plots"
+    )
     assert status == 0, said
     for name in ("a", "b"):
-        rows = pd.read_csv(cluster.folder / "o" / name / "speedups.csv")
+        rows = pd.read_csv(cluster_with_nannies.folder / "o" / name / "speedups.csv")
         assert set(rows["variant"]) == {"watchful", "page_by_page again"}
-        assert (cluster.folder / "o" / name / "samples/process-0010.zip").exists()
-        assert (cluster.folder / "o" / name / "plots").is_dir()
-    joined = pd.read_csv(cluster.folder / "o/hosts.csv")
+        assert (cluster_with_nannies.folder / "o" / name / "samples/process-0010.zip").exists()
+        assert (cluster_with_nannies.folder / "o" / name / "plots").is_dir()
+    joined = pd.read_csv(cluster_with_nannies.folder / "o/hosts.csv")
     assert sorted(joined["host"].unique()) == ["a", "b"]
     assert "watchful" in said
-    assert states(cluster) == {"a": "finished", "b": "finished"}
-    assert not cluster.samples()  # what has been fetched is not kept there
+    assert states(cluster_with_nannies) == {"a": "finished", "b": "finished"}
+    assert not cluster_with_nannies.samples()  # what has been fetched is not kept there
 
 
 def test_a_study_and_claims_are_measured_on_every_host(brief_cluster: LocalCluster) -> None:
-    cluster = brief_cluster
-    status, said = cluster.ask(
+    status, said = brief_cluster.ask(
         *("study", "size", "--variant", "multi_page", "--budget", "20"),
         *("--guest-memory", "16MiB", "--precision", "90%", "--output", "s"),
     )
     assert status == 0, said
-    rows = pd.read_csv(cluster.folder / "s/hosts.csv")
+    rows = pd.read_csv(brief_cluster.folder / "s/hosts.csv")
     assert set(rows["host"]) == {"a", "b"}
-    assert (cluster.folder / "s/a/size.csv").exists()
-    (cluster.folder / "own.toml").write_text(CLAIM, encoding="utf-8")
-    status, said = cluster.ask(
+    assert (brief_cluster.folder / "s/a/size.csv").exists()
+    (brief_cluster.folder / "own.toml").write_text(CLAIM, encoding="utf-8")
+    status, said = brief_cluster.ask(
         *("claims", "run", "--claims", "own.toml", "--budget", "20"),
         *("--precision", "90%", "--output", "c"),
     )
     assert status == 0, said
-    rows = pd.read_csv(cluster.folder / "c/hosts.csv")
+    rows = pd.read_csv(brief_cluster.folder / "c/hosts.csv")
     assert list(rows["host"]) == ["a", "b"] or list(rows["host"]) == ["b", "a"]
     assert set(rows["claim"]) == {"mine"}
 
@@ -279,16 +280,15 @@ def test_an_interrupted_run_is_kept_on_every_host(cluster: LocalCluster) -> None
 def test_a_host_that_measures_already_says_for_whom(
     brief_cluster: LocalCluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    cluster = brief_cluster
-    monkeypatch.setattr(tempfile, "tempdir", str(cluster.folder / "tmp"))
+    monkeypatch.setattr(tempfile, "tempdir", str(brief_cluster.folder / "tmp"))
     monkeypatch.setenv(GIVEN, "b")
     with host_lock("of somebody"):
-        status, said = cluster.ask(*BENCH, "--output", "o")
+        status, said = brief_cluster.ask(*BENCH, "--output", "o")
     assert status == 2
     assert "b: another measurement has this machine (run of somebody of " in said
     assert f"process {os.getpid()}, since " in said
-    assert states(cluster) == {"a": "finished", "b": "failed"}
-    assert (cluster.folder / "o/a/speedups.csv").exists()
+    assert states(brief_cluster) == {"a": "finished", "b": "failed"}
+    assert (brief_cluster.folder / "o/a/speedups.csv").exists()
 
 
 def test_hosts_that_cannot_measure_are_named_beside_one_that_can(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """Makes what processes of tests measure short: with its folder in PYTHONPATH, Python loads this.
 
-Two processes of one round each, whatever comes out. How many there are decides how far a figure is
-to be trusted, and nothing else.
+Two processes of one round each are enough for every trace that is as precise as asked for. How many
+there are decides how far a figure is to be trusted, and nothing else.
 """
 
 import importlib.machinery
