@@ -27,7 +27,7 @@ from tests.conftest import Run
 from tests.fuzz import fuzz
 from tests.test_legibility import check
 
-REFERENCE = Path(__file__).parent.parent / "results" / "amd-epyc-gate"
+REFERENCE = Path(__file__).parent / "amd-epyc-gate"
 NIGHTS, STEP = 60, 0.97
 needs_otava = pytest.mark.skipif(importlib.util.find_spec("otava") is None, reason="needs otava")
 

@@ -34,7 +34,7 @@ MEANT = {
     "TRACE": "traces/guest.trace", "A.trace": "traces/guest.trace", "B.trace": "traces/pages.trace",
     "FILE": "traces/guest.trace", "A": "traces/guest.trace", "B": "traces/pages.trace",
     "OPERATION": "ranges", "results/A": "results/amd-epyc-26-2",
-    "results/B": "results/amd-epyc-gate",
+    "results/B": "results/amd-epyc-26-2-gate",
 }  # fmt: skip
 # Commands that other tests run, as they take what a text cannot make (guests, repositories, files
 # of hypervisors) or minutes: by how they start, the module of the test, and how it calls them.
@@ -100,7 +100,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with what the commands of the documentation take for granted."""
     folder = tmp_path_factory.mktemp("desk")
     (folder / "results").mkdir()
-    stored = ("amd-epyc-26-2", "amd-epyc-26-2-claims", "amd-epyc-gate", "intel-xeon-processor")
+    stored = ("amd-epyc-26-2", "amd-epyc-26-2-claims", "amd-epyc-26-2-gate", "intel-xeon-processor")
     for name in stored:
         (folder / "results" / name).symlink_to(ROOT / "results" / name)
     shutil.copytree(ROOT / "results" / "amd-epyc-26-2", folder / "results" / "latest")

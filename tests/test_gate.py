@@ -26,7 +26,7 @@ from tests.conftest import Run, ask, sentences
 from workloads.conditions import DEFAULT_CONDITIONS
 
 ROOT = Path(__file__).parent.parent
-REFERENCE = ROOT / "results" / "amd-epyc-gate"
+REFERENCE = ROOT / "tests" / "amd-epyc-gate"
 # It is the number of processes that ends these, and a budget is spent only where nothing goes on.
 FAST = ["--condition", "cond1", "--budget", "600", "--tolerance", "10%"]
 SOURCE = """

@@ -15,9 +15,10 @@ import pytest
 from harness.base.errors import BadInput
 from harness.commands import gate_update
 from harness.gate import comparability, speedups
+from harness.gate.choice import find_counted, find_timed
 from harness.gate.comparability import compiler_release, usable_counts, usable_timings
 from harness.gate.counts import Counted
-from harness.gate.reference import find_references, read_reference
+from harness.gate.reference import read_reference
 from harness.machine.cpu import cpu_caches, cpu_flags, cpu_model
 from harness.measurement import experiment
 from harness.measurement.budget import BudgetTooShort
@@ -28,6 +29,7 @@ from harness.results import design
 from tests.test_gate import (
     NOTHING,
     REFERENCE,
+    ROOT,
     SOURCE,
     Answer,
     Gate,
@@ -157,7 +159,7 @@ def test_of_several_references_that_of_this_cpu_is_taken(reference: Make) -> Non
     }  # fmt: skip
     folders = several(reference, cpus)
     for order in itertools.permutations(folders):
-        (found,) = find_references(order)
+        (found,) = find_timed(order)
         assert found.folder.name == "c-gate"
     assert usable_timings(found).toolchains
 
@@ -174,12 +176,38 @@ def test_else_the_nearest_is_and_its_reason_says_so(
     }
     folders = several(reference, cpus)
     for last in (4, 3, 2):
-        (found,) = find_references(folders[:last])
+        (found,) = find_timed(folders[:last])
         assert found.folder == folders[last - 1]
         (reason,) = usable_timings(found).reasons
         assert f"no other of {last} references is nearer" in reason
     with pytest.raises(BadInput, match="nowhere"):
-        find_references([*folders, Path("nowhere")])
+        find_timed([*folders, Path("nowhere")])
+
+
+def test_counts_are_those_of_the_newest_that_this_compiler_made(reference: Make) -> None:
+    """On a CPU without a reference of its own too, where an old one would accuse what is new."""
+    other = [{"name": "cc-era", "version": "cc (GCC) 4.4.5", "flags": []}]
+    made: dict[str, dict[str, object]] = {
+        "own": {},
+        "newest": {"cpu": {**HERE, "model": "Another CPU"}},
+        "compiler": {"toolchains": other},
+        "riscv": {"cpu": {**HERE, "architecture": "riscv64"}},
+    }
+    folders = []
+    for day, (name, environment) in enumerate(made.items(), start=1):
+        folder = reference({"date": f"2026-11-0{day}T00:00:00+00:00", **environment})
+        folders.append(folder.rename(folder.with_name(f"{name}-gate")))
+    for order in itertools.permutations(folders):
+        (found,) = find_counted(order)
+        assert found.folder.name == "newest-gate"
+        (timed,) = find_timed(order)
+        assert timed.folder.name in ("own-gate", "compiler-gate")
+    # Where none can be compared, the newest says why.
+    (found,) = find_counted(folders[2:])
+    assert "this is" in " ".join(usable_counts(found).reasons)
+    asked = ["cc-distro"]
+    (found,) = find_counted(folders[:3], asked)
+    assert "has nothing of cc-distro" in " ".join(usable_counts(found, asked).reasons)
 
 
 def test_counts_need_the_architecture_alone(reference: Make) -> None:
@@ -204,7 +232,7 @@ def test_what_another_compiler_made_is_not_compared(
 
 
 @pytest.mark.parametrize(
-    "path", sorted(REFERENCE.parent.glob("*/gate.json")), ids=lambda p: p.parent.name
+    "path", sorted((ROOT / "results").glob("*/gate.json")), ids=lambda p: p.parent.name
 )
 def test_a_committed_reference_says_who_compiled_all_that_it_has(path: Path) -> None:
     """What it does not say of is never compared, so that its counts would guard nothing."""

@@ -4,7 +4,6 @@ import argparse
 import dataclasses
 import os
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -17,10 +16,10 @@ from harness.commands.gate_hosts import answer, ask_hosts, go_to_repository
 from harness.commands.gate_update import update
 from harness.commands.options import find_conditions
 from harness.gate.against import Against, time_changed
+from harness.gate.choice import find_counted, find_timed
 from harness.gate.evidence import Evidence, Scope
 from harness.gate.finding import Verdict, join
 from harness.gate.instructions import Instructions, count_changed
-from harness.gate.reference import Reference, find_references
 from harness.gate.requirement import parse_requirement
 from harness.gate.settings import Settings, read_settings
 from harness.gate.speedups import Speedups
@@ -79,7 +78,8 @@ def _evidence(options: argparse.Namespace, settings: Settings) -> list[Evidence]
     named = options.against or options.instructions or options.requirements or options.require
     timed = options.baseline is not None or not named
     counted = options.instructions and not options.against
-    references = _references(options.baseline) if timed or counted else ()
+    bases = [Path(name) for name in options.baseline or ()]
+    references = find_timed(bases) if timed else ()
     requirements = settings.requirements if options.requirements or timed else ()
     requirements += tuple(parse_requirement(text, settings.own_traces) for text in options.require)
     scope = Scope(
@@ -102,14 +102,11 @@ def _evidence(options: argparse.Namespace, settings: Settings) -> list[Evidence]
             )
         )
     if counted:
-        evidence += [Instructions(reference, scope) for reference in references]
+        stored = find_counted(bases, options.toolchain)
+        evidence += [Instructions(reference, scope) for reference in stored]
     if timed or requirements:
-        evidence.append(Speedups(references if timed else (), requirements, scope))
+        evidence.append(Speedups(references, requirements, scope))
     return evidence
-
-
-def _references(given: Sequence[str] | None) -> tuple[Reference, ...]:
-    return find_references([Path(name) for name in given or ()])
 
 
 def _write(options: argparse.Namespace, verdict: Verdict, out: Console) -> None:

@@ -29,10 +29,10 @@ from harness.base.errors import BadInput
 from harness.base.files import read_file, write_text
 from harness.doctor.harmless import HARMLESS, MOVED
 from harness.gate.against import Against, time_changed
+from harness.gate.choice import find_timed
 from harness.gate.evidence import Evidence, Scope
 from harness.gate.finding import Basis, Change, Verdict
 from harness.gate.instructions import count_changed
-from harness.gate.reference import find_references
 from harness.gate.speedups import Speedups
 from harness.measurement.tell import quiet
 from harness.native.finding import find_variant
@@ -177,7 +177,7 @@ def _ask(trial: Trial, scratch: Path) -> Gate:
 def _evidence(trial: Trial, scratch: Path) -> Evidence:
     conditions = tuple(find_condition(name) for name in DEFAULT_CONDITIONS)
     if trial.evidence == Basis.REFERENCE:
-        return Speedups(find_references(), (), Scope(conditions))
+        return Speedups(find_timed(), (), Scope(conditions))
     sides = _moved(trial, scratch) if trial.change else _slowed(trial, scratch)
     way = count_changed if trial.evidence == Basis.INSTRUCTIONS else time_changed
     scope = Scope(conditions, seed=trial.round)

@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, cast
 
@@ -12,10 +12,8 @@ from harness.base.documents import decode_json
 from harness.base.errors import BadInput
 from harness.base.files import read_file
 from harness.gate.counts import Counted
-from harness.machine.cpu import cpu_slug
 from harness.measurement.plan import AGAIN
 from harness.native.operation import DEFAULT_OPERATION, OPERATIONS
-from harness.results.design import Design, design_here, design_of
 from harness.results.environment import ENVIRONMENT, Environment, read_environment
 from harness.results.result import PROCESSES, read_table
 from harness.results.tables import Positive
@@ -88,50 +86,6 @@ def stored_at(base: Path) -> list[Path]:
     """Return the references that are at ``base``, one for each operation that has one."""
     folders = (folder_of(base, operation) for operation in OPERATIONS)
     return [folder for folder in folders if (folder / GATE).exists()]
-
-
-def find_references(bases: Sequence[Path] = ()) -> tuple[Reference, ...]:
-    """Read the references at that one of ``bases`` which fits this CPU, or else is nearest.
-
-    Without any, it is one of the committed ones: that which is called by this CPU if it is of it,
-    else the one that fits.
-
-    Raises:
-        BadInput: there is none, or one cannot be read.
-    """
-    named = bool(bases)
-    bases = bases or _committed()
-    for base in bases:
-        if not stored_at(base):
-            read_reference(base)  # which says what is missing
-    here = design_here()
-    fitting = (base for base in bases if _design(base).fits(here))
-    best = next(fitting, None) or min(
-        bases, key=lambda base: _design(base).differences(here), default=None
-    )
-    if best is None or (not named and _design(best).architecture != here.architecture):
-        raise BadInput(
-            f"there is no reference for {here.architecture} in {RESULTS}; {REMAKE}, or name one "
-            "with --baseline."
-        )
-    others = len(bases) - 1
-    beside = f"; no other of {len(bases)} references is nearer" if others else ""
-    found = map(read_reference, stored_at(best))
-    return tuple(dataclasses.replace(one, beside=beside) for one in found)
-
-
-def _committed() -> list[Path]:
-    """Return the bases of all references in the current folder, that of this CPU's name first."""
-    own = RESULTS / f"{cpu_slug()}{SUFFIX}"
-    bases = dict.fromkeys([own] if stored_at(own) else [])
-    for path in sorted(RESULTS.glob(f"*{SUFFIX}*/{GATE}")):
-        name, suffix, _ = path.parent.name.rpartition(SUFFIX)
-        bases[RESULTS / f"{name}{suffix}"] = None
-    return list(bases)
-
-
-def _design(base: Path) -> Design:
-    return design_of(read_environment(stored_at(base)[0])["cpu"])
 
 
 def read_reference(folder: Path) -> Reference:
