@@ -1,6 +1,8 @@
 """What pictures show, apart from how they look."""
 
+import io
 import itertools
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +10,7 @@ import pandas as pd
 import pytest
 
 from harness.presentation.style import save
+from harness.report import page, speedups, traces
 from harness.report.hills import draw_speedups
 from harness.report.runtime import draw_runtime
 from harness.report.stored import Stored
@@ -81,3 +84,22 @@ def test_the_same_data_make_the_same_picture(trace: Trace, tmp_path: Path) -> No
     ]
     assert files[:2] == files[2:]
     assert {path.suffix for path in (tmp_path / "a").iterdir()} == {".png", ".svg"}
+
+
+def test_results_of_the_same_traces_share_their_pictures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And nothing that was measured, however alike."""
+    for name, dirty in (("one", True), ("two", True), ("three", False)):
+        folder = Path(shutil.copytree(REFERENCE, tmp_path / name))
+        (folder / "traces").mkdir()
+        store(folder / "traces" / "cond1-imported.trace", [np.array([dirty] * 32 + [True] * 32)])
+    results = [Stored(tmp_path / name) for name in ("one", "two", "three")]
+    shown = [traces.SECTION, speedups.SECTION]
+    monkeypatch.setattr(page, "all_sections", lambda: shown)
+    (_, of_traces), (_, measured) = page.make_pieces(results)
+    assert [piece.of for piece in of_traces] == ["one, two", "three"]
+    assert [piece.of for piece in measured] == ["one", "two", "three"]
+    assert len({piece.key for piece in (*of_traces, *measured)}) == 5
+    csv = [pd.read_csv(io.StringIO(piece.csv)) for piece in of_traces]
+    assert [list(rows["most_dirty_pages"]) for rows in csv] == [[64], [32]]

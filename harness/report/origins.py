@@ -97,4 +97,5 @@ SECTION = Section(
     shown=("condition", "origin"),
     figures=profile_table,
     whole=lambda result: _draw(result) if _comparable(result) else None,
+    of_traces=True,
 )

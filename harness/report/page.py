@@ -63,12 +63,12 @@ def render_page(results: Sequence[Stored]) -> str:
 
 @dataclasses.dataclass(frozen=True)
 class Piece:
-    """What one result has of a section."""
+    """What one result has of a section, or several that have the same."""
 
     key: str
     """Unique in the page."""
     of: str
-    """The name of the result."""
+    """The names of the results."""
     svg: str
     csv: str
     """What the picture shows."""
@@ -81,26 +81,38 @@ def make_pieces(results: Sequence[Stored]) -> list[tuple[Section, list[Piece]]]:
     """Return what ``results`` have of each section, without those of which they have nothing."""
     made = []
     for section in all_sections():
-        pieces = (_piece(section, result, number) for number, result in enumerate(results))
+        alike: dict[object, list[Stored]] = {}
+        for number, result in enumerate(results):
+            shows = _contents(result) if section.of_traces else number
+            alike.setdefault(shows, []).append(result)
+        pieces = (_piece(section, group, number) for number, group in enumerate(alike.values()))
         if found := [piece for piece in pieces if piece]:
             made.append((section, found))
     return made
 
 
-def _piece(section: Section, result: Stored, number: int) -> Piece | None:
+def _contents(result: Stored) -> tuple[tuple[str, str], ...]:
+    """Return what tells the traces of a result from those of another."""
+    return tuple((trace.source.origin, trace.content_hash) for trace in result.traces)
+
+
+def _piece(section: Section, alike: Sequence[Stored], number: int) -> Piece | None:
+    """Return what the first of ``alike`` has of a section, which the others have as well."""
+    result = alike[0]
     rows = section.rows(result)
     if rows is None or rows.empty:
         return None
     rows = rows.reset_index(drop=True)
-    key = f"{section.key}-{number}"
+    key, of = f"{section.key}-{number}", ", ".join(one.name for one in alike)
     figure = section.draw(result, rows)
+    measured = dict.fromkeys(one.provenance(section.key) for one in alike)
     return Piece(
         key,
-        result.name,
-        inline_svg(figure, key, f"{section.title}, {result.name}"),
+        of,
+        inline_svg(figure, key, f"{section.title}, {of}"),
         str(rows.to_csv(index=False, float_format="%.6g")),
         section.figures(rows),
-        result.provenance(section.key),
+        "; ".join(filter(None, measured)),
     )
 
 

@@ -29,6 +29,8 @@ class Section:
     figures: Callable[[pd.DataFrame], Table]
     whole: Callable[[Stored], Figure | None] | None = None
     """Draws all that a run has of it, for a file of its own."""
+    of_traces: bool = False
+    """Whether it shows traces and nothing measured, so that results of the same ones share it."""
 
 
 def study_section(name: str) -> Section | None:

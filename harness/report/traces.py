@@ -117,4 +117,5 @@ SECTION = Section(
     shown=("condition", "origin"),
     figures=profile_table,
     whole=lambda result: draw_memory(result.traces) if result.traces else None,
+    of_traces=True,
 )
