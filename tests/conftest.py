@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -154,8 +155,16 @@ def wait_until(holds: Callable[[], object]) -> None:
 
 
 def sentences(said: str) -> list[str]:
-    """Return what was said, without the lines of a compiler, which are indented behind it."""
-    return [line for line in said.splitlines() if not line.startswith("    ")]
+    """Return what was said, without how far work was, and what a compiler said, which is indented.
+
+    A slow machine says how far it is where another is done by then.
+    """
+    progress = re.compile(r".+: \d+ of \d+ \w+")
+    return [
+        line
+        for line in said.splitlines()
+        if not line.startswith("    ") and not progress.fullmatch(line)
+    ]
 
 
 def store(

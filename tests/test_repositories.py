@@ -230,19 +230,21 @@ note = ""
 """
 
 
-@needs("make")
-def test_traces_tolerances_and_claims_of_the_repository_take_part(
-    dirtyscan: Run, tmp_path: Path
-) -> None:
-    copied("c", tmp_path)
+def with_a_trace(folder: Path, manifest: str) -> None:
+    """Make a repository of one variant that has a trace, and whatever ``manifest`` says besides."""
+    copied("c", folder)
     guest = GuestMemory(64 * 2**20)
-    write_random_runs(tmp_path / "ours.trace", guest, RandomRuns(0.1, 16), 20, 7)
+    write_random_runs(folder / "ours.trace", guest, RandomRuns(0.1, 16), 20, 7)
+    text = keep_first(folder / MANIFEST)
+    (folder / MANIFEST).write_text(manifest.format(text))
+
+
+@needs("make")
+@pytest.mark.usefixtures("short_runs")
+def test_traces_and_claims_of_the_repository_take_part(dirtyscan: Run, tmp_path: Path) -> None:
+    with_a_trace(tmp_path, 'traces = ["ours.trace"]\nclaims = ["claims.toml"]\n{}')
     (tmp_path / "claims.toml").write_text(CLAIM)
-    manifest = tmp_path / MANIFEST
-    text = keep_first(manifest)
-    own = 'traces = ["ours.trace"]\nclaims = ["claims.toml"]\n'
-    manifest.write_text(f"{own}{text}\n[gate]\n{GATE}")
-    made = ("bench", "count_one", "--quick", "--budget", "60", "--precision", "90%")
+    made = ("bench", "count_one", "--quick")
     done = dirtyscan(*made, "--output", "made")
     assert done.returncode == 0, done.stderr
     there = pd.read_csv(tmp_path / "made/speedups.csv")
@@ -254,7 +256,14 @@ def test_traces_tolerances_and_claims_of_the_repository_take_part(
     assert "as-we-say" in listed
     assert "letter-cond1" not in listed
     assert "letter-cond1" in dirtyscan("claims", "list", "letter-cond1").stdout
-    # Half as much again is let pass on the conditions, where it is said, and not on the trace.
+
+
+@needs("make")
+def test_tolerances_of_the_repository_are_those_of_their_rows(
+    dirtyscan: Run, tmp_path: Path
+) -> None:
+    """Half as much again is let pass on the conditions, where it is said, and not on the trace."""
+    with_a_trace(tmp_path, f'traces = ["ours.trace"]\n{{}}\n[gate]\n{GATE}')
     commit(tmp_path)
     source = tmp_path / "src/bitmap.c"
     counts = "        count += (size_t)__builtin_popcountll(map[word]);\n"
