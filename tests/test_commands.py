@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from harness.cli import main
+from harness.doctor import gates
 from harness.doctor.tools import inspect_tools
 from harness.machine.cpu import cpu_slug
 from harness.results.environment import read_environment
@@ -76,6 +77,19 @@ def test_doctor_calibrates_and_keeps_what_it_says(dirtyscan: Run, tmp_path: Path
     assert row["speedup"] == pytest.approx(float(found.group(1)), abs=1e-4)  # each is rounded
     assert row["speedup_low"] <= row["speedup"] <= row["speedup_high"]
     assert read_environment(folder)["toolchains"]
+
+
+def test_doctor_keeps_what_its_gates_said_and_where(
+    dirtyscan: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gates, "_ask", lambda one, _: gates.Gate(one, "unchanged", 1, 1, 0.1))
+    done = dirtyscan("doctor", "--gate", "2", "--runs", "kept")
+    assert done.returncode == 0, done.stderr
+    assert "reference, unchanged: 1 unchanged (1 gate of 0.1 s)" in done.stdout
+    assert len(pd.read_csv(tmp_path / "kept/calibration.csv")) == 2 * (len(gates.KINDS) + 1) + 1
+    assert read_environment(tmp_path / "kept")["machine"]["during"]["seconds"] > 0
+    dirtyscan("doctor", "--gate", "1")
+    assert (tmp_path / "results/calibration.csv").exists()
 
 
 def test_what_cannot_be_compiled_here_has_no_year(

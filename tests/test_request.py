@@ -76,7 +76,7 @@ def test_the_calibration_of_the_gate_asks_only_what_is_not_answered(
         return gates.Gate(trial, "unchanged", 1.0, 1.0, 0.1)
 
     monkeypatch.setattr(gates, "_ask", ask)
-    path, kinds = tmp_path / "gates.csv", len(gates.KINDS) + 1
+    path, kinds = tmp_path / "calibration.csv", len(gates.KINDS) + 1
     asked: list[int] = []
     stop = 2 * kinds
     with pytest.raises(KeyboardInterrupt):
@@ -108,7 +108,7 @@ def test_the_calibration_of_the_gate_asks_about_each_variant_and_change_idle_and
         gates, "_ask", lambda trial, _: gates.Gate(trial, "unchanged", 1.0, 1.0, 0.1)
     )
     monkeypatch.setattr(gates, "_busy_loops", contextlib.nullcontext)
-    table = gates.calibrate_gate(56, tmp_path / "gates.csv", lambda *_: None)
+    table = gates.calibrate_gate(56, tmp_path / "calibration.csv", lambda *_: None)
     moved = table[table["change"] != ""]
     asked = set(moved[["variant", "change", "busy"]].itertuples(index=False, name=None))
     assert asked == set(itertools.product(MOVED, HARMLESS, (False, True)))

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from harness.doctor.engine import Ratio
     from harness.doctor.sequential import Comparison
 
+_RUNS, _GATES = "runs.csv", "calibration.csv"
+
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Say what the command takes."""
@@ -58,16 +60,15 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--output",
-        default="results/gates.csv",
         metavar="FILE",
         help="where --gate writes each answer as it comes, and goes on with those that it finds; "
-        "default: %(default)s",
+        f"default: {_GATES} in the folder of --runs, or in results",
     )
     parser.add_argument(
         "--runs",
         metavar="DIR",
         help="where --calibrate, --against-sequential and --engine write each of their runs "
-        "(runs.csv), and what they were measured on",
+        f"({_RUNS}), --gate its answers ({_GATES}), and all of them what they were measured on",
     )
     parser.set_defaults(run=run)
 
@@ -100,13 +101,17 @@ def run(options: argparse.Namespace) -> int:
         _print_engine(out, ratios)
         kept += _runs_of_engine(ratios)
         status = 0 if all(ratio.agrees for ratio in ratios) else 1
-    if kept and options.runs:
-        out.print(f"runs: {_keep(kept, results_folder(options.runs), watch)}", soft_wrap=True)
+    folder = results_folder(options.runs) if options.runs else None
+    if kept and folder:
+        out.print(f"runs: {_keep(kept, folder, watch)}", soft_wrap=True)
     if options.gate:
         from harness.doctor.gates import calibrate_gate
 
+        path = Path(options.output) if options.output else (folder or Path("results")) / _GATES
         with ProgressDisplay(log) as steps:
-            gates = calibrate_gate(options.gate, Path(options.output), steps)
+            gates = calibrate_gate(options.gate, path, steps)
+        if folder:
+            _keep_environment(folder, watch)
         _print_gates(out, gates)
     measured = (options.calibrate, options.against_sequential, options.engine, options.gate)
     if not any(measured):
@@ -166,14 +171,18 @@ def _keep(kept: list[Mapping[str, object]], folder: Path, watch: Watch) -> Path:
     """Write the runs, and what they were measured on, so that what is said of them has a source."""
     import pandas as pd
 
+    path = folder / _RUNS
+    write_text(path, str(pd.DataFrame(kept).to_csv(index=False, float_format="%.6g")))
+    _keep_environment(folder, watch)
+    return path
+
+
+def _keep_environment(folder: Path, watch: Watch) -> None:
     from harness.native.toolchain import default_toolchain
     from harness.results.environment import ENVIRONMENT, describe_environment
 
-    path = folder / "runs.csv"
-    write_text(path, str(pd.DataFrame(kept).to_csv(index=False, float_format="%.6g")))
     environment = describe_environment([default_toolchain()], {}, watch.stop())
     write_text(folder / ENVIRONMENT, json.dumps(environment, indent=1) + "\n")
-    return path
 
 
 def _print_gates(out: Console, gates: "pd.DataFrame") -> None:
@@ -182,7 +191,8 @@ def _print_gates(out: Console, gates: "pd.DataFrame") -> None:
         answers = ", ".join(f"{n} {what}" for what, n in group["outcome"].value_counts().items())
         seconds = group["seconds"].median()
         what = f"{extra:.0%} slower" if extra else "moved" if moved else "unchanged"
-        out.print(f"{evidence}, {what}: {answers} ({len(group)} gates of {seconds:.1f} s)")
+        gates_of = "1 gate" if len(group) == 1 else f"{len(group)} gates"
+        out.print(f"{evidence}, {what}: {answers} ({gates_of} of {seconds:.1f} s)")
 
 
 def _print_machine(out: Console) -> None:

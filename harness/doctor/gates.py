@@ -57,7 +57,7 @@ _AGAIN = """{
 
 @dataclasses.dataclass(frozen=True)
 class Trial:
-    """One gate that is asked for; the columns of ``gates.csv``, with what came out."""
+    """One gate that is asked for; the columns of ``calibration.csv``, with what came out."""
 
     evidence: str
     extra_work: float
