@@ -72,6 +72,25 @@ def test_of_a_machine_with_a_neighbour_the_other_rounds_are_shown() -> None:
     assert not line[2].startswith("not slowed")
 
 
+def test_what_is_of_a_shared_core_alone_says_so(tmp_path: Path) -> None:
+    """A row whose other rounds are too few, and a study, which has none."""
+    there = tmp_path / "there"
+    shutil.copytree(EPYC, there, ignore=shutil.ignore_patterns("plots"))
+    shutil.copytree(f"{EPYC}-toolchains", tmp_path / "there-toolchains")
+    rows = pd.read_csv(there / "speedups.csv")
+    rows.assign(slowed=0.4).to_csv(there / "speedups.csv", index=False)
+    path = tmp_path / "there-toolchains/environment.json"
+    environment = json.loads(path.read_text())
+    environment["machine"]["during"]["slowed"] = 0.4
+    path.write_text(json.dumps(environment))
+    tables = {table.title: table for table in tables_by_cpu([Stored(EPYC), Stored(there)])}
+    for line in tables["Speedups by CPU"].lines:
+        assert line[3] == f"beside a neighbour: {line[2]}"
+    *_, here, beside = tables[questions()["toolchains"].text].columns
+    assert beside.head.endswith(", beside a neighbour")
+    assert not here.head.endswith(", beside a neighbour")
+
+
 def test_studies_are_set_beside_each_other(tmp_path: Path) -> None:
     """A line says what the table of its study has, of each CPU of its own."""
     parts = ("toolchains", "assumptions", "density", "size", "tick", "operations", "placement")

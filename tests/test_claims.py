@@ -8,6 +8,7 @@ import platform
 import re
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.claims.claim import Claim, find_claim, find_claims, read_claims
-from harness.claims.settled import not_measured
+from harness.claims.settled import not_measured, to_table
 from harness.claims.settlement import group_claims, obstacle, request_group, settle
 from harness.claims.verdict import Figures, judge, remark, shares, verdict
 from harness.cli import main
@@ -29,7 +30,7 @@ from harness.native.toolchain import default_toolchain
 from harness.native.variant import built_in_variants
 from harness.presentation.table import format_number, format_range
 from harness.report.answer import answer
-from harness.studies.claims import figures
+from harness.studies.claims import STUDY, figures
 from harness.trial.failure import Failure
 from tests.conftest import Run, store
 from tests.test_guest import METHOD_NAMES
@@ -468,6 +469,43 @@ def test_every_claim_that_was_announced_is_reported(
     assert Path("plots/claims.png").stat().st_size > 5000
 
 
+NOT_SLOWED: dict[str, Any] = {
+    "claim": "", "slowed": 0.02, "quiet_speedup": math.nan, "quiet_low": math.nan,
+    "quiet_high": math.nan, "quiet_verdict": "",
+}  # fmt: skip
+
+
+def test_beside_a_neighbour_a_claim_is_judged_by_the_other_rounds_too() -> None:
+    """One of single calls as its run has judged them; one of a figure by their interval."""
+    over_calls = dataclasses.replace(read_claims()[0], name="ours")
+    of_figure = dataclasses.replace(over_calls, over_calls=False)
+    rows = pd.DataFrame(
+        {
+            "variant": "multi_page", "condition": ["cond1", "cond2"], "origin": "captured",
+            "guest_memory_bytes": 2**29, "speedup": 9.0, "speedup_low": 8.9, "speedup_high": 9.1,
+            "original_seconds": 1.0, "variant_seconds": 1.0, "placement_low": math.nan,
+            "placement_high": math.nan, "toolchain": "cc", "original_toolchain": "cc",
+            "slowed": 0.8, "quiet_speedup": 7.0, "quiet_low": 6.9, "quiet_high": 7.1,
+            "claim": "ours", "quiet_verdict": "in part",
+        }
+    )  # fmt: skip
+    found = []
+    for claim, of_row in ((over_calls, "ours"), (over_calls, "letter-cond1"), (of_figure, "")):
+        (group,) = group_claims([claim])
+        (one,) = settle(group, rows.assign(claim=of_row), rows, 2, [])
+        assert (one.verdict, one.slowed, one.quiet_speedup) == ("reproduced", 0.8, 7.0)
+        found.append(one)
+    assert [one.quiet_verdict for one in found] == ["in part", "", "weaker"]
+    notes = STUDY.summary(to_table(found)).notes
+    assert notes[0] == (
+        "! something slowed the original by a quarter or more in 80 % of its rounds"
+    )
+    assert notes[1] == "! ours on cond1 captured, in the others alone 7.00 ±1.4% (in part)"
+    quiet = rows.assign(**NOT_SLOWED)
+    (group,) = group_claims([of_figure])
+    assert not STUDY.summary(to_table(settle(group, quiet, quiet, 2, []))).notes
+
+
 def test_a_variant_that_went_astray_settles_nothing() -> None:
     """Whatever rows it has from before; and rows are never taken for those of other traces."""
     claim = dataclasses.replace(read_claims()[0], variant="word_sum")
@@ -478,7 +516,7 @@ def test_a_variant_that_went_astray_settles_nothing() -> None:
             "guest_memory_bytes": 2**29, "speedup": [9.0, 2.0], "speedup_low": [8.5, 2.0],
             "speedup_high": [9.5, 2.0], "original_seconds": 1.0, "variant_seconds": 1.0,
             "toolchain": "cc", "original_toolchain": "cc",
-            "placement_low": [6.0, 2.0], "placement_high": [10.0, 2.0],
+            "placement_low": [6.0, 2.0], "placement_high": [10.0, 2.0], **NOT_SLOWED,
         }
     )  # fmt: skip
     calls = pd.concat([rows.assign(speedup=speedup) for speedup in (8.5, 8.9, 9.0, 6.0)])
@@ -508,6 +546,7 @@ def test_a_claim_is_judged_by_its_toolchain_and_says_what_another_gives() -> Non
             "speedup_low": [2.9, 2.4, 8.0, 8.4], "speedup_high": [3.1, 2.6, 10.0, 8.6],
             "original_seconds": 1.0, "variant_seconds": 1.0, "placement_low": math.nan,
             "placement_high": math.nan, "toolchain": ["cc-distro"] * 2 + ["cc-popcnt"] * 2,
+            **NOT_SLOWED,
         }
     )  # fmt: skip
     rows["original_toolchain"] = rows["toolchain"]

@@ -23,8 +23,8 @@ from harness.measurement.experiment import Experiment
 from harness.measurement.samples import Samples
 from harness.native.placement import CLASSES, DRAWS
 from harness.native.stopwatch import Snapshots, Stopwatch
+from harness.presentation.quiet import quiet_notes
 from harness.report.answer import answer
-from harness.report.quiet import quiet_notes
 from harness.results.result import SPEEDUPS, read_table
 from harness.statistics.interval import Seconds, confidence_interval, process_log_speedup
 from harness.statistics.steadiness import slowed_rounds

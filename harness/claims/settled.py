@@ -19,6 +19,7 @@ _OF_ROW = (
     *("speedup", "speedup_low", "speedup_high"),
     *("placement_low", "placement_high"),
     *("original_seconds", "variant_seconds", "toolchain"),
+    *("slowed", "quiet_speedup", "quiet_low", "quiet_high"),
 )
 
 
@@ -70,6 +71,13 @@ class Settled:
     beside_verdict: str = ""
     scaled: str = ""
     """What was measured on a smaller guest than claimed, and why the ratio still compares."""
+    slowed: float | None = None
+    """The share of the original's rounds that something has slowed; see ``speedups.csv``."""
+    quiet_speedup: float | None = None
+    """What the other rounds give alone, where many were slowed."""
+    quiet_low: float | None = None
+    quiet_high: float | None = None
+    quiet_verdict: str = ""
     note: str = ""
     reason: str = ""
     """Why it was not measured."""
@@ -103,6 +111,7 @@ def measured(
         by_placement=f"{least} to {most}" if least != most else "",
         captured_low=float(captured["speedup"].min()) if len(captured) else None,
         captured_high=float(captured["speedup"].max()) if len(captured) else None,
+        quiet_verdict=_quiet_verdict(row, claim),
         **{name: row[name] for name in _OF_ROW},
         **(_beside(beside, claim) if beside else {}),
     )
@@ -117,6 +126,14 @@ def _beside(row: Mapping[Hashable, Any], claim: Claim) -> dict[str, Any]:
         "beside_high": high,
         "beside_verdict": "" if claim.over_calls else verdict(low, high, claim),
     }
+
+
+def _quiet_verdict(row: Mapping[Hashable, Any], claim: Claim) -> str:
+    """Return the verdict by the rounds that nothing has slowed; empty if they say nothing alone."""
+    if claim.over_calls:  # its single calls are no longer there, but the row was judged by them
+        return str(row["quiet_verdict"]) if row["claim"] == claim.name else ""
+    low, high = row["quiet_low"], row["quiet_high"]
+    return "" if math.isnan(low) else verdict(low, high, claim)
 
 
 def _verdict_at(factor: float, figures: Figures, claim: Claim) -> str:

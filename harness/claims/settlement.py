@@ -39,6 +39,10 @@ from workloads.random_runs import RandomRuns
 from workloads.trace import open_trace
 
 SNAPSHOTS = 2
+_NOT_OF_GUESTS = (
+    *("placement_low", "placement_high"),
+    *("slowed", "quiet_speedup", "quiet_low", "quiet_high"),
+)
 LARGE = 2**39
 """Of a guest of so many bytes, a map more or a round more takes longer than it tells."""
 
@@ -183,8 +187,7 @@ def settle_with_guests(group: Group, precision: float, budget: float, tell: Tell
             "speedup": found.speedup.value,
             "speedup_low": found.speedup.low,
             "speedup_high": found.speedup.high,
-            "placement_low": math.nan,
-            "placement_high": math.nan,
+            **dict.fromkeys(_NOT_OF_GUESTS, math.nan),
             "original_seconds": found.original_seconds,
             "variant_seconds": found.variant_seconds,
             "toolchain": host,

@@ -7,8 +7,8 @@ import pandas as pd
 
 from harness.base.text import sentence
 from harness.claims.verdict import IN_PART, REPRODUCED
+from harness.presentation.quiet import is_slowed, share_slowed
 from harness.presentation.table import format_short
-from harness.report.quiet import is_slowed, share_slowed
 
 ORIGINAL, PATCH = "page_by_page", "multi_page"
 

@@ -7,8 +7,9 @@ from math import isnan, nan
 import pandas as pd
 
 from harness.claims.claim import range_in_words
+from harness.machine.state import SLOWED_SHARE
+from harness.presentation.quiet import is_beside_neighbour, quiet_speedup
 from harness.presentation.table import Column, Row, Table, format_number, trace_name
-from harness.report.quiet import quiet_speedup
 from harness.report.run_table import with_toolchain
 from harness.report.stored import Stored
 from harness.results.environment import before_each
@@ -41,7 +42,12 @@ def _studies(results: Sequence[Stored], heads: Sequence[str]) -> Iterator[Table 
             continue
         found = (result.study(name) for result in results)
         lines = (iter(()) if one is None else outcome.lines(one) for one in found)
-        yield _table(question.text, outcome.keys, heads, lines)
+        slowed = (result.study_slowed(name) > SLOWED_SHARE for result in results)
+        named = [
+            f"{head}, beside a neighbour" if beside else head
+            for head, beside in zip(heads, slowed, strict=True)
+        ]
+        yield _table(question.text, outcome.keys, named, lines)
 
 
 def cpu_names(results: Sequence[Stored]) -> list[str]:
@@ -89,7 +95,8 @@ def _measured(row: Row) -> str:
     if not isnan(row.get("quiet_speedup", nan)):
         return f"not slowed: {quiet_speedup(row)} {row['quiet_verdict']}".rstrip()
     verdict: str = "" if pd.isna(row["verdict"]) else row["verdict"]
-    return f"{format_number(row['speedup'])} ±{half_width(row):.1%} {verdict}".rstrip()
+    said = f"{format_number(row['speedup'])} ±{half_width(row):.1%} {verdict}".rstrip()
+    return f"beside a neighbour: {said}" if is_beside_neighbour(row) else said
 
 
 def _table(

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from harness.base.text import sentence
 from harness.base.units import format_size
+from harness.presentation.quiet import quiet_notes
 from harness.presentation.table import (
     Column,
     Row,
@@ -20,7 +21,6 @@ from harness.presentation.table import (
     make_table,
     trace_name,
 )
-from harness.report.quiet import quiet_notes
 from harness.results.speedups import half_width
 
 _PASTED = (

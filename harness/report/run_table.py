@@ -10,6 +10,7 @@ from rich.text import Text
 
 from harness.base.text import sentence
 from harness.native.dirty_map import ARRAYS
+from harness.presentation.quiet import quiet_notes
 from harness.presentation.table import (
     Column,
     Row,
@@ -32,7 +33,6 @@ from harness.report.placement import (
     verdict_on,
     verdict_with_share,
 )
-from harness.report.quiet import quiet_notes
 from harness.results.environment import before_each
 from harness.results.limits import Limits, find_limits
 from harness.results.speedups import half_width, misses_one, named_apart

@@ -95,6 +95,14 @@ class Stored:
         except (OSError, ValueError) as error:
             raise BadInput(f"{path} cannot be read ({error}); measure the study anew.") from None
 
+    def study_slowed(self, name: str) -> float:
+        """Return the share of the rounds of a study that something slowed, 0 if it is not known."""
+        folder = self._beside(name)
+        if not (folder / ENVIRONMENT).exists():
+            return 0.0
+        during = read_environment(folder)["machine"]["during"]
+        return float(during.get("slowed", 0.0))
+
     def provenance(self, part: str) -> str:
         """Say when the result, or the ``part`` beside it, was measured, and of which commit."""
         beside = self._beside(part)

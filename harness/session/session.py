@@ -51,8 +51,8 @@ class Session:
     status: int = 0
     """The exit status: 1 once a variant has failed."""
     environment: dict[str, Any] = dataclasses.field(default_factory=dict)
-    """What its runs were measured on: that of the last one, with the toolchains of all, and all
-    that has disturbed one."""
+    """What its runs were measured on: that of the last one, with the toolchains of all, all that
+    has disturbed one, and the largest share of rounds that something slowed in one."""
     left_out: list[str] = dataclasses.field(default_factory=list)
     """A sentence for each thing that could not be measured."""
 
@@ -93,9 +93,14 @@ class Session:
 def _joined(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
     made = [*before.get("toolchains", ()), *after["toolchains"]]
     known = before["machine"]["disturbed"] if before else ()
-    disturbed = list(dict.fromkeys((*known, *after["machine"]["disturbed"])))
+    machine = after["machine"]
+    disturbed = list(dict.fromkeys((*known, *machine["disturbed"])))
+    during = [one["machine"]["during"] for one in (before, after) if one]
+    slowed = max(one["slowed"] for one in during)
     return {
         **after,
         "toolchains": list({each["name"]: each for each in made}.values()),
-        "machine": {**after["machine"], "disturbed": disturbed},
-    }
+        "machine": {
+            **machine, "disturbed": disturbed, "during": {**machine["during"], "slowed": slowed},
+        },
+    }  # fmt: skip

@@ -28,6 +28,7 @@ from harness.machine.state import Watch
 from harness.native.toolchain import default_toolchain
 from harness.presentation.frames import draw_interval, make_panels
 from harness.presentation.progress import ProgressDisplay
+from harness.presentation.quiet import quiet_claims
 from harness.presentation.scale import plain_log_axis
 from harness.presentation.style import BLACK, BLUE, CLAIM, GREY, add_legend, house_style, key
 from harness.presentation.table import (
@@ -215,7 +216,8 @@ def _summary(found: pd.DataFrame) -> Table:
     other = whole[(beside != "") & (beside != whole["verdict"])]
     others = other.to_dict("records")
     built = (f"{row['claim']} by another profile: {_beside(row)}" for row in others)
-    return dataclasses.replace(table, notes=(*placed, *built, *scaled, *missing), fold=True)
+    notes = (*quiet_claims(whole), *placed, *built, *scaled, *missing)
+    return dataclasses.replace(table, notes=notes, fold=True)
 
 
 def documented(found: pd.DataFrame) -> Table:
@@ -226,9 +228,11 @@ def documented(found: pd.DataFrame) -> Table:
 def _whole(found: pd.DataFrame) -> pd.DataFrame:
     """Return ``found`` with every column, as an older table has not, and no text that is NaN."""
     whole = found.copy()
-    for name in ("by_placement", "toolchain", "beside_toolchain", "beside_verdict", "scaled"):
+    texts = ("by_placement", "toolchain", "beside_toolchain", "beside_verdict", "scaled")
+    for name in (*texts, "quiet_verdict"):
         whole[name] = whole.get(name, pd.Series("", index=found.index)).astype(object).fillna("")
-    for name in ("calls_within", "placement_low", "placement_high", "beside_speedup"):
+    figures_of = ("calls_within", "placement_low", "placement_high", "beside_speedup")
+    for name in (*figures_of, "slowed", "quiet_speedup", "quiet_low", "quiet_high"):
         whole[name] = whole.get(name, pd.Series(math.nan, index=found.index)).astype(float)
     return whole
 

@@ -1,6 +1,7 @@
 """What slowed rounds do to the rows of a run, in words."""
 
 from collections.abc import Mapping, Sequence
+from math import isnan, nan
 from typing import Any
 
 import pandas as pd
@@ -50,6 +51,22 @@ def quiet_notes(rows: pd.DataFrame, verdicts: bool = True) -> list[str]:
     notes = [share_slowed(rows)]
     for variant, group in known.groupby("variant", sort=False):
         notes.append(f"in the others alone {variant}: {_each(group.to_dict('records'))}")
+    return notes
+
+
+def is_beside_neighbour(row: Mapping[Any, Any]) -> bool:
+    """Say whether something has slowed many rounds of a row, and the others say nothing alone."""
+    slowed, alone = (row.get(name, nan) for name in ("slowed", "quiet_speedup"))
+    return bool(slowed > SLOWED_SHARE and isnan(alone))
+
+
+def quiet_claims(rows: pd.DataFrame) -> list[str]:
+    """Say in how many rounds something slowed the original, and what is claimed in the others."""
+    if not is_slowed(rows):
+        return []
+    notes = [f"! {share_slowed(rows)}"]
+    for row in rows[rows["quiet_speedup"].notna()].to_dict("records"):
+        notes.append(f"! {row['claim']} on {row['workload']}, in the others alone {_alone(row)}")
     return notes
 
 
