@@ -382,12 +382,34 @@ def gate() -> Sentences:
     assert set(slower["outcome"]) == {"slower"}
     assert "slower" not in set(others["outcome"])
     yield f"no false alarm in {len(others)} gates, and no slower variant was missed in {len(slower)}"
+    yield from gate_beside_neighbour()
     gains = [
         patch("cond1", "synthetic", result)["speedup"] for result in (AGAIN, ZEN3_AGAIN, INTEL)
     ]
     yield (
         f"gains {gains[0]:.2f} on synthetic Cond1 on an AMD EPYC of Zen 5, {gains[1]:.2f} on one of Zen 3 and "
         f"{gains[2]:.1f} on an Intel Xeon"
+    )
+
+
+def gate_beside_neighbour() -> Sentences:
+    asked = pd.read_csv(RESULTS / f"{ZEN3}-doctor" / "calibration.csv", keep_default_na=False)
+    asked = pick(asked, evidence="revision")
+    slower, others = asked[asked["extra_work"] > 0], asked[asked["extra_work"] == 0]
+    assert set(slower["outcome"]) == {"slower"}
+    assert "slower" not in set(others["outcome"])
+    undecided = (others["outcome"] == "undecided").sum()
+    yield (
+        f"of {len(others)} gates about unchanged or moved code none said slower and {undecided} were undecided, "
+        f"with every row at {others['lowest'].min():.3f} or above; all of {len(slower)} about 2 or 5 % more work "
+        "said slower"
+    )
+    unchanged, moved = (
+        others[(others["change"] != "") == is_so]["seconds"] for is_so in (False, True)
+    )
+    yield (
+        f"Unchanged code took {unchanged.median():.1f} s, moved code {moved.median():.1f} s and slower code "
+        f"{slower['seconds'].median():.1f} s"
     )
 
 
