@@ -16,7 +16,7 @@ ROOT = Path(__file__).parent.parent
 SENTENCES: dict[str, Callable[[], Iterator[str]]] = {
     **documented.SENTENCES,
     "docs/findings.md": documented_findings.findings,
-    "docs/claims.md": documented_findings.near,
+    "docs/claims.md": documented_findings.claims,
     "README.md": lambda: itertools.chain(documented.readme(), documented_kernel.of_readme()),
     "docs/studies.md": lambda: itertools.chain(
         documented.studies(), documented_kernel.of_studies()

@@ -61,12 +61,21 @@ def is_beside_neighbour(row: Mapping[Any, Any]) -> bool:
 
 
 def quiet_claims(rows: pd.DataFrame) -> list[str]:
-    """Say in how many rounds something slowed the original, and what is claimed in the others."""
+    """Say in how many rounds something slowed the original, and which claims the others settle.
+
+    Those that the others judge otherwise are written one by one.
+    """
     if not is_slowed(rows):
         return []
     notes = [f"! {share_slowed(rows)}"]
-    for row in rows[rows["quiet_speedup"].notna()].to_dict("records"):
+    judged_alone = rows[rows["quiet_verdict"] != ""]
+    other = judged_alone[judged_alone["quiet_verdict"] != judged_alone["verdict"]]
+    for row in other.to_dict("records"):
         notes.append(f"! {row['claim']} on {row['workload']}, in the others alone {_alone(row)}")
+    same = len(judged_alone) - len(other)
+    notes.append(
+        f"! the others alone judge {len(judged_alone)} of {len(rows)} lines, {same} of them alike"
+    )
     return notes
 
 

@@ -89,9 +89,8 @@ def measure(options: Options, session: Session) -> pd.DataFrame:
 
 def _settle_group(group: Group, precision: float, session: Session) -> list[Settled]:
     """Measure the claims of ``group`` and judge them; what keeps one group must not keep others."""
-    session.log.print(
-        Text(f"{group.operation} against {group.original}: {len(group.claims)} claims")
-    )
+    many = "1 claim" if len(group.claims) == 1 else f"{len(group.claims)} claims"
+    session.log.print(Text(f"{group.operation} against {group.original}: {many}"))
     if group.operation in CLAIMED:
         return _settle_with_guests(group, precision, session)
     try:
