@@ -503,6 +503,12 @@ def test_beside_a_neighbour_a_claim_is_judged_by_the_other_rounds_too() -> None:
         "! ours on cond1 captured, in the others alone 7.00 ±1.4% (weaker)",
         "! the others alone judge 2 of 3 lines, 0 of them alike",
     )
+    assert STUDY.exhibit
+    figure = STUDY.exhibit.draw(to_table(found))
+    (legend,) = figure.legends
+    assert "rounds that nothing slowed" in [text.get_text() for text in legend.get_texts()]
+    crosses = [line for line in figure.axes[0].lines if line.get_marker() == "x"]
+    assert [np.asarray(line.get_xdata()).tolist() for line in crosses] == [[7.0]] * 3
     quiet = rows.assign(**NOT_SLOWED)
     (group,) = group_claims([of_figure])
     assert not STUDY.summary(to_table(settle(group, quiet, quiet, 2, []))).notes

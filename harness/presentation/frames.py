@@ -1,17 +1,21 @@
 """What pictures are put together from: panels, and speedups with their intervals in them."""
 
+from math import isnan
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
-from harness.presentation.style import CLAIM, mark
+from harness.presentation.style import CLAIM, VERMILLION, key, mark
 from harness.presentation.table import Row
 
 Place = tuple[float, float]
 """In a panel: x and y."""
+_QUIET: dict[str, Any] = {"color": VERMILLION, "linewidth": 1.2}
+_CROSS: dict[str, Any] = {"marker": "x", "markersize": 4.5}
 
 
 def make_panels(
@@ -63,6 +67,19 @@ def draw_interval(
     )
     style = {"markersize": 5, "capsize": 3, "linewidth": 1.2} | style
     mark(axes.errorbar(**at, **style).lines[0], [index])
+
+
+def draw_quiet(axes: Axes, row: Row, place: float) -> None:
+    """Draw along x what the rounds of a row say alone that nothing has slowed, if they do."""
+    if isnan(row["quiet_speedup"]):
+        return
+    axes.plot([row["quiet_low"], row["quiet_high"]], [place, place], **_QUIET)
+    axes.plot(row["quiet_speedup"], place, **_QUIET, **_CROSS)
+
+
+def quiet_key() -> Line2D:
+    """Return the line of a legend for :func:`draw_quiet`."""
+    return key("rounds that nothing slowed", **_QUIET, **_CROSS)
 
 
 def draw_claimed(axes: Axes, rows: pd.DataFrame) -> None:

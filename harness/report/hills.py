@@ -12,13 +12,12 @@ from numpy.typing import NDArray
 
 from harness.claims.calls import calls_of
 from harness.claims.verdict import usual_range
-from harness.presentation.frames import draw_interval, make_panels
+from harness.presentation.frames import draw_interval, draw_quiet, make_panels, quiet_key
 from harness.presentation.scale import plain_log_axis
 from harness.presentation.style import (
     BLACK,
     CLAIM,
     ORIGIN_MARKERS,
-    VERMILLION,
     add_legend,
     house_style,
     key,
@@ -112,7 +111,7 @@ def _draw_panel(
             markersize=5.5, markerfacecolor=colour if row["stopped"] == "precise" else "white",
             zorder=4,
         )  # fmt: skip
-        _draw_quiet(axes, row, place)
+        draw_quiet(axes, row, place - _QUIET)
         _write_figures(axes, row, place)
     _name_lines(axes, rows, lines, _several(every))
 
@@ -153,16 +152,6 @@ def _draw_calls(
     low, high = usual_range(calls)
     axes.plot([low, high], [place, place], color=colour, linewidth=3.5, alpha=0.55,
               solid_capstyle="butt")  # fmt: skip
-
-
-def _draw_quiet(axes: Axes, row: Row, place: float) -> None:
-    """Draw what the rounds that nothing has slowed say alone, below the line."""
-    if isnan(row["quiet_speedup"]):
-        return
-    below = place - _QUIET
-    ends = [row["quiet_low"], row["quiet_high"]]
-    axes.plot(ends, [below, below], color=VERMILLION, linewidth=1.2)
-    axes.plot(row["quiet_speedup"], below, color=VERMILLION, marker="x", markersize=4.5)
 
 
 def _draw_claims(axes: Axes, rows: pd.DataFrame, lines: _Lines) -> None:
@@ -238,8 +227,7 @@ def _legend(figure: Figure, rows: pd.DataFrame, calls: pd.DataFrame | None) -> N
         handles.append(patches.Patch(color=BLACK, alpha=0.3, label="single calls (root of number)"))
         handles.append(key("nine tenths of them", color=BLACK, alpha=0.5, linewidth=3.5))
     if rows["quiet_speedup"].notna().any():
-        handles.append(key("rounds that nothing slowed", color=VERMILLION, marker="x",
-                           markersize=4.5, linewidth=1.2))  # fmt: skip
+        handles.append(quiet_key())
     if rows.apply(depends, axis=1).any():
         handles.append(key(f"{MARK} depends on where code lies", linestyle="none"))
     if rows["claim_low"].notna().any():

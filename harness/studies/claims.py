@@ -26,7 +26,7 @@ from harness.claims.verdict import NOT_MEASURED
 from harness.kernel.claimed import CLAIMED
 from harness.machine.state import Watch
 from harness.native.toolchain import default_toolchain
-from harness.presentation.frames import draw_interval, make_panels
+from harness.presentation.frames import draw_interval, draw_quiet, make_panels, quiet_key
 from harness.presentation.progress import ProgressDisplay
 from harness.presentation.quiet import quiet_claims
 from harness.presentation.scale import plain_log_axis
@@ -60,6 +60,7 @@ QUESTION = Question(
 )
 _WIDEST = 1.0
 """The half-width that says all there is to say of an interval."""
+_BELOW = 0.24  # a line: where a cross is drawn
 _OPEN = 1.6
 """How far a range without an upper end is drawn beyond everything else, as a factor."""
 
@@ -249,6 +250,7 @@ def figures(found: pd.DataFrame) -> Table:
 @house_style()
 def draw_claims(rows: pd.DataFrame) -> Figure:
     """Draw claims beside what was measured, a line each; some may not have been measured."""
+    rows = _whole(rows)
     figure, (axes,) = make_panels(10, 0.3 * len(rows) + 1.7)
     drawn_to = rows[["claimed_low", "claimed_high", "speedup_high"]].to_numpy()
     most = _OPEN * float(drawn_to[np.isfinite(drawn_to)].max())
@@ -262,6 +264,7 @@ def draw_claims(rows: pd.DataFrame) -> Figure:
                       solid_capstyle="butt")  # fmt: skip
         if _is_measured(row):
             draw_interval(axes, row, rows.index[place], -place, color=BLUE, marker="o")
+            draw_quiet(axes, row, -place - _BELOW)
         else:
             axes.annotate(NOT_MEASURED, (low, -place), xytext=(5, 0), fontsize=8.5,
                           textcoords="offset points", verticalalignment="center")  # fmt: skip
@@ -278,7 +281,9 @@ def draw_claims(rows: pd.DataFrame) -> Figure:
         key("measured, with 95 % interval", color=BLUE, marker="o"),
         key("the same pair on captured traces", color=GREY, alpha=0.6, linewidth=4),
     ]
-    add_legend(figure, handles, 3)
+    if rows["quiet_speedup"].notna().any():
+        handles.append(quiet_key())
+    add_legend(figure, handles, 4)
     return figure
 
 
