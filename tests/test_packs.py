@@ -484,6 +484,8 @@ def test_what_contradicts_itself_is_found(how: str, tmp_path: Path, dirtyscan: R
     ("text", "said"),
     [
         ("speedup,speedup_low,speedup_high\n3,1,2\n", "row 1: its speedup is not in its interval"),
+        ("quiet_speedup,quiet_low,quiet_high\n3,3,2\n", "its quiet_speedup is not in its interval"),
+        ("quiet_speedup,quiet_low,quiet_high\n3,3,x\n", "a value of quiet_high is no number"),
         ("speedup,speedup_low,speedup_high\n3,x,4\n", "a value of speedup_low is no number"),
         ("seconds\n-1\n", "a value of seconds is below 0"),
         ("pages\n1e30\n", "a value of pages is no number that is measured"),

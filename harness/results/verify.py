@@ -21,7 +21,9 @@ from harness.results.tables import read_any
 _ROWS = (SPEEDUPS, SNAPSHOTS, PROCESSES)
 _MOST = 1e18
 """Beyond what any column measures; the end of an interval may be infinite."""
-_INTERVAL = {"speedup", "speedup_low", "speedup_high"}
+_INTERVAL = ("speedup", "speedup_low", "speedup_high")
+_QUIET = ("quiet_speedup", "quiet_low", "quiet_high")
+_SPEEDUPS = {*_INTERVAL, *_QUIET}
 
 
 def verify_folder(folder: Path, private_is: Kind = Kind.REMARK) -> Iterator[Found]:
@@ -108,7 +110,7 @@ def _verify_table(path: Path) -> Iterator[Found]:
         return
     wrong = []
     for name in map(str, table):
-        measured = name in _INTERVAL or name.endswith("seconds")
+        measured = name in _SPEEDUPS or name.endswith("seconds")
         if measured and not is_numeric_dtype(table[name]):
             wrong.append(f"a value of {shortened(name)} is no number")
     numbers = table.select_dtypes("number")
@@ -116,12 +118,13 @@ def _verify_table(path: Path) -> Iterator[Found]:
         values = numbers[name].dropna()
         if not name.endswith("_high") and not values.abs().le(_MOST).all():
             wrong.append(f"a value of {shortened(name)} is no number that is measured")
-        if (name.endswith("seconds") or name in _INTERVAL) and (values < 0).any():
+        if (name.endswith("seconds") or name in _SPEEDUPS) and (values < 0).any():
             wrong.append(f"a value of {shortened(name)} is below 0")
-    if set(numbers) >= _INTERVAL:
-        low, value, high = (numbers[name] for name in ("speedup_low", "speedup", "speedup_high"))
-        outside = numbers.index[(value < low) | (value > high)]
-        wrong += [f"row {row + 1}: its speedup is not in its interval" for row in outside]
+    for names in (_INTERVAL, _QUIET):
+        if set(numbers) >= set(names):
+            value, low, high = (numbers[name] for name in names)
+            outside = numbers.index[(value < low) | (value > high)]
+            wrong += [f"row {row + 1}: its {names[0]} is not in its interval" for row in outside]
     yield from told(path.name, wrong, f"{len(table)} rows")
     if set(table) >= {"evidence", "extra_work", "outcome"}:
         yield from _calibration(path.name, table)
