@@ -79,6 +79,11 @@ def test_what_is_of_a_shared_core_alone_says_so(tmp_path: Path) -> None:
     shutil.copytree(f"{EPYC}-toolchains", tmp_path / "there-toolchains")
     rows = pd.read_csv(there / "speedups.csv")
     rows.assign(slowed=0.4).to_csv(there / "speedups.csv", index=False)
+    shutil.copytree(f"{EPYC}-claims", tmp_path / "there-claims")
+    claims = tmp_path / "there-claims/claims.csv"
+    table = pd.read_csv(claims).assign(slowed=0.4, quiet_verdict="")
+    table[["quiet_speedup", "quiet_low", "quiet_high"]] = 2.0
+    table.to_csv(claims, index=False)
     path = tmp_path / "there-toolchains/environment.json"
     environment = json.loads(path.read_text())
     environment["machine"]["during"]["slowed"] = 0.4
@@ -86,6 +91,7 @@ def test_what_is_of_a_shared_core_alone_says_so(tmp_path: Path) -> None:
     tables = {table.title: table for table in tables_by_cpu([Stored(EPYC), Stored(there)])}
     for line in tables["Speedups by CPU"].lines:
         assert line[3] == f"beside a neighbour: {line[2]}"
+    assert tables["Claims by CPU"].lines[0][-1] == "not slowed: 2.00 ±0.0%"
     *_, here, beside = tables[questions()["toolchains"].text].columns
     assert beside.head.endswith(", beside a neighbour")
     assert not here.head.endswith(", beside a neighbour")

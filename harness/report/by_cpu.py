@@ -93,10 +93,14 @@ def _claims(result: Stored) -> Iterator[tuple[Names, str]]:
 
 def _measured(row: Row) -> str:
     if not isnan(row.get("quiet_speedup", nan)):
-        return f"not slowed: {quiet_speedup(row)} {row['quiet_verdict']}".rstrip()
-    verdict: str = "" if pd.isna(row["verdict"]) else row["verdict"]
-    said = f"{format_number(row['speedup'])} ±{half_width(row):.1%} {verdict}".rstrip()
+        return _judged(f"not slowed: {quiet_speedup(row)}", row["quiet_verdict"])
+    said = _judged(f"{format_number(row['speedup'])} ±{half_width(row):.1%}", row["verdict"])
     return f"beside a neighbour: {said}" if is_beside_neighbour(row) else said
+
+
+def _judged(said: str, verdict: str | float) -> str:
+    """Return what was measured with its verdict, which is missing where nothing is claimed."""
+    return said if pd.isna(verdict) else f"{said} {verdict}".rstrip()
 
 
 def _table(
