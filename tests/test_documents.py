@@ -100,7 +100,10 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with what the commands of the documentation take for granted."""
     folder = tmp_path_factory.mktemp("desk")
     (folder / "results").mkdir()
-    stored = ("amd-epyc-26-2", "amd-epyc-26-2-claims", "amd-epyc-26-2-gate", "intel-xeon-processor")
+    stored = (
+        *("amd-epyc-26-2", "amd-epyc-26-2-claims", "amd-epyc-26-2-gate"),
+        *("amd-epyc-25-1", "intel-xeon-processor"),
+    )
     for name in stored:
         (folder / "results" / name).symlink_to(ROOT / "results" / name)
     shutil.copytree(ROOT / "results" / "amd-epyc-26-2", folder / "results" / "latest")
