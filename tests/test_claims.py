@@ -28,9 +28,10 @@ from harness.native.built_variant import rust_obstacle
 from harness.native.finding import find_variant
 from harness.native.toolchain import default_toolchain
 from harness.native.variant import built_in_variants
+from harness.presentation.claims_table import figures
 from harness.presentation.table import format_number, format_range
 from harness.report.answer import answer
-from harness.studies.claims import STUDY, figures
+from harness.studies.claims import STUDY
 from harness.trial.failure import Failure
 from tests.conftest import Run, store
 from tests.test_guest import METHOD_NAMES

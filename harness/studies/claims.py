@@ -1,8 +1,6 @@
 """Do the figures hold that were published of counting and of other operations?"""
 
 import dataclasses
-import math
-from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
@@ -11,7 +9,6 @@ from matplotlib.patches import Patch
 from rich.text import Text
 
 from harness.base.errors import BadInput
-from harness.claims.claim import range_in_words
 from harness.claims.settled import Settled, not_measured, sentences, to_table
 from harness.claims.settlement import (
     BUILT,
@@ -26,29 +23,23 @@ from harness.claims.verdict import NOT_MEASURED
 from harness.kernel.claimed import CLAIMED
 from harness.machine.state import Watch
 from harness.native.toolchain import default_toolchain
+from harness.presentation.claims_table import (
+    captured_range,
+    documented,
+    figures,
+    is_measured,
+    summary,
+    whole_table,
+)
 from harness.presentation.frames import draw_interval, draw_quiet, make_panels, quiet_key
 from harness.presentation.progress import ProgressDisplay
-from harness.presentation.quiet import quiet_claims
 from harness.presentation.scale import plain_log_axis
 from harness.presentation.style import BLACK, BLUE, CLAIM, GREY, add_legend, house_style, key
-from harness.presentation.table import (
-    INTERVAL,
-    Column,
-    Row,
-    Table,
-    format_number,
-    format_range,
-    format_short,
-    make_table,
-    plain_columns,
-    short_interval,
-)
+from harness.presentation.table import INTERVAL
 from harness.results.environment import describe_environment
-from harness.results.speedups import half_width
 from harness.session.session import Session
 from harness.studies import Question
 from harness.studies.study import Exhibit, Options, Study
-from workloads.trace import ORIGINS
 
 QUESTION = Question(
     "Do the figures hold that were published?",
@@ -58,8 +49,6 @@ QUESTION = Question(
     budget_for="the claims of one original",
     command="dirtyscan claims run",
 )
-_WIDEST = 1.0
-"""The half-width that says all there is to say of an interval."""
 _BELOW = 0.24  # a line: where a cross is drawn
 _OPEN = 1.6
 """How far a range without an upper end is drawn beyond everything else, as a factor."""
@@ -116,141 +105,10 @@ def _settle_with_guests(group: Group, precision: float, session: Session) -> lis
     return settled
 
 
-def _is_measured(row: Row) -> bool:
-    return bool(row["verdict"] != NOT_MEASURED)
-
-
-def _claimed(row: Row) -> str:
-    low, high = row["claimed_low"], row["claimed_high"]
-    return f"above {low:g}" if high == math.inf else format_range(low, high)
-
-
-def _claimed_short(row: Row) -> str:
-    low, high = format_short(row["claimed_low"]), format_short(row["claimed_high"])
-    return f"{low} or more" if row["claimed_high"] == math.inf else f"{low} to {high}"
-
-
-def _half_width(row: Row) -> str:
-    half = half_width(row)
-    return f"±{half:.1%}" if half < _WIDEST else f">±{_WIDEST:.0%}"
-
-
-def _claimed_long(row: Row) -> str:
-    return range_in_words(row["claimed_low"], row["claimed_high"])
-
-
-def _with_interval(row: Row) -> str:
-    toolchain = f", {row['toolchain']}" if row["toolchain"] else ""
-    return f"{format_number(row['speedup'])} ({short_interval(row)}){toolchain}"
-
-
-def _placements(row: Row) -> str:
-    low, high = row["placement_low"], row["placement_high"]
-    return "" if math.isnan(low) else f"{format_short(low)} to {format_short(high)}"
-
-
-def _full_verdict(row: Row) -> str:
-    placed = f" ({row['by_placement']})" if row["by_placement"] else ""
-    calls = row["calls_within"]
-    return f"{row['verdict']}{placed}{'' if calls != calls else f', {calls:.0%} of calls'}"
-
-
-def _beside(row: Row) -> str:
-    if not row["beside_toolchain"]:
-        return ""
-    figure = f"{format_number(row['beside_speedup'])}, {row['beside_toolchain']}"
-    return f"{figure}: {row['beside_verdict']}" if row["beside_verdict"] else figure
-
-
-def _captured_long(row: Row) -> str:
-    # Of a claim about conditions the captured traces have rows of their own.
-    there = row["captured_low"] == row["captured_low"] and not row["workload"].endswith(ORIGINS)
-    low, high = (format_short(row[f"captured_{end}"]) for end in ("low", "high"))
-    return f"{low} to {high}" if there else ""
-
-
-def _captured(row: Row) -> str:
-    there = row["captured_low"] == row["captured_low"]  # a missing one is NaN
-    return format_range(row["captured_low"], row["captured_high"]) if there else ""
-
-
-def _if_measured(head: str, write: Callable[[Row], str], whole: bool = False) -> Column:
-    return Column(head, lambda row: write(row) if _is_measured(row) else "", True, whole)
-
-
-_SUMMARY = (
-    Column("claim", whole=True),
-    Column("on", "workload"),
-    Column("claimed", _claimed, right=True, whole=True),
-    _if_measured("speedup", lambda row: format_number(row["speedup"]), whole=True),
-    _if_measured("95 %", _half_width, whole=True),
-    Column("verdict", whole=True),
-    Column("captured", _captured, right=True, whole=True),
-)
-_DOCUMENT = (
-    *plain_columns("claim", ("about", "workload")),
-    Column("claimed", _claimed_long),
-    _if_measured("measured", _with_interval),
-    _if_measured("by placement", _placements),
-    Column("verdict", _full_verdict),
-    _if_measured("by another profile", _beside),
-    Column("captured traces", _captured_long),
-)
-_FIGURES = (
-    *plain_columns("claim", "workload"),
-    Column("claimed", _claimed_short, right=True),
-    _if_measured("measured", lambda row: format_short(row["speedup"])),
-    _if_measured("95 %", short_interval),
-    Column("verdict"),
-)
-
-
-def _summary(found: pd.DataFrame) -> Table:
-    """Return what came out, with how the same pair fares on captured traces."""
-    missing = (f"not measured: {sentence}" for sentence in sentences(found))
-    whole = _whole(found)
-    scaled = dict.fromkeys(text for text in whole["scaled"] if text)
-    table = make_table(_SUMMARY, whole)
-    placed = (_placed(row) for row in whole[whole["by_placement"] != ""].to_dict("records"))
-    beside = whole["beside_verdict"]
-    other = whole[(beside != "") & (beside != whole["verdict"])]
-    others = other.to_dict("records")
-    built = (f"{row['claim']} by another profile: {_beside(row)}" for row in others)
-    notes = (*quiet_claims(whole), *placed, *built, *scaled, *missing)
-    return dataclasses.replace(table, notes=notes, fold=True)
-
-
-def documented(found: pd.DataFrame) -> Table:
-    """Return all that there is to say of each claim in a line."""
-    return make_table(_DOCUMENT, _whole(found))
-
-
-def _whole(found: pd.DataFrame) -> pd.DataFrame:
-    """Return ``found`` with every column, as an older table has not, and no text that is NaN."""
-    whole = found.copy()
-    texts = ("by_placement", "toolchain", "beside_toolchain", "beside_verdict", "scaled")
-    for name in (*texts, "quiet_verdict"):
-        whole[name] = whole.get(name, pd.Series("", index=found.index)).astype(object).fillna("")
-    figures_of = ("calls_within", "placement_low", "placement_high", "beside_speedup")
-    for name in (*figures_of, "slowed", "quiet_speedup", "quiet_low", "quiet_high"):
-        whole[name] = whole.get(name, pd.Series(math.nan, index=found.index)).astype(float)
-    return whole
-
-
-def _placed(row: Row) -> str:
-    reach = format_range(row["placement_low"], row["placement_high"])
-    return f"{row['claim']} depends on placement: {reach}, {row['by_placement']}"
-
-
-def figures(found: pd.DataFrame) -> Table:
-    """Return what is claimed beside what was measured."""
-    return make_table(_FIGURES, found)
-
-
 @house_style()
 def draw_claims(rows: pd.DataFrame) -> Figure:
     """Draw claims beside what was measured, a line each; some may not have been measured."""
-    rows = _whole(rows)
+    rows = whole_table(rows)
     figure, (axes,) = make_panels(10, 0.3 * len(rows) + 1.7)
     drawn_to = rows[["claimed_low", "claimed_high", "speedup_high"]].to_numpy()
     most = _OPEN * float(drawn_to[np.isfinite(drawn_to)].max())
@@ -258,11 +116,11 @@ def draw_claims(rows: pd.DataFrame) -> Figure:
         low, high = row["claimed_low"], min(row["claimed_high"], most)
         axes.barh(-place, high - low, left=low, height=0.7, color=CLAIM, alpha=0.35)
         axes.plot([low, low], [-place - 0.35, -place + 0.35], color=CLAIM, linewidth=1.2)
-        if _captured(row):
+        if captured_range(row):
             span = [row["captured_low"], row["captured_high"]]
             axes.plot(span, [-place, -place], color=GREY, linewidth=4, alpha=0.6,
                       solid_capstyle="butt")  # fmt: skip
-        if _is_measured(row):
+        if is_measured(row):
             draw_interval(axes, row, rows.index[place], -place, color=BLUE, marker="o")
             draw_quiet(axes, row, -place - _BELOW)
         else:
@@ -289,7 +147,7 @@ def draw_claims(rows: pd.DataFrame) -> Figure:
 
 STUDY = Study(
     measure=measure,
-    summary=_summary,
+    summary=summary,
     document=documented,
     exhibit=Exhibit(
         title="Claims that are open today",
