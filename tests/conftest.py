@@ -159,7 +159,7 @@ def sentences(said: str) -> list[str]:
 
     A slow machine says how far it is where another is done by then.
     """
-    progress = re.compile(r".+: \d+ of \d+ \w+")
+    progress = re.compile(r"[^:]+: \d+ of \d+ (s|steps)")
     return [
         line
         for line in said.splitlines()

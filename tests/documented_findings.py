@@ -69,8 +69,8 @@ def findings() -> Iterator[str]:
     )
     row = patch("cond1", "recorded")
     yield from (sentence for sentence in on_another_cpu() if sentence.startswith("judge"))
-    there = one(study("claims", ZEN3), claim="rust-vmm-130-64")
-    yield f"130 gives {there['quiet_speedup']:.3g} for runs of 64 there, {there['quiet_verdict']} than"
+    of_64 = one(study("claims", ZEN3), claim="rust-vmm-130-64")
+    yield f"130 gives {of_64['quiet_speedup']:.3g} for runs of 64 there, {of_64['quiet_verdict']} than"
     yield f"the first row is {row['placement_low']:.1f} or {row['placement_high']:.1f}"
     yield f"the count of 2010 is {both(shares('2010', False))} %"
     yield from (sentence for sentence in of_readme() if sentence.startswith("would be"))

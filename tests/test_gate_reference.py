@@ -144,13 +144,18 @@ def test_microcode_is_said_and_no_more(reference: Make, monkeypatch: pytest.Monk
     assert "the microcode was 0x1 and is 0x2" in " ".join(usable.remarks)
 
 
-def several(reference: Make, cpus: dict[str, dict[str, object]]) -> list[Path]:
-    """Make a reference for each of some CPUs, that are called as they are."""
+def named(reference: Make, environments: dict[str, dict[str, object]]) -> list[Path]:
+    """Make a reference in each of some environments, that are called as they are."""
     made = []
-    for name, cpu in cpus.items():
-        folder = reference({"cpu": {**HERE, **cpu}})
+    for name, environment in environments.items():
+        folder = reference(environment)
         made.append(folder.rename(folder.with_name(f"{name}-gate")))
     return made
+
+
+def several(reference: Make, cpus: dict[str, dict[str, object]]) -> list[Path]:
+    """Make a reference for each of some CPUs, that are called as they are."""
+    return named(reference, {name: {"cpu": {**HERE, **cpu}} for name, cpu in cpus.items()})
 
 
 def test_of_several_references_that_of_this_cpu_is_taken(reference: Make) -> None:
@@ -193,10 +198,9 @@ def test_counts_are_those_of_the_newest_that_this_compiler_made(reference: Make)
         "compiler": {"toolchains": other},
         "riscv": {"cpu": {**HERE, "architecture": "riscv64"}},
     }
-    folders = []
-    for day, (name, environment) in enumerate(made.items(), start=1):
-        folder = reference({"date": f"2026-11-0{day}T00:00:00+00:00", **environment})
-        folders.append(folder.rename(folder.with_name(f"{name}-gate")))
+    for day, environment in enumerate(made.values(), start=1):
+        environment["date"] = f"2026-11-0{day}T00:00:00+00:00"
+    folders = named(reference, made)
     for order in itertools.permutations(folders):
         (found,) = find_counted(order)
         assert found.folder.name == "newest-gate"

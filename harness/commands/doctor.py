@@ -191,8 +191,8 @@ def _print_gates(out: Console, gates: "pd.DataFrame") -> None:
         answers = ", ".join(f"{n} {what}" for what, n in group["outcome"].value_counts().items())
         seconds = group["seconds"].median()
         what = f"{extra:.0%} slower" if extra else "moved" if moved else "unchanged"
-        gates_of = "1 gate" if len(group) == 1 else f"{len(group)} gates"
-        out.print(f"{evidence}, {what}: {answers} ({gates_of} of {seconds:.1f} s)")
+        count = "1 gate" if len(group) == 1 else f"{len(group)} gates"
+        out.print(f"{evidence}, {what}: {answers} ({count} of {seconds:.1f} s)")
 
 
 def _print_machine(out: Console) -> None:

@@ -54,11 +54,11 @@ def find_counted(bases: Sequence[Path] = (), asked: Sequence[str] = ()) -> tuple
     """
     candidates = _candidates(bases, design_here())
 
-    def usable(base: Path) -> bool:
-        return any(usable_counts(read_reference(one), asked).toolchains for one in stored_at(base))
+    def rank(found: Sequence[Reference]) -> tuple[bool, str]:
+        usable = any(usable_counts(one, asked).toolchains for one in found)
+        return usable, max(str(one.environment.get("date", "")) for one in found)
 
-    best = max(candidates, key=lambda base: (usable(base), _date(base)))
-    return _read(best, len(candidates))
+    return max((_read(base, len(candidates)) for base in candidates), key=rank)
 
 
 def _candidates(given: Sequence[Path], here: Design) -> Sequence[Path]:
@@ -96,7 +96,3 @@ def _read(base: Path, among: int) -> tuple[Reference, ...]:
 
 def _design(base: Path) -> Design:
     return design_of(read_environment(stored_at(base)[0])["cpu"])
-
-
-def _date(base: Path) -> str:
-    return max(str(read_environment(one).get("date", "")) for one in stored_at(base))

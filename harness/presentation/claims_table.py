@@ -130,7 +130,8 @@ def summary(found: pd.DataFrame) -> Table:
     other = whole[(beside != "") & (beside != whole["verdict"])]
     others = other.to_dict("records")
     built = (f"{row['claim']} by another profile: {_beside(row)}" for row in others)
-    notes = (*quiet_claims(whole), *placed, *built, *scaled, *missing)
+    alone = (f"! {note}" for note in quiet_claims(whole))
+    notes = (*alone, *placed, *built, *scaled, *missing)
     return dataclasses.replace(table, notes=notes, fold=True)
 
 

@@ -14,6 +14,8 @@ from harness.presentation.table import Row
 
 Place = tuple[float, float]
 """In a panel: x and y."""
+_BELOW = 0.24
+"""How far below a line, in lines, lies what its rounds say that nothing has slowed."""
 _QUIET: dict[str, Any] = {"color": VERMILLION, "linewidth": 1.2}
 _CROSS: dict[str, Any] = {"marker": "x", "markersize": 4.5}
 
@@ -70,11 +72,16 @@ def draw_interval(
 
 
 def draw_quiet(axes: Axes, row: Row, place: float) -> None:
-    """Draw along x what the rounds of a row say alone that nothing has slowed, if they do."""
+    """Draw what the rounds of a row say alone that nothing has slowed, if they do.
+
+    Args:
+        place: on the axis upright, of the line below which it lies.
+    """
     if isnan(row["quiet_speedup"]):
         return
-    axes.plot([row["quiet_low"], row["quiet_high"]], [place, place], **_QUIET)
-    axes.plot(row["quiet_speedup"], place, **_QUIET, **_CROSS)
+    below = place - _BELOW
+    axes.plot([row["quiet_low"], row["quiet_high"]], [below, below], **_QUIET)
+    axes.plot(row["quiet_speedup"], below, **_QUIET, **_CROSS)
 
 
 def quiet_key() -> Line2D:

@@ -1,7 +1,6 @@
 """What slowed rounds do to the rows of a run, in words."""
 
 from collections.abc import Mapping, Sequence
-from math import isnan, nan
 from typing import Any
 
 import pandas as pd
@@ -54,12 +53,6 @@ def quiet_notes(rows: pd.DataFrame, verdicts: bool = True) -> list[str]:
     return notes
 
 
-def is_beside_neighbour(row: Mapping[Any, Any]) -> bool:
-    """Say whether something has slowed many rounds of a row, and the others say nothing alone."""
-    slowed, alone = (row.get(name, nan) for name in ("slowed", "quiet_speedup"))
-    return bool(slowed > SLOWED_SHARE and isnan(alone))
-
-
 def quiet_claims(rows: pd.DataFrame) -> list[str]:
     """Say in how many rounds something slowed the original, and which claims the others settle.
 
@@ -67,14 +60,14 @@ def quiet_claims(rows: pd.DataFrame) -> list[str]:
     """
     if not is_slowed(rows):
         return []
-    notes = [f"! {share_slowed(rows)}"]
+    notes = [share_slowed(rows)]
     judged_alone = rows[rows["quiet_verdict"] != ""]
     other = judged_alone[judged_alone["quiet_verdict"] != judged_alone["verdict"]]
     for row in other.to_dict("records"):
-        notes.append(f"! {row['claim']} on {row['workload']}, in the others alone {_alone(row)}")
+        notes.append(f"{row['claim']} on {row['workload']}, in the others alone {_alone(row)}")
     same = len(judged_alone) - len(other)
     notes.append(
-        f"! the others alone judge {len(judged_alone)} of {len(rows)} lines, {same} of them alike"
+        f"the others alone judge {len(judged_alone)} of {len(rows)} lines, {same} of them alike"
     )
     return notes
 

@@ -8,7 +8,7 @@ import pandas as pd
 
 from harness.claims.claim import range_in_words
 from harness.machine.state import SLOWED_SHARE
-from harness.presentation.quiet import is_beside_neighbour, quiet_speedup
+from harness.presentation.quiet import quiet_speedup
 from harness.presentation.table import Column, Row, Table, format_number, trace_name
 from harness.report.run_table import with_toolchain
 from harness.report.stored import Stored
@@ -95,7 +95,7 @@ def _measured(row: Row) -> str:
     if not isnan(row.get("quiet_speedup", nan)):
         return _judged(f"not slowed: {quiet_speedup(row)}", row["quiet_verdict"])
     said = _judged(f"{format_number(row['speedup'])} ±{half_width(row):.1%}", row["verdict"])
-    return f"beside a neighbour: {said}" if is_beside_neighbour(row) else said
+    return f"beside a neighbour: {said}" if row.get("slowed", nan) > SLOWED_SHARE else said
 
 
 def _judged(said: str, verdict: str | float) -> str:

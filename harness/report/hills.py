@@ -42,8 +42,6 @@ _BINS = 160
 """Over the whole axis, in which calls are counted."""
 _HEIGHT = 0.62
 """Of the fullest bin of a line, in lines."""
-_QUIET = 0.24
-"""How far below a line, in lines, lies what its rounds say that nothing has slowed."""
 
 
 @house_style()
@@ -111,7 +109,7 @@ def _draw_panel(
             markersize=5.5, markerfacecolor=colour if row["stopped"] == "precise" else "white",
             zorder=4,
         )  # fmt: skip
-        draw_quiet(axes, row, place - _QUIET)
+        draw_quiet(axes, row, place)
         _write_figures(axes, row, place)
     _name_lines(axes, rows, lines, _several(every))
 

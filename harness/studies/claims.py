@@ -49,7 +49,6 @@ QUESTION = Question(
     budget_for="the claims of one original",
     command="dirtyscan claims run",
 )
-_BELOW = 0.24  # a line: where a cross is drawn
 _OPEN = 1.6
 """How far a range without an upper end is drawn beyond everything else, as a factor."""
 
@@ -79,8 +78,8 @@ def measure(options: Options, session: Session) -> pd.DataFrame:
 
 def _settle_group(group: Group, precision: float, session: Session) -> list[Settled]:
     """Measure the claims of ``group`` and judge them; what keeps one group must not keep others."""
-    many = "1 claim" if len(group.claims) == 1 else f"{len(group.claims)} claims"
-    session.log.print(Text(f"{group.operation} against {group.original}: {many}"))
+    count = "1 claim" if len(group.claims) == 1 else f"{len(group.claims)} claims"
+    session.log.print(Text(f"{group.operation} against {group.original}: {count}"))
     if group.operation in CLAIMED:
         return _settle_with_guests(group, precision, session)
     try:
@@ -122,7 +121,7 @@ def draw_claims(rows: pd.DataFrame) -> Figure:
                       solid_capstyle="butt")  # fmt: skip
         if is_measured(row):
             draw_interval(axes, row, rows.index[place], -place, color=BLUE, marker="o")
-            draw_quiet(axes, row, -place - _BELOW)
+            draw_quiet(axes, row, -place)
         else:
             axes.annotate(NOT_MEASURED, (low, -place), xytext=(5, 0), fontsize=8.5,
                           textcoords="offset points", verticalalignment="center")  # fmt: skip
