@@ -8,7 +8,7 @@ C := $(wildcard harness/native/*.[ch] harness/kernel/*.[ch] harness/trial/*.c ha
 	harness/variants/*/*.[ch] tests/*.[ch] workloads/capture/*.c workloads/record/*.c)
 C_FLAGS := -std=gnu11 -Iharness/variants -Iharness/native -Iharness/kernel
 
-.PHONY: bench capture record reference studies claims page quick gate test fuzz lint format types package lock \
+.PHONY: bench capture record reference studies claims page quick gate test night lint format types package lock \
 	clean
 
 bench: $(READY)
@@ -64,12 +64,17 @@ OPTIONS ?=
 gate: $(READY)
 	$(BIN)/dirtyscan gate --against "$(BASE)" --merge-base --instructions --requirements $(OPTIONS)
 
-test: $(DEV)
-	$(BIN)/python -m pytest --numprocesses auto --dist worksteal
+# One more than there are CPUs, as tests also wait: for a guest, a browser, a host.
+WORKERS = $$(($$(nproc) + 1))
 
-# The tests that throw random input at dirtyscan, with 20,000 of each; make test tries 300.
-fuzz: $(DEV)
-	HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest --numprocesses auto --dist worksteal -m fuzz
+test: $(DEV)
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal
+
+# The tests that throw random input at dirtyscan, with 20,000 of each (make test tries 300), and those
+# that take so long that make test leaves them out.
+night: $(DEV)
+	HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal \
+		-m "fuzz or night"
 
 # Python, the order of the rooms, C, Rust, shell and workflows.
 lint: $(DEV)

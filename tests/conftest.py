@@ -35,6 +35,14 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 LONGEST = 600  # seconds; a guard against hanging, far beyond what anything takes on a busy machine
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave what takes long to the night, with its reason."""
+    later = pytest.mark.skip(reason="takes long, and is run at night (make night)")
+    for item in items:
+        if fuzz.PROFILE != "nightly" and item.get_closest_marker("night"):
+            item.add_marker(later)
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say which promises were not tested, which a number of skipped tests does not."""
     skipped = terminalreporter.stats.get("skipped", [])
@@ -53,6 +61,17 @@ def nobody_shares_the_core(monkeypatch: pytest.MonkeyPatch) -> None:
     What is said beside a neighbour has tests of its own.
     """
     monkeypatch.setattr(run.Run, "slowed", 0.0)
+
+
+@pytest.fixture(autouse=True)
+def passes_are_small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A measuring process that is asked for in this process takes most of its time to start.
+
+    How many snapshots are called in a round decides how far a figure is to be trusted, and nothing
+    else.
+    """
+    for name in ("QUICK_PASS_PAGES", "FULL_PASS_PAGES"):
+        monkeypatch.setattr(preparation, name, 4 * GuestMemory().pages)
 
 
 @pytest.fixture(scope="session")

@@ -34,7 +34,6 @@ from harness.cluster.settings import SETTINGS, cpus_apart, without_dask
 from harness.doctor.engine import Ratio
 from tests.clusters import BENCH, BRIEF, LocalCluster, local_cluster
 from tests.conftest import Run, store, wait_until
-from tests.fuzz import PROFILE
 
 # It counts wrong where it is given what a nanny sets, or the CPU of the worker.
 WATCHFUL = """
@@ -142,7 +141,7 @@ def test_every_host_measures_and_its_results_come_back(cluster_with_nannies: Loc
 
 def test_a_study_and_claims_are_measured_on_every_host(brief_cluster: LocalCluster) -> None:
     status, said = brief_cluster.ask(
-        *("study", "size", "--variant", "multi_page", "--budget", "20"),
+        *("study", "size", "--variant", "multi_page", "--budget", "5"),
         *("--guest-memory", "16MiB", "--precision", "90%", "--output", "s"),
     )
     assert status == 0, said
@@ -151,7 +150,7 @@ def test_a_study_and_claims_are_measured_on_every_host(brief_cluster: LocalClust
     assert (brief_cluster.folder / "s/a/size.csv").exists()
     (brief_cluster.folder / "own.toml").write_text(CLAIM, encoding="utf-8")
     status, said = brief_cluster.ask(
-        *("claims", "run", "--claims", "own.toml", "--budget", "20"),
+        *("claims", "run", "--claims", "own.toml", "--budget", "5"),
         *("--precision", "90%", "--output", "c"),
     )
     assert status == 0, said
@@ -198,8 +197,7 @@ def check_nothing_is_lost(cluster: LocalCluster, kept: dict[str, bytes]) -> None
         assert set(counts) == {len(here) - 1}  # process 0 calibrates
 
 
-@pytest.mark.fuzz
-@pytest.mark.skipif(PROFILE != "nightly", reason="takes minutes, and is run at night (make fuzz)")
+@pytest.mark.night
 def test_nothing_is_lost_whatever_is_killed(
     cluster: LocalCluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -261,6 +259,7 @@ def measuring() -> bool:
     return False
 
 
+@pytest.mark.night
 def test_an_interrupted_run_is_kept_on_every_host(cluster: LocalCluster) -> None:
     with cluster.client(*BENCH, "--output", "o") as client:
         wait_until(lambda: len(cluster.samples()) >= 4)

@@ -17,7 +17,7 @@ import pytest
 pytest.importorskip("distributed", reason="needs distributed")
 
 from harness.cluster.identity import GIVEN
-from tests.clusters import BENCH
+from tests.clusters import BENCH, BRIEF
 from tests.conftest import store
 
 asyncssh = pytest.importorskip("asyncssh", reason="needs asyncssh")
@@ -79,7 +79,11 @@ class Servers:
             await self._end.wait()
 
     def _runner(self, name: str) -> Any:
-        own = {"XDG_STATE_HOME": str(self._home / "state"), "TMPDIR": str(self._home)}
+        own = {
+            "XDG_STATE_HOME": str(self._home / "state"),
+            "TMPDIR": str(self._home),
+            "PYTHONPATH": BRIEF,
+        }
         environment = {**os.environ, GIVEN: name, **own}
 
         async def run(process: Any) -> None:

@@ -95,7 +95,7 @@ def trace_called(factory: pytest.TempPathFactory, origin: str, name: str) -> Tra
     [
         *(("recorded", name) for name in DEFAULT_CONDITIONS),
         *(("captured", name) for name in DEFAULT_CONDITIONS),
-        *(("synthetic", name) for name in CONDITIONS),
+        *(pytest.param("synthetic", name, marks=pytest.mark.night) for name in CONDITIONS),
     ],
 )
 def test_every_tick_of_a_trace_comes_out_of_the_dirty_log(

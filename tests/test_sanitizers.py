@@ -148,7 +148,11 @@ def skip_if_it_cannot_run(variant: Variant) -> None:
         pytest.skip(f"{variant.name} {obstacle}")
 
 
-@pytest.mark.parametrize("compiler", ["gcc", "clang"])
+# By day those of one compiler look at every variant, and at night both.
+WITH_CLANG = pytest.param("clang", marks=[pytest.mark.night] if shutil.which("gcc") else [])
+
+
+@pytest.mark.parametrize("compiler", ["gcc", WITH_CLANG])
 @pytest.mark.parametrize("variant", IN_C)
 def test_no_sanitizer_has_anything_to_say(
     variant: Variant, compiler: str, built_main: BuiltMain, tmp_path: Path
