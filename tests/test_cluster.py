@@ -1,7 +1,7 @@
 """Many hosts: every one measures once, and whatever dies, nothing that was finished is lost."""
 
+import dataclasses
 import json
-import math
 import os
 import random
 import re
@@ -31,7 +31,7 @@ from harness.cluster.facts import inspect_host
 from harness.cluster.hosts import muster
 from harness.cluster.identity import GIVEN, host_lock
 from harness.cluster.settings import SETTINGS, cpus_apart, without_dask
-from harness.doctor.engine import Ratio
+from harness.doctor.engine import Agreement, Ratio, _speedups
 from tests.clusters import BENCH, BRIEF, LocalCluster, local_cluster
 from tests.conftest import Run, store, wait_until
 
@@ -536,18 +536,40 @@ def test_fifty_hosts_are_collated_in_little_memory(tmp_path: Path) -> None:
     assert kilobytes < 500 * 1024
 
 
-def test_how_far_ratios_lie_apart_is_said() -> None:
-    near = Ratio("x", 1, (2.0, 2.0), (2.004, 2.004))
-    assert near.agrees
-    assert near.apart == pytest.approx(0.002)
-    assert near.uncertain == 0
-    assert not Ratio("x", 1, (2.0,), (2.02,)).agrees
-    assert Ratio("x", 1, (1.0, 4.0), (2.0, 2.0)).apart == pytest.approx(0)
-    assert math.isnan(Ratio("x", 1, (2.0,), (2.0,)).uncertain)
-    # Of two workers, each run gives two; the error of a mean falls with their number.
-    one, two = (Ratio("x", n, (2.0, 2.0), (2.0, 2.2) * n) for n in (1, 2))
-    assert one.uncertain == pytest.approx(math.log(1.1) / 2)
-    assert two.uncertain == pytest.approx(math.log(1.1) / math.sqrt(12))
+def test_ratios_agree_only_as_far_as_the_runs_can_say() -> None:
+    def agreement(*apart: float) -> Agreement:
+        """Of runs that alone gave anything, and with the engine so much more."""
+        alone = tuple(2.0 + number for number in range(len(apart)))
+        return Ratio("x", 1, alone, tuple(np.multiply(alone, np.add(1, apart)))).agreement
+
+    assert agreement(0.001, 0.002, 0.001, 0.002, 0.001, 0.002) is Agreement.AGREE
+    assert agreement(0.01, 0.02, 0.01, 0.02, 0.01, 0.02) is Agreement.DIFFER
+    assert agreement(-0.01, -0.02, -0.01, -0.02, -0.01, -0.02) is Agreement.DIFFER
+    # On the average they are alike, and any of them is further away than what is let pass.
+    assert agreement(0.02, -0.02, 0.02, -0.02, 0.02, -0.02) is Agreement.UNDECIDED
+    assert agreement(0.004, 0.006, 0.004, 0.006, 0.004, 0.006) is Agreement.UNDECIDED
+    assert agreement(0.0) is Agreement.UNDECIDED
+
+
+def test_a_run_with_several_workers_is_one_run() -> None:
+    """What the workers of a run have in common is seen once, however many they are."""
+    one = Ratio("x", 1, (2.0, 2.0, 4.0), (2.02, 1.99, 4.04)).apart
+    three = Ratio("x", 3, (2.0, 2.0, 4.0), (2.02,) * 3 + (1.99,) * 3 + (4.04,) * 3).apart
+    assert dataclasses.astuple(three) == pytest.approx(dataclasses.astuple(one))
+
+
+@pytest.mark.parametrize(
+    ("result", "taken"), [("amd-epyc-25-1", "quiet_speedup"), ("amd-epyc-26-2", "speedup")]
+)
+def test_beside_a_neighbour_the_other_rounds_are_compared(
+    result: str, taken: str, tmp_path: Path
+) -> None:
+    """A neighbour that comes and goes is not taken for the engine."""
+    rows = pd.read_csv(Path(__file__).parents[1] / "results" / result / "speedups.csv")
+    rows = rows[(rows["condition"] == "cond1") & (rows["origin"] == "synthetic")]
+    rows.to_csv(tmp_path / "speedups.csv", index=False)
+    assert len(rows) == 2
+    assert _speedups(tmp_path) == dict(zip(rows["variant"], rows[taken], strict=True))
 
 
 HELD = """
@@ -604,5 +626,6 @@ def test_the_doctor_compares_with_a_worker(
     ways_of_one = {("without the engine", 1): 2, ("with the engine", 1): 2}
     ways_of_two = {("without the engine", 2): 2, ("with the engine", 2): 4}
     assert counts == ways_of_one | (ways_of_two if ways == 2 else {})
-    assert done.returncode == any("do not agree" in line for line in lines)
+    assert all("undecided whether they agree within 0.5%" in line for line in lines)  # of one run
+    assert done.returncode == 3
     assert not list((tmp_path / "tmp").glob("dirtyscan-*/"))

@@ -1,18 +1,20 @@
 """Whether the engine that measures on many hosts changes what is measured."""
 
 import dataclasses
+import enum
 import importlib.util
-import math
 import os
-import statistics
 import subprocess
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
+
 from harness.base.errors import BadInput
 from harness.base.processes import module_command, module_environment
 from harness.results.result import SPEEDUPS, read_table
+from harness.statistics.interval import Interval, confidence_interval
 from workloads.synthesis import Report
 
 AGREEMENT = 0.005
@@ -20,9 +22,17 @@ AGREEMENT = 0.005
 _BENCH = ("bench", "--quick", "--condition", "cond1", "--origin", "synthetic")
 
 
+class Agreement(enum.Enum):
+    """What can be said of two ratios."""
+
+    AGREE = "they agree"
+    DIFFER = "they do not agree"
+    UNDECIDED = "it is undecided whether they agree"
+
+
 @dataclasses.dataclass(frozen=True)
 class Ratio:
-    """One ratio, measured by itself and by the engine."""
+    """One ratio, measured by itself and by the engine, in turn."""
 
     variant: str
     workers: int
@@ -30,25 +40,27 @@ class Ratio:
     without: tuple[float, ...]
     """In each run."""
     within: tuple[float, ...]
-    """In each run, of each worker."""
+    """In each run, of each worker: those of a run follow each other."""
 
     @property
-    def apart(self) -> float:
-        """How far the geometric means lie apart, as a share."""
-        return math.exp(_mean_log(self.within) - _mean_log(self.without)) - 1
+    def apart(self) -> Interval:
+        """What the engine's ratio is of the one without, with its 95 % interval over the runs.
+
+        A run with the engine is compared with the one beside it, which has seen the same machine.
+        """
+        workers = len(self.within) // len(self.without)
+        logs = np.log(self.within).reshape(-1, workers).mean(axis=1) - np.log(self.without)
+        return confidence_interval(logs.tolist())
 
     @property
-    def uncertain(self) -> float:
-        """The standard error of :attr:`apart`; NaN of a single run."""
-        if len(self.without) < 2:
-            return math.nan
-        sides = [[math.log(value) for value in side] for side in (self.without, self.within)]
-        return math.sqrt(sum(statistics.variance(side) / len(side) for side in sides))
-
-    @property
-    def agrees(self) -> bool:
-        """Whether they lie within what is let pass."""
-        return abs(self.apart) <= AGREEMENT
+    def agreement(self) -> Agreement:
+        """Whether they lie within what is let pass, as far as the runs can say."""
+        apart = self.apart
+        if apart.low >= 1 - AGREEMENT and apart.high <= 1 + AGREEMENT:
+            return Agreement.AGREE
+        if apart.high < 1 - AGREEMENT or apart.low > 1 + AGREEMENT:
+            return Agreement.DIFFER
+        return Agreement.UNDECIDED
 
 
 def compare_with_engine(runs: int, report: Report) -> tuple[Ratio, ...]:
@@ -132,9 +144,10 @@ def _folders(output: Path, hosts: int) -> list[Path]:
 
 
 def _speedups(folder: Path) -> Mapping[str, float]:
+    """Return what a run gives, of the rounds that no neighbour slowed where it slowed many.
+
+    One that comes and goes would be taken for the engine.
+    """
     rows = read_table(folder, SPEEDUPS)
-    return dict(zip(rows["variant"], rows["speedup"], strict=True))
-
-
-def _mean_log(values: tuple[float, ...]) -> float:
-    return statistics.fmean(map(math.log, values))
+    quiet = rows["quiet_speedup"]
+    return dict(zip(rows["variant"], quiet.where(quiet.notna(), rows["speedup"]), strict=True))
