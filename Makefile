@@ -64,16 +64,13 @@ OPTIONS ?=
 gate: $(READY)
 	$(BIN)/dirtyscan gate --against "$(BASE)" --merge-base --instructions --requirements $(OPTIONS)
 
-# One more than there are CPUs, as tests also wait: for a guest, a browser, a host.
-WORKERS = $$(($$(nproc) + 1))
-
 test: $(DEV)
-	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal
+	$(BIN)/python -m pytest --numprocesses auto --dist worksteal
 
 # The tests that throw random input at dirtyscan, with 20,000 of each (make test tries 300), and those
 # that take so long that make test leaves them out.
 night: $(DEV)
-	HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal \
+	HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest --numprocesses auto --dist worksteal \
 		-m "fuzz or night"
 
 # Python, the order of the rooms, C, Rust, shell and workflows.
