@@ -1,4 +1,4 @@
-# make bench: the four conditions, timed and drawn. make test: all tests. Both set up what they need.
+# make bench: the four conditions, timed and drawn. make test: all tests but the longest. Both set up what they need.
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
