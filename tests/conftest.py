@@ -70,8 +70,13 @@ def passes_are_small(monkeypatch: pytest.MonkeyPatch) -> None:
     How many snapshots are called in a round decides how far a figure is to be trusted, and nothing
     else.
     """
+    make_passes(monkeypatch, 4 * GuestMemory().pages)
+
+
+def make_passes(patch: pytest.MonkeyPatch, pages: int) -> None:
+    """Make rounds of both kinds call about as many snapshots as have ``pages`` together."""
     for name in ("QUICK_PASS_PAGES", "FULL_PASS_PAGES"):
-        monkeypatch.setattr(preparation, name, 4 * GuestMemory().pages)
+        patch.setattr(preparation, name, pages)
 
 
 @pytest.fixture(scope="session")
@@ -134,8 +139,7 @@ def short_runs(two_processes: None, monkeypatch: pytest.MonkeyPatch) -> None:
         start(request, *arguments, **{"rounds": 1, **fields})
 
     monkeypatch.setattr(Request, "__init__", start_short)
-    for name in ("QUICK_PASS_PAGES", "FULL_PASS_PAGES"):
-        monkeypatch.setattr(preparation, name, 1)
+    make_passes(monkeypatch, 1)
 
 
 def ask(arguments: Sequence[str]) -> int:
