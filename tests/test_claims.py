@@ -75,10 +75,24 @@ def test_an_interval_that_tells_nothing_reproduces_nothing() -> None:
     just = dataclasses.replace(FASTER, low=2.0, high=2.0)
     assert verdict(0.4 / 9.11, 0.4 * 9.11, same) == "undecided"
     assert verdict(0.4 / 9.11, 0.4 * 9.11, above) == "undecided"
-    assert verdict(0.99, 1.01, above) == "reproduced"
     assert verdict(1.5, 400, above) == "reproduced"
     assert verdict(1.96, 2.04, just) == "reproduced"
     assert verdict(1.9, 2.1, just) == "undecided"
+
+
+def test_which_side_of_1_it_is_has_to_be_known() -> None:
+    """0.95 to 1.005 was said to reproduce "above 1"."""
+    above = dataclasses.replace(FASTER, low=1.0, high=math.inf)
+    below = dataclasses.replace(FASTER, low=0.9, high=1.0)
+    some = dataclasses.replace(FASTER, low=1.01, high=1.2)
+    alike, just = (
+        dataclasses.replace(FASTER, low=low, high=1.0 / low) for low in (1 / 1.05, 1.0)
+    )
+    for claim in (above, below, some):
+        assert verdict(0.99, 1.02, claim) == "undecided"
+    assert verdict(0.953, 1.005, above) == "undecided"
+    assert verdict(1.0, 1.01, above) == verdict(0.98, 1.0, below) == "reproduced"
+    assert verdict(0.99, 1.02, alike) == verdict(0.99, 1.02, just) == "reproduced"
 
 
 def figures_of(*calls: float, width: float = 1.0) -> Figures:
@@ -146,7 +160,11 @@ RATIOS = st.sampled_from((1.0, 1.01, 1.05, 1.1, 1.25, 1.5625, 2.0, 8.0, 1e3, mat
 def test_a_verdict_is_that_of_every_point_of_the_interval(
     low: float, width: float, claimed: float, breadth: float, share: float
 ) -> None:
-    """Each point by itself is in the range, beyond it, short of it, or across 1."""
+    """Each point by itself is in the range, beyond it, short of it, or across 1.
+
+    A range on one side of 1 is a claim that something is faster, or slower, which points on both
+    sides do not decide.
+    """
     claim = dataclasses.replace(FASTER, low=claimed, high=claimed * breadth)
 
     def place(point: float) -> str:
@@ -167,6 +185,9 @@ def test_a_verdict_is_that_of_every_point_of_the_interval(
         expected = {"reproduced"} if width < widest else {"undecided"}
         if math.isclose(width, widest):  # then rounding may say either
             expected = {"reproduced", "undecided"}
+        sides = {np.sign(point - 1) for point in (claim.low, claim.high)} - {0}
+        if len(sides) == 1 and low < 1 < high:
+            expected = {"undecided"}
     else:
         word = {"beyond": "stronger", "across": "contradicted"}
         expected = {word[places.pop()] if len(places) == 1 and "short" not in places else "weaker"}
@@ -734,6 +755,22 @@ def test_a_terminal_keeps_figures_whole(dirtyscan: Run, monkeypatch: pytest.Monk
 )
 def test_a_range_is_written_without_an_exponent(low: float, high: float, expected: str) -> None:
     assert format_range(low, high) == expected
+
+
+@pytest.mark.parametrize("table", sorted(STORED.parent.glob("*-claims/claims.csv")), ids=lambda path: path.parent.name)
+def test_stored_claims_are_judged_as_they_would_be_now(table: Path) -> None:
+    over = {claim.name for claim in read_claims() if claim.over_calls}
+    rows = [row for row in pd.read_csv(table).to_dict("records") if row["claim"] not in over]
+    kinds = (("speedup", "verdict"), ("beside", "beside_verdict"), ("quiet", "quiet_verdict"))
+    judged = 0
+    for row in rows:
+        claim = dataclasses.replace(FASTER, low=row["claimed_low"], high=row["claimed_high"])
+        for of, word in kinds:
+            low, high = (row.get(f"{of}_{end}", math.nan) for end in ("low", "high"))
+            if not math.isnan(low):
+                assert row[word] == verdict(low, high, claim), (row["claim"], row["workload"], of)
+                judged += 1
+    assert judged > len(rows)
 
 
 def test_a_stored_table_of_claims_is_written_as_the_documentation_has_it(dirtyscan: Run) -> None:

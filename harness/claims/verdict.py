@@ -110,7 +110,8 @@ def verdict(low: float, high: float, claim: Claim) -> str:
 
     - ``reproduced`` if all of it lies in the range, or reaches over an edge and is narrow;
     - ``undecided`` if it reaches over an edge and is wide: both that the claim holds and that it
-      does not are compatible with what was measured;
+      does not are compatible with what was measured; or if it reaches across 1, of which the
+      range has one side alone: whether the variant is faster at all is not known then;
     - ``stronger`` if all of it lies beyond the range, away from 1;
     - ``contradicted`` if all of it lies on the other side of 1 than the range;
     - ``weaker`` if all of it falls short of the range otherwise: it lies between the range and 1,
@@ -124,7 +125,9 @@ def verdict(low: float, high: float, claim: Claim) -> str:
         return REPRODUCED
     if low <= claim.high and high >= claim.low:
         narrow = min(max(claim.high / claim.low, _SHARP), NEAR**2)
-        return REPRODUCED if high <= low * narrow else UNDECIDED
+        one_sided = (claim.low >= 1) != (claim.high <= 1)
+        across = one_sided and low < 1 < high
+        return REPRODUCED if high <= low * narrow and not across else UNDECIDED
     # Seen from a claim of a slowdown, the axis is turned round.
     faster = claim.high > 1
     beyond = low > claim.high if faster else high < claim.low
