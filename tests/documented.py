@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from harness.doctor.engine import Ratio
 from harness.report.remaining import dependence, patch_calls
 from harness.report.stored import Stored
 from harness.results.environment import read_environment
@@ -22,13 +23,15 @@ from harness.results.result import SPEEDUPS, read_table
 from harness.studies.size import reach
 
 RESULTS = Path(__file__).parent.parent / "results"
-ZEN5, ZEN3, INTEL = "amd-epyc-26-2", "amd-epyc-25-1", "intel-xeon-processor"
+ZEN5, ZEN4, ZEN3 = "amd-epyc-26-2", "amd-epyc-25-17", "amd-epyc-25-1"
+INTEL = "intel-xeon-processor"
 AGAIN, BETWEEN = f"{ZEN5}-again", f"{ZEN5}-between"
-ZEN3_AGAIN = f"{ZEN3}-again"
+ZEN4_AGAIN = f"{ZEN4}-again"
 CONDITIONS = ("cond1", "cond2", "cond3", "cond4")
 NAMES = ("Cond1, contiguous writes", "Cond2, alternating pages", "Cond3, reading a file",
          "Cond4, reading and writing")  # fmt: skip
 RANGES = ("8 to 16", "0.25 to 0.33", "8 to 16", "2 to 16")
+METHODS = ("in turns", "sequential")
 Sentences = Iterator[str]
 
 
@@ -112,6 +115,30 @@ def before_each_snapshot() -> Sentences:
         ),
     ):
         yield f"| {name} | {' | '.join(f'{value:.2f}' for value in found)} |"
+    other, of_interpreter, nothing = (
+        as_words(gains(f"{ZEN4}{kind}")) for kind in ("", "-between", "-again")
+    )
+    yield f"{other} after other work, {of_interpreter} after an interpreter's"
+    yield f"{nothing} after nothing"
+
+
+def of_zen4() -> Sentences:
+    """Yield what the patch gains on the recorded guests of another CPU, and by placement."""
+    rows = [patch(condition, "recorded", ZEN4) for condition in CONDITIONS]
+    (holds,) = (row["condition"] for row in rows if row["verdict"] == "reproduced")
+    yield f"recorded guests gave {as_words(row['speedup'] for row in rows)}"
+    yield f"of which {holds.capitalize()} holds"
+    yield f"by placement {by_placement(rows)}"
+    yield as_words(gains(ZEN4_AGAIN))
+
+
+def by_placement(rows: Iterable[Any]) -> str:
+    """Write what the four conditions gave at the least and the most favourable placement."""
+    *others, last = (
+        span((row["placement_low"], row["placement_high"]), form)
+        for row, form in zip(rows, (".1f", ".2f", ".1f", ".1f"), strict=True)
+    )
+    return f"{', '.join(others)} and {last}"
 
 
 def of_zen3() -> Sentences:
@@ -186,13 +213,9 @@ def readme() -> Sentences:
         f"Cond3 {span(three, '.1f')} and Cond4 {span(four, '.1f')}"
     )
     yield f"the same two files give {one_[0]:.1f} or {one_[1]:.1f} for Cond1"
+    yield from of_zen4()
     yield from of_zen3()
     yield from holding_on_zen3()
-    old = [patch(condition, "synthetic", ZEN3_AGAIN) for condition in CONDITIONS]
-    yield f"{as_words(row['speedup'] for row in old)} on synthetic traces"
-    spans = [span((row["placement_low"], row["placement_high"]), form)
-             for row, form in zip(old, (".1f", ".2f", ".1f", ".1f"), strict=True)]  # fmt: skip
-    yield f"by placement {', '.join(spans[:3])} and {spans[3]}"
     xeon = [patch(condition, "synthetic", INTEL)["speedup"] for condition in CONDITIONS]
     yield f"{xeon[0]:.1f}, {xeon[1]:.2f}, {xeon[2]:.1f} and {xeon[3]:.1f}"
     everywhere = one(study("assumptions"), assumption="alternating over all of memory")
@@ -222,18 +245,14 @@ def readme() -> Sentences:
         f"{span(of_xeon.loc['avx512', ['min', 'max']], '.0f')}, at "
         f"{least_share(of_intel, 'avx2'):.2f} and {least_share(of_intel, 'avx512'):.2f} of what reading the map takes"
     )
-    (turns, _), (sequential, _) = (runs("in turns"), runs("sequential"))
-    spread = [
-        f"{digits(100 * (rows['speedup'].max() / rows['speedup'].min() - 1))} %"
-        for rows in (turns, sequential)
-    ]
-    seconds = [f"{rows['seconds'].iloc[0]:.0f} s" for rows in (turns, sequential)]
+    seconds = [f"{runs(method)['seconds'].iloc[0]:.0f} s" for method in METHODS]
+    quiet, busy = ([f"{digits(spread(method, of))} %" for method in METHODS] for of in (ZEN4, ZEN5))
     yield (
-        f"Ten runs of the same speedup, {seconds[0]} each, lay within {spread[0]} of each other; ten of "
-        f"pyperf's own sequential runner, on the same code in {seconds[1]} each, within {spread[1]}"
-        f"{beside(' ({})')}"
+        f"Ten runs of the same speedup, {seconds[0]} each, lay within {quiet[0]} of each other; ten of "
+        f"pyperf's own sequential runner, on the same code in {seconds[1]} each, within {quiet[1]}"
     )
-    itself, covered = runs("against itself")
+    yield f"while {beside(ZEN5)}, {busy[0]} and {busy[1]}"
+    itself, covered = against_itself()
     yield (
         f"The original measured against itself {len(itself)} times gave an interval that contains 1 in "
         f"{covered} of the runs"
@@ -244,15 +263,25 @@ def least_share(rows: pd.DataFrame, variant: str) -> float:
     return find_limits(rows[~rows["noise_floor"]]).share(variant, "cc-era")
 
 
-def beside(form: str) -> str:
-    """Say what else the machine did while ``doctor`` measured, where that was enough to disturb."""
-    machine = read_environment(RESULTS / f"{ZEN5}-doctor")["machine"]
-    return form.format("; ".join(machine["disturbed"])) if machine["disturbed"] else ""
+def beside(of: str) -> str:
+    """Say what else the machine did while ``doctor`` measured, which was enough to disturb."""
+    return "; ".join(read_environment(RESULTS / f"{of}-doctor")["machine"]["disturbed"])
 
 
-def runs(method: str) -> tuple[pd.DataFrame, int]:
-    """Return the runs of ``dirtyscan doctor``, and in how many the interval contains 1."""
-    rows = pick(pd.read_csv(RESULTS / f"{ZEN5}-doctor" / "runs.csv"), method=method)
+def runs(method: str, of: str = ZEN4, **wanted: object) -> pd.DataFrame:
+    """Return the runs of ``dirtyscan doctor``."""
+    return pick(pd.read_csv(RESULTS / f"{of}-doctor" / "runs.csv"), method=method, **wanted)
+
+
+def spread(method: str, of: str) -> float:
+    """Return how far apart the runs of a method lie, in percent."""
+    found = runs(method, of)["speedup"]
+    return 100 * (float(found.max() / found.min()) - 1)
+
+
+def against_itself() -> tuple[pd.DataFrame, int]:
+    """Return the runs of the original against itself, and in how many the interval contains 1."""
+    rows = runs("against itself")
     return rows, int(((rows["speedup_low"] <= 1) & (rows["speedup_high"] >= 1)).sum())
 
 
@@ -382,10 +411,10 @@ def gate() -> Sentences:
     yield f"no false alarm in {len(others)} gates, and no slower variant was missed in {len(slower)}"
     yield from gate_beside_neighbour()
     gains = [
-        patch("cond1", "synthetic", result)["speedup"] for result in (AGAIN, ZEN3_AGAIN, INTEL)
+        patch("cond1", "synthetic", result)["speedup"] for result in (AGAIN, ZEN4_AGAIN, INTEL)
     ]
     yield (
-        f"gains {gains[0]:.2f} on synthetic Cond1 on an AMD EPYC of Zen 5, {gains[1]:.2f} on one of Zen 3 and "
+        f"gains {gains[0]:.2f} on synthetic Cond1 on an AMD EPYC of Zen 5, {gains[1]:.2f} on one of Zen 4 and "
         f"{gains[2]:.1f} on an Intel Xeon"
     )
 
@@ -501,21 +530,25 @@ def statistics() -> Sentences:
     yield from before_each_snapshot()
     yield from of_zen3()
     yield from beside_a_neighbour()
-    yield f"[every run](../results/amd-epyc-26-2-doctor/runs.csv){beside('; {} meanwhile')}"
-    for name, method in (
-        ("in turns (dirtyscan)", "in turns"),
-        ("one after the other (pyperf's own runner)", "sequential"),
+    yield f"[every run](../results/amd-epyc-25-17-doctor/runs.csv); {beside(ZEN4)} meanwhile"
+    for name, method in zip(
+        ("in turns (dirtyscan)", "one after the other (pyperf's own runner)"), METHODS, strict=True
     ):
-        rows, _ = runs(method)
+        rows = runs(method)
         low, high = rows["speedup"].min(), rows["speedup"].max()
         yield f"| {name} | {rows['seconds'].iloc[0]:.1f} s | {low:.3f}, {high:.3f} | {high / low:.4f} |"
-    itself, covered = runs("against itself")
+    busy = [f"{digits(spread(method, ZEN5))} %" for method in METHODS]
+    yield f"{beside(ZEN5)} meanwhile, the first lay within {busy[0]}, the second within {busy[1]}"
+    itself, covered = against_itself()
     close = int(((itself["speedup"] - 1).abs() <= 0.005).sum())
     yield (
         f"in {len(itself)} runs, it contained 1 in {covered}, and the value was within 0.5 % of 1 in {close} "
         f"({itself['speedup'].min():.4f} to {itself['speedup'].max():.4f})"
     )
-    for name, result in (("AMD EPYC (Zen 5)", ZEN5), ("AMD EPYC (Zen 3)", ZEN3)):
+    for name, result in (
+        *(("AMD EPYC (Zen 5)", ZEN5), ("AMD EPYC (Zen 4)", ZEN4)),
+        ("AMD EPYC (Zen 3)", ZEN3),
+    ):
         times = pick(study("placement", result), condition="cond1").groupby("variant")["seconds"]
         ratio = times.max() / times.min()
         cells = [
@@ -541,6 +574,24 @@ def worst_model(before: str) -> str:
         for c in CONDITIONS
     ]
     return f"{before} {np.ceil(100 * max(off)):.0f} %"
+
+
+def many_hosts() -> Sentences:
+    """Yield what an engine changes, as 'doctor --engine' has found."""
+    found = {(one.variant, one.workers): one for one in ratios(ZEN4)}
+    for (variant, workers), ratio in found.items():
+        apart, name = ratio.apart, "the patch" if variant == "multi_page" else "the original"
+        low, value, high = (f"{100 * (x - 1):+.2f}" for x in (apart.low, apart.value, apart.high))
+        with_them = "one worker" if workers == 1 else "two at once"
+        yield f"| {name} | {with_them} | {value} % | {low} to {high} % | {ratio.agreement.value} |"
+
+
+def ratios(of: str) -> Iterator[Ratio]:
+    """Yield what 'doctor --engine' has measured, from its runs."""
+    without = runs("without the engine", of)
+    for (workers, variant), alone in without.groupby(["workers", "variant"], sort=False):
+        within = runs("with the engine", of, workers=workers, variant=variant)
+        yield Ratio(str(variant), int(workers), tuple(alone["speedup"]), tuple(within["speedup"]))
 
 
 def record() -> Sentences:
@@ -590,4 +641,5 @@ SENTENCES: Mapping[str, Callable[[], Sentences]] = {
     "docs/gate.md": gate,
     "docs/statistics.md": statistics,
     "docs/record.md": record,
+    "docs/many-hosts.md": many_hosts,
 }

@@ -102,7 +102,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "results").mkdir()
     stored = (
         *("amd-epyc-26-2", "amd-epyc-26-2-claims", "amd-epyc-26-2-gate"),
-        *("amd-epyc-25-1", "intel-xeon-processor"),
+        *("amd-epyc-25-17", "amd-epyc-25-1", "intel-xeon-processor"),
     )
     for name in stored:
         (folder / "results" / name).symlink_to(ROOT / "results" / name)
