@@ -50,8 +50,7 @@ claims: $(READY)
 	$(BIN)/dirtyscan claims run --output "results/{cpu}-claims" --plots "results/{cpu}-claims/plots"
 
 # Draws the page of all committed references anew, with the traces that make reference has left.
-REFERENCES := amd-epyc-26-2 amd-epyc-26-2-again amd-epyc-25-17 amd-epyc-25-17-again amd-epyc-25-1 \
-	intel-xeon-processor
+REFERENCES := amd-epyc-26-2 amd-epyc-26-2-again amd-epyc-25-17 amd-epyc-25-1 intel-xeon-processor
 page: $(READY)
 	$(BIN)/dirtyscan report $(addprefix results/, $(REFERENCES)) --html docs/report.html
 
