@@ -323,6 +323,21 @@ def test_several_results_are_aligned(browser: Any, both_path: Path) -> None:
     assert page.said == []
 
 
+def test_columns_of_cpus_make_room_for_each_other(browser: Any, both_path: Path) -> None:
+    page = opened(browser, both_path, "phone")
+    frame = page.locator("#aligned .scroll").first
+    aside = frame.evaluate("frame => { frame.scrollLeft = 60; return frame.scrollLeft }")
+    assert aside == 60  # else all of it is seen
+    left = frame.bounding_box()["x"]
+    for cell in (frame.locator("th").first, frame.locator("td").first):
+        assert cell.bounding_box()["x"] == pytest.approx(left, abs=1)
+        ground = cell.evaluate("cell => getComputedStyle(cell).backgroundColor")
+        assert not re.search(r"rgba\(.*, 0\)", ground)  # what moves below it is not seen through it
+    page.set_viewport_size({"width": 800, "height": 900})
+    assert frame.evaluate("frame => frame.scrollWidth <= frame.clientWidth")
+    page.close()
+
+
 def test_names_stay_text(browser: Any, tmp_path: Path) -> None:
     folder = alone("amd-epyc-26-2", tmp_path / "<b>results</b>")
     evil = "<img src=x onerror=alert(1)></script><b>&amp;"
