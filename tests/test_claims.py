@@ -85,9 +85,7 @@ def test_which_side_of_1_it_is_has_to_be_known() -> None:
     above = dataclasses.replace(FASTER, low=1.0, high=math.inf)
     below = dataclasses.replace(FASTER, low=0.9, high=1.0)
     some = dataclasses.replace(FASTER, low=1.01, high=1.2)
-    alike, just = (
-        dataclasses.replace(FASTER, low=low, high=1.0 / low) for low in (1 / 1.05, 1.0)
-    )
+    alike, just = (dataclasses.replace(FASTER, low=low, high=1.0 / low) for low in (1 / 1.05, 1.0))
     for claim in (above, below, some):
         assert verdict(0.99, 1.02, claim) == "undecided"
     assert verdict(0.953, 1.005, above) == "undecided"
@@ -396,7 +394,6 @@ def test_a_claim_of_ones_own_is_settled_without_code(dirtyscan: Run, tmp_path: P
     (row,) = pd.read_csv(tmp_path / "results/claims/claims.csv").to_dict("records")
     assert row["verdict"] == "reproduced"
     assert row["guest_memory_bytes"] == 64 * 2**20
-    assert 0.5 < row["speedup"] < 2
     assert row["captured_low"] <= row["captured_high"]
     assert (tmp_path / "plots/claims.png").stat().st_size > 5000
     environment = json.loads((tmp_path / "results/claims/environment.json").read_text())
@@ -757,9 +754,10 @@ def test_a_range_is_written_without_an_exponent(low: float, high: float, expecte
     assert format_range(low, high) == expected
 
 
-@pytest.mark.parametrize("table", sorted(STORED.parent.glob("*-claims/claims.csv")), ids=lambda path: path.parent.name)
-def test_stored_claims_are_judged_as_they_would_be_now(table: Path) -> None:
+@pytest.mark.parametrize("result", [path.name for path in STORED.parent.glob("*-claims")])
+def test_stored_claims_are_judged_as_they_would_be_now(result: str) -> None:
     over = {claim.name for claim in read_claims() if claim.over_calls}
+    table = STORED.parent / result / "claims.csv"
     rows = [row for row in pd.read_csv(table).to_dict("records") if row["claim"] not in over]
     kinds = (("speedup", "verdict"), ("beside", "beside_verdict"), ("quiet", "quiet_verdict"))
     judged = 0

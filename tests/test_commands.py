@@ -71,7 +71,7 @@ def test_doctor_calibrates_and_keeps_what_it_says(dirtyscan: Run, tmp_path: Path
     assert done.returncode == 0, done.stderr
     found = re.search(r"from (\S+) to (\S+) over", done.stdout)
     assert found
-    assert 0.5 < float(found.group(1)) <= float(found.group(2)) < 2  # of two short processes
+    assert 0 < float(found.group(1)) <= float(found.group(2))  # what it is depends on the machine
     folder = tmp_path / "kept" / cpu_slug()
     (row,) = pd.read_csv(folder / "runs.csv").to_dict("records")
     assert row["speedup"] == pytest.approx(float(found.group(1)), abs=1e-4)  # each is rounded
