@@ -268,9 +268,9 @@ def beside(of: str) -> str:
     return "; ".join(read_environment(RESULTS / f"{of}-doctor")["machine"]["disturbed"])
 
 
-def runs(method: str, of: str = ZEN4, **wanted: object) -> pd.DataFrame:
+def runs(method: str, of: str = ZEN4, kept: str = "doctor") -> pd.DataFrame:
     """Return the runs of ``dirtyscan doctor``."""
-    return pick(pd.read_csv(RESULTS / f"{of}-doctor" / "runs.csv"), method=method, **wanted)
+    return pick(pd.read_csv(RESULTS / f"{of}-{kept}" / "runs.csv"), method=method)
 
 
 def spread(method: str, of: str) -> float:
@@ -588,9 +588,9 @@ def many_hosts() -> Sentences:
 
 def ratios(of: str) -> Iterator[Ratio]:
     """Yield what 'doctor --engine' has measured, from its runs."""
-    without = runs("without the engine", of)
+    without, engine = (runs(f"{kind} the engine", of, "engine") for kind in ("without", "with"))
     for (workers, variant), alone in without.groupby(["workers", "variant"], sort=False):
-        within = runs("with the engine", of, workers=workers, variant=variant)
+        within = pick(engine, workers=workers, variant=variant)
         yield Ratio(str(variant), int(workers), tuple(alone["speedup"]), tuple(within["speedup"]))
 
 
