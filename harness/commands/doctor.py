@@ -2,7 +2,7 @@
 
 import argparse
 import json
-import math
+import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -123,7 +123,8 @@ def _print_engine(out: Console, ratios: "Sequence[Ratio]") -> int:
     from harness.doctor.engine import AGREEMENT, Agreement
 
     for ratio in ratios:
-        sides = (f"{math.prod(s) ** (1 / len(s)):.4f}" for s in (ratio.without, ratio.within))
+        # One run beside a neighbour would move a mean, and so say another thing than the interval.
+        sides = (f"{statistics.median(side):.4f}" for side in (ratio.without, ratio.within))
         runs = len(ratio.without)
         how = "it" if ratio.workers == 1 else f"{ratio.workers} of its workers at once"
         apart = ratio.apart
