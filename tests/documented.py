@@ -589,9 +589,11 @@ def many_hosts() -> Sentences:
 def ratios(of: str) -> Iterator[Ratio]:
     """Yield what 'doctor --engine' has measured, from its runs."""
     without, engine = (runs(f"{kind} the engine", of, "engine") for kind in ("without", "with"))
-    for (workers, variant), alone in without.groupby(["workers", "variant"], sort=False):
-        within = pick(engine, workers=workers, variant=variant)
-        yield Ratio(str(variant), int(workers), tuple(alone["speedup"]), tuple(within["speedup"]))
+    for workers, variant in dict.fromkeys(zip(without["workers"], without["variant"], strict=True)):
+        alone, within = (
+            pick(rows, workers=workers, variant=variant)["speedup"] for rows in (without, engine)
+        )
+        yield Ratio(variant, int(workers), tuple(alone), tuple(within))
 
 
 def record() -> Sentences:

@@ -566,8 +566,8 @@ def test_one_run_among_many_decides_nothing_that_is_said(
     """Beside a neighbour it gave 7.6 among thirty of 6.5, and the mean went another way."""
     status = _print_engine(console(), [Ratio("x", 1, (2.0,) * 30, (*(2.0,) * 29, 7.6))])
     assert capsys.readouterr().out == (
-        "x: 2.0000 without the engine and 2.0000 with it, +0.00% (+0.00% to +0.00%) over 30 runs of "
-        "each: they agree within 0.5%\n"
+        "x: 2.0000 without the engine and 2.0000 with it, +0.00% (+0.00% to +0.00%) over 30 runs "
+        "of each: they agree within 0.5%\n"
     )
     assert status == 0
 
