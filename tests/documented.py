@@ -578,11 +578,10 @@ def worst_model(before: str) -> str:
 
 def many_hosts() -> Sentences:
     """Yield what an engine changes, as 'doctor --engine' has found."""
-    found = {(one.variant, one.workers): one for one in ratios(ZEN4)}
-    for (variant, workers), ratio in found.items():
-        apart, name = ratio.apart, "the patch" if variant == "multi_page" else "the original"
+    for ratio in ratios(ZEN4):
+        apart, name = ratio.apart, "the patch" if ratio.variant == "multi_page" else "the original"
         low, value, high = (f"{100 * (x - 1):+.2f}" for x in (apart.low, apart.value, apart.high))
-        with_them = "one worker" if workers == 1 else "two at once"
+        with_them = "one worker" if ratio.workers == 1 else "two at once"
         yield f"| {name} | {with_them} | {value} % | {low} to {high} % | {ratio.agreement.value} |"
 
 
