@@ -63,10 +63,15 @@ class LocalCluster:
         limit: int = 0,
         given: str | None = None,
         nanny: bool = False,
+        **more: str,
     ) -> None:
-        """Start one that is the host ``name``, whose files may have ``limit`` bytes."""
+        """Start one that is the host ``name``, whose files may have ``limit`` bytes.
+
+        ``more`` is set in its environment.
+        """
         identity = name if given is None else given
-        more = {GIVEN: identity} if identity else {}
+        if identity:
+            more[GIVEN] = identity
         line = ["worker", self.address, "--nthreads", "1", "--no-dashboard", *options]
         line += ["--nanny" if nanny else "--no-nanny"]
         self._start(name, line, limit, **more)
@@ -110,6 +115,14 @@ class LocalCluster:
         with self.client(*arguments, below=below) as client:
             said = client.communicate(timeout=600)[0]
         return client.returncode, said
+
+    def run_here(self, *arguments: str) -> None:
+        """Run dirtyscan with ``arguments`` beside the cluster; what it compiles is kept for all."""
+        command = [sys.executable, "-m", "harness", *arguments]
+        environment = self.environment()
+        subprocess.run(
+            command, cwd=self.folder, env=environment, check=True, capture_output=True, timeout=600
+        )
 
     def wait_for_workers(self, count: int) -> None:
         from distributed import Client

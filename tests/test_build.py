@@ -2,10 +2,12 @@
 
 import dataclasses
 import os
+import re
 import shutil
 import stat
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -237,6 +239,27 @@ def test_a_compiler_that_hangs_is_ended(tmp_path: Path, monkeypatch: pytest.Monk
 def test_a_compiler_that_makes_nothing_is_named(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=r"fake ended well and made nothing; mend or remove"):
         build_trial(fake_compiler(tmp_path, "exit 0"))
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        (
+            "/tmp/x.s: fatal error: writing: No space left on device",
+            "No space left on device",
+        ),
+        ("error: unable to open output file: 'Disk quota exceeded'", "Disk quota exceeded"),
+        ("cc: internal compiler error: File size limit exceeded signal", "File too large"),
+    ],
+)
+def test_a_full_disk_is_not_blamed_on_what_is_compiled(tmp_path: Path, said: str, why: str) -> None:
+    with pytest.raises(BadInput) as caught:
+        build_trial(fake_compiler(tmp_path, f'echo "{said}" >&2; exit 1'))
+    assert re.fullmatch(
+        rf"compiled variants cannot be kept in the cache or {tempfile.gettempdir()} \({why}\); "
+        r"make room there, or set .*",
+        str(caught.value),
+    )
 
 
 def test_a_compiler_speaks_english(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,9 +27,11 @@ from distributed import Client
 from harness import __version__
 from harness.base.errors import BadInput
 from harness.cluster.archive import pack, unpack
+from harness.cluster.errand import Errand
 from harness.cluster.facts import inspect_host
 from harness.cluster.hosts import muster
 from harness.cluster.identity import GIVEN, host_lock
+from harness.cluster.process import CommandProcess
 from harness.cluster.settings import SETTINGS, cpus_apart, without_dask
 from harness.commands.doctor import _print_engine
 from harness.doctor.engine import Agreement, Ratio, _speedups
@@ -292,25 +294,50 @@ def test_a_host_that_measures_already_says_for_whom(
     assert (brief_cluster.folder / "o/a/speedups.csv").exists()
 
 
-def test_hosts_that_cannot_measure_are_named_beside_one_that_can(tmp_path: Path) -> None:
+@pytest.mark.parametrize("has_compiled", [False, True], ids=["nothing compiled", "all compiled"])
+def test_hosts_that_cannot_measure_are_named_beside_one_that_can(
+    tmp_path: Path, has_compiled: bool
+) -> None:
     """A full disk, a machine that is here twice, and a worker for several things at once."""
 
     def start(cluster: LocalCluster) -> None:
+        if has_compiled:
+            cluster.run_here(*BENCH, "--output", "here")
+        cache = {} if has_compiled else {"XDG_CACHE_HOME": str(tmp_path / "empty")}
         cluster.start_worker("sound")
-        cluster.start_worker("full", limit=16 * 1024)
+        cluster.start_worker("full", limit=16 * 1024, **cache)
         cluster.start_worker("again", given="sound")
         cluster.start_worker("wide", "--nthreads", "2")
 
     with local_cluster(tmp_path, start, brief=True) as cluster:
         status, said = cluster.ask(*BENCH, "--output", "o")
         assert status == 2
-        assert "full: " in said
-        assert "cannot be written (File too large)" in said
+        what = "written" if has_compiled else "kept in .*"
+        assert re.search(rf"^dirtyscan: full: .* cannot be {what} \(File too large\)", said, re.M)
         assert "are on one machine, where only one measures at a time" in said
         assert "wide: its worker has 2 threads" in said
         assert states(cluster) == {"sound": "finished", "full": "failed"}
         assert (tmp_path / "o/sound/speedups.csv").exists()
         assert "Traceback" not in said
+
+
+def test_all_that_a_host_complains_of_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a compiler has said stands in lines of its own, and may be read after the end."""
+    complaint = "mine.c does not compile with cc-era:\n    mine.c:1: one\n    two"
+    said = f"preparing\ndirtyscan: {complaint}\n"
+    script = f"import sys; sys.stderr.write({said!r}); sys.exit(2)"
+    command = [sys.executable, "-c", script]
+    monkeypatch.setattr("harness.cluster.process.module_command", lambda *_: command)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    with (tmp_path / "lock").open("w") as lock:
+        errand = Errand("a-run", "bench", {}, {})
+        with CommandProcess(errand, lock.fileno(), {0}, os.environ) as process:
+            wait_until(lambda: process.has_ended(0.1))
+            assert process.new_lines() == ["preparing"]
+            outcome = process.outcome()
+    assert (outcome.status, outcome.said) == (2, complaint)
 
 
 def test_a_worker_that_is_a_moment_late_takes_part(

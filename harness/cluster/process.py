@@ -22,6 +22,7 @@ from harness.results.result import SPEEDUPS
 from harness.trial.failure import read_failures
 
 _COMPLAINT = "dirtyscan: "
+_READ_WITHIN = 5.0  # seconds for its last words; what it has left behind may hold the pipe open
 _PATIENCE = 60.0  # seconds that an interrupted command may take to keep what it has
 
 
@@ -44,7 +45,7 @@ class CommandProcess:
         self._folder = run_folder(errand.run)
         self._result = self._folder / RESULT
         self._lines: queue.SimpleQueue[str] = queue.SimpleQueue()
-        self._said: list[str] = []
+        self._complaint: list[str] = []
         self._interrupted = False
 
     def done_before(self) -> Outcome | None:
@@ -78,7 +79,8 @@ class CommandProcess:
             pass_fds=[self._lock],
             start_new_session=True,
         )
-        threading.Thread(target=self._listen, daemon=True).start()
+        self._listener = threading.Thread(target=self._listen, daemon=True)
+        self._listener.start()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -87,11 +89,12 @@ class CommandProcess:
         self._process.wait()
 
     def has_ended(self, seconds: float) -> bool:
-        """Wait for at most ``seconds``, and return whether the command has ended."""
+        """Wait for at most ``seconds``, and return whether the command has ended and was heard."""
         try:
             self._process.wait(seconds)
         except subprocess.TimeoutExpired:
             return False
+        self._listener.join(_READ_WITHIN)
         return True
 
     def interrupt(self) -> None:
@@ -103,12 +106,11 @@ class CommandProcess:
         threading.Timer(_PATIENCE, self._process.kill).start()
 
     def new_lines(self) -> list[str]:
-        """Return what it has said since this was asked last."""
+        """Return what it has said since this was asked last, but for why it failed."""
         lines = []
         with contextlib.suppress(queue.Empty):
             while True:
                 lines.append(self._lines.get_nowait())
-        self._said += lines
         return lines
 
     def finished(self) -> int:
@@ -120,16 +122,14 @@ class CommandProcess:
     def outcome(self) -> Outcome:
         """Return what became of it, once it has ended."""
         status = self._process.wait()
-        self.new_lines()
         if status in (0, 1):
             write_text(self._folder / "status", str(status))
             return self._with_results(status)
         if self._interrupted:
             return Outcome(STOPPED, "it was stopped", resumable=True)
-        said = [line for line in self._said if line.startswith(_COMPLAINT)]
-        kept = self.finished() > 0
-        if said:
-            return Outcome(status, said[-1].removeprefix(_COMPLAINT), resumable=kept)
+        if self._complaint:
+            said = "\n".join(self._complaint).removeprefix(_COMPLAINT)
+            return Outcome(status, said, resumable=self.finished() > 0)
         how = f"the command ended with {describe_status(status)}"
         return Outcome(status, f"{how}; what it had finished is kept", resumable=True)
 
@@ -147,6 +147,11 @@ class CommandProcess:
     def _listen(self) -> None:
         pipe = self._process.stderr
         assert pipe
-        for line in io.TextIOWrapper(pipe, encoding="utf-8", errors="replace"):
-            if text := line.rstrip():
-                self._lines.put(text)
+        with io.TextIOWrapper(pipe, encoding="utf-8", errors="replace") as lines:
+            for text in map(str.rstrip, lines):
+                if text.startswith(_COMPLAINT):
+                    self._complaint = [text]
+                elif self._complaint and text.startswith(" "):  # what a compiler has said, say
+                    self._complaint.append(text)
+                elif text:
+                    self._lines.put(text)

@@ -11,7 +11,6 @@ from rich.table import Table
 
 _LINE_EVERY = 10.0  # seconds, where there is no terminal
 _PROGRESS = re.compile(r".*: \d+ of \d+ \w+")
-_COMPLAINT = "dirtyscan: "
 
 
 class HostsView:
@@ -41,7 +40,7 @@ class HostsView:
         for line in lines:
             if _PROGRESS.fullmatch(line):
                 state = line
-            elif not line.startswith(_COMPLAINT):  # which comes as what became of the host
+            else:
                 self.say(host, line)
         state = "preparing" if state == "waiting" else state
         self._hosts[host] = state, processes

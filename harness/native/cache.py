@@ -4,6 +4,7 @@ import dataclasses
 import json
 import os
 import shutil
+import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -60,7 +61,7 @@ def require_loadable(folder: Path, remedy: str) -> None:
 
 def cannot_be_kept(error: OSError) -> BadInput:
     """Return the error for a cache that cannot be written."""
-    where = error.filename or "the cache"
+    where = error.filename or f"the cache or {tempfile.gettempdir()}"
     return BadInput(
         f"compiled variants cannot be kept in {where} ({error.strerror or error}); make room "
         "there, or set XDG_CACHE_HOME to a folder that can be written."

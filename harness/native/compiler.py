@@ -1,6 +1,7 @@
 """Running a compiler: within a time limit, in plain English, and with all that it says."""
 
 import contextlib
+import errno
 import os
 import re
 import signal
@@ -14,6 +15,8 @@ LIMIT = 120.0
 """Seconds that a compiler may take for one unit."""
 _MOST_LINES = 20
 _ERROR = r"\berror\b|undefined (reference|symbol)"
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_ENDED_BY_SIZE = "File size limit exceeded"  # what gcc says of a part of it that got a SIGXFSZ
 HEEDED = (
     *("CPATH", "C_INCLUDE_PATH", "CPLUS_INCLUDE_PATH", "OBJC_INCLUDE_PATH", "LIBRARY_PATH"),
     *("COMPILER_PATH", "GCC_EXEC_PREFIX", "CCC_OVERRIDE_OPTIONS", "SDKROOT", "SOURCE_DATE_EPOCH"),
@@ -34,8 +37,11 @@ def run_compiler(
 
     Raises:
         BadInput: it refuses, takes too long, or makes nothing; the sentence has what it said.
+        OSError: it had no room to write, of which the source is not to blame.
     """
     status, _, said = run_within(LIMIT, command, folder, **environment)
+    if status and (full := _no_room(said)):
+        raise OSError(full, os.strerror(full))
     if status is None:
         raise BadInput(
             f"{source} does not compile with {toolchain}: {command[0]} did not end within "
@@ -103,6 +109,13 @@ def shorten(said: str, status: int) -> str:
     if len(lines) > _MOST_LINES:
         shown.append(f"... and {len(lines) - _MOST_LINES} lines more")
     return "".join(f"\n    {line}" for line in shown)
+
+
+def _no_room(said: str) -> int:
+    """Return the error number of a full disk if a compiler says that it met one; 0 if not."""
+    if _ENDED_BY_SIZE in said:
+        return errno.EFBIG
+    return next((number for number in _FULL if os.strerror(number) in said), 0)
 
 
 def listed_dependencies(rule: str) -> list[Path]:
