@@ -63,15 +63,16 @@ class LocalCluster:
         limit: int = 0,
         given: str | None = None,
         nanny: bool = False,
-        **more: str,
+        cache: Path | None = None,
     ) -> None:
         """Start one that is the host ``name``, whose files may have ``limit`` bytes.
 
-        ``more`` is set in its environment.
+        What is compiled there is kept in ``cache``, or where all others keep it.
         """
         identity = name if given is None else given
-        if identity:
-            more[GIVEN] = identity
+        more = {GIVEN: identity} if identity else {}
+        if cache:
+            more["XDG_CACHE_HOME"] = str(cache)
         line = ["worker", self.address, "--nthreads", "1", "--no-dashboard", *options]
         line += ["--nanny" if nanny else "--no-nanny"]
         self._start(name, line, limit, **more)

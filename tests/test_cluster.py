@@ -303,9 +303,10 @@ def test_hosts_that_cannot_measure_are_named_beside_one_that_can(
     def start(cluster: LocalCluster) -> None:
         if has_compiled:
             cluster.run_here(*BENCH, "--output", "here")
-        cache = {} if has_compiled else {"XDG_CACHE_HOME": str(tmp_path / "empty")}
         cluster.start_worker("sound")
-        cluster.start_worker("full", limit=16 * 1024, **cache)
+        cluster.start_worker(
+            "full", limit=16 * 1024, cache=None if has_compiled else tmp_path / "empty"
+        )
         cluster.start_worker("again", given="sound")
         cluster.start_worker("wide", "--nthreads", "2")
 

@@ -1,5 +1,6 @@
 """Variants beside the code that they stand for: ``dirtyscan claims check``."""
 
+import dataclasses
 from pathlib import Path
 
 import pandas as pd
@@ -21,12 +22,14 @@ from harness.claims.fidelity import (
 from harness.commands.claims_check import by_map
 from harness.native.manifest import read_manifest
 from harness.native.variant import VARIANTS
+from harness.results.quiet import Quiet
 from tests.conftest import Run
 
 MANIFEST = """
 [variant.theirs]
 sources = ["theirs.c"]
 checks = "find_next_bit"
+published = "somebody's, rev. 1"
 
 [variant.another]
 sources = ["theirs.c"]
@@ -106,6 +109,7 @@ def test_a_pair_is_found_by_what_it_stands_for(upstream: Path) -> None:
         (pair,) = find_pairs(manifest, [], names)
         assert (pair.variant.name, pair.variant.built_in) == ("find_next_bit", True)
         assert (pair.upstream.name, pair.upstream.built_in) == ("theirs", False)
+        assert pair.published == "somebody's, rev. 1"
         assert pair.variant.operation == pair.upstream.operation == "next"
     with pytest.raises(BadInput, match="checks any of find_next_four, find_next_word; give its"):
         find_pairs(manifest, [claim], [])
@@ -115,21 +119,34 @@ def test_a_pair_is_found_by_what_it_stands_for(upstream: Path) -> None:
 
 
 @pytest.mark.usefixtures("short_runs")
-def test_a_variant_is_timed_beside_the_code(dirtyscan: Run, upstream: Path, tmp_path: Path) -> None:
+def test_a_variant_is_timed_beside_the_code(
+    dirtyscan: Run, upstream: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alone = Quiet(0.4, 1.2, 1.19, 1.21)  # as beside a neighbour; the code itself is the same
+    monkeypatch.setattr("harness.results.rows.find_quiet", lambda *_: alone)
     done = dirtyscan("claims", "check", "--upstream", str(upstream), "--output", "checked",
                      "--budget", "600")  # fmt: skip
     assert done.returncode == 0, done.stderr
     rows = pd.read_csv(tmp_path / "checked/fidelity.csv")
     assert len(rows) == 9
     assert set(rows["variant"]) == {"find_next_bit"}
-    assert set(rows["upstream"]) == {"theirs"}
+    assert set(rows["upstream"]) == {"somebody's, rev. 1"}
     assert (rows["low"] <= rows["ratio"]).all()
     assert (rows["ratio"] <= rows["high"]).all()
     judged = [fidelity(*pair) for pair in zip(rows["low"], rows["high"], strict=True)]
     assert list(rows["verdict"]) == judged
     assert (rows["guest_memory_bytes"].head(5) == MEMORY.size).all()
-    assert said_of(rows) in done.stdout
-    assert max(map(len, done.stdout.splitlines())) <= 100
+    said = " ".join(done.stdout.split())
+    assert said_of(rows) in said
+    assert set(rows["quiet_verdict"]) == {"near"}
+    for column, value in dataclasses.asdict(alone).items():
+        if column != "quiet_verdict":
+            assert set(rows[column.replace("speedup", "ratio")]) == {value}
+    assert "something slowed the original by a quarter or more in 40 % of its rounds" in said
+    others = "in the others alone 1.20 ±0.8% (near)"
+    assert f"find_next_bit beside somebody's, rev. 1 on density 0, {others}" in said
+    table, _, _ = done.stdout.partition(said_of(rows))
+    assert max(map(len, table.splitlines())) <= 100
     speedups = tmp_path / "checked/find_next_bit-theirs/speedups.csv"
     assert "find_next_bit" in speedups.read_text()
 

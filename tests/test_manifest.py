@@ -229,6 +229,11 @@ def test_units_may_be_of_cxx(repository: Path) -> None:
         ("[variant.mine]\nsources = ['a.py']\n", "has 'a.py' in sources, and takes .c"),
         ("[variant.word_sum]\nsources = ['a.c']\n", "is called as a variant of dirtyscan's own"),
         ("[variant.'a b']\nsources = ['a.c']\n", "needs a name of letters"),
+        ("[variant.mine]\nsources = ['a.c']\npublished = 'x'\n", "and not which variant it checks"),
+        (
+            "[variant.mine]\nsources = ['a.c']\nchecks = 'word_sum'\npublished = \"\\u0007\"\n",
+            "has characters in published that cannot be shown",
+        ),
         ("[variant.mine\n", "it is no TOML"),
         ("[variant.mine]\n[variant.mine]\n", "it is no TOML"),
         ("[variant.mine]\nsources = ['a.c']\n", "there is no "),

@@ -36,6 +36,8 @@ class Pair:
 
     variant: Variant
     upstream: Variant
+    published: str
+    """Where the code is published, or what its manifest calls it."""
 
     def request(self, precision: float, toolchains: Sequence[str]) -> Request:
         """Ask for the time of both, of the code as if it were the original."""
@@ -74,7 +76,9 @@ def find_pairs(manifest: Manifest, claims: Sequence[Claim], names: Sequence[str]
 
 def _pair(manifest: Manifest, name: str, checks: str) -> Pair:
     operation = declared_operation(manifest.variant(name, DEFAULT_OPERATION))
-    return Pair(find_variant(checks, operation), manifest.variant(name, operation))
+    upstream = manifest.variant(name, operation)
+    published = manifest.entries[name].published or name
+    return Pair(find_variant(checks, operation), upstream, published)
 
 
 def split_names(names: Sequence[str], claims: Sequence[Claim]) -> tuple[list[Claim], list[str]]:

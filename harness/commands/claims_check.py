@@ -14,6 +14,7 @@ from harness.commands.options import results_folder
 from harness.measurement.budget import Budget
 from harness.native.manifest import MANIFEST, read_manifest
 from harness.presentation.console import console
+from harness.presentation.quiet import quiet_lines
 from harness.presentation.table import (
     Column,
     Row,
@@ -57,7 +58,7 @@ def run(options: argparse.Namespace) -> int:
     session = Session("fidelity", folder, budget, False, out, log)
     found = []
     for number, pair in enumerate(pairs, start=1):
-        log.print(Text(f"{pair.variant.name} beside {pair.upstream.name} ({number}/{len(pairs)})"))
+        log.print(Text(f"{pair.variant.name} beside {pair.published} ({number}/{len(pairs)})"))
         request = pair.request(options.precision, tuple(dict.fromkeys(toolchains)))
         rows = _rows(pair, session.run(request, f"{pair.variant.name}-{pair.upstream.name}"))
         if len(rows):
@@ -69,7 +70,8 @@ def run(options: argparse.Namespace) -> int:
         print(as_markdown(by_map(pd.concat(found))), end="")
     else:
         table = make_table(_COLUMNS, pd.concat(found))
-        print_table(dataclasses.replace(table, notes=tuple(map(said_of, found))), out)
+        notes = (*map(said_of, found), *_said_alone(pd.concat(found)))
+        print_table(dataclasses.replace(table, notes=notes), out)
     out.print(f"table: {session.folder / 'fidelity.csv'}", soft_wrap=True)
     return session.status
 
@@ -95,6 +97,13 @@ def _ratio(row: Row) -> str:
     return f"{format_short(row['ratio'])} ±{half:.1%}" if half <= _WIDEST else "?"
 
 
+def _said_alone(found: pd.DataFrame) -> list[str]:
+    """Say in how many rounds something slowed the code, and what the others judge."""
+    named = {"map": "workload", "ratio": "speedup", "quiet_ratio": "quiet_speedup"}
+    pairs = found["variant"] + " beside " + found["upstream"]
+    return quiet_lines(found.rename(columns=named).assign(claim=pairs))
+
+
 def _rows(pair: Pair, ran: Ran) -> pd.DataFrame:
     """Return the rows of ``fidelity.csv`` of one pair, one for each map and toolchain."""
     found = ran.measured.run
@@ -104,11 +113,11 @@ def _rows(pair: Pair, ran: Ran) -> pd.DataFrame:
 
 
 def _row(pair: Pair, row: Row) -> dict[str, object]:
-    low, high = row["speedup_low"], row["speedup_high"]
+    low, high, quiet = row["speedup_low"], row["speedup_high"], row["quiet_speedup"]
     return {
         "variant": pair.variant.name,
         "toolchain": row["toolchain"],
-        "upstream": pair.upstream.name,
+        "upstream": pair.published,
         "upstream_toolchain": row["original_toolchain"],
         "operation": pair.variant.operation,
         "map": trace_name(row),
@@ -119,4 +128,9 @@ def _row(pair: Pair, row: Row) -> dict[str, object]:
         "upstream_seconds": row["original_seconds"],
         "variant_seconds": row["variant_seconds"],
         "verdict": fidelity(low, high),
+        "slowed": row["slowed"],
+        "quiet_ratio": quiet,
+        "quiet_low": row["quiet_low"],
+        "quiet_high": row["quiet_high"],
+        "quiet_verdict": "" if pd.isna(quiet) else fidelity(row["quiet_low"], row["quiet_high"]),
     }

@@ -47,6 +47,8 @@ class _Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     symbol: Annotated[str, msgspec.Meta(pattern=r"\A([A-Za-z_]\w*)?\Z")] = ""
     checks: _Text = ""
     """The variant of dirtyscan's own that stands for it."""
+    published: Annotated[str, msgspec.Meta(max_length=LONGEST_NAME)] = ""
+    """Where that code is published, such as a project, its revision and a file."""
 
 
 class GateTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -234,6 +236,10 @@ def _check(name: str, entry: _Entry) -> None:
         raise ValueError(
             f"{where} checks {shortened(entry.checks)!r}, no variant of dirtyscan's own"
         )
+    if entry.published and not entry.checks:
+        raise ValueError(f"{where} says where it is published, and not which variant it checks")
+    if not can_be_shown(entry.published):
+        raise ValueError(f"{where} has characters in published that cannot be shown")
     ways = [way for way in _WAYS if getattr(entry, way)]
     if len(ways) != 1:
         raise ValueError(

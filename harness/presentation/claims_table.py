@@ -9,7 +9,7 @@ import pandas as pd
 from harness.claims.claim import range_in_words
 from harness.claims.settled import sentences
 from harness.claims.verdict import NOT_MEASURED
-from harness.presentation.quiet import quiet_claims
+from harness.presentation.quiet import quiet_lines
 from harness.presentation.table import (
     Column,
     Row,
@@ -130,7 +130,7 @@ def summary(found: pd.DataFrame) -> Table:
     other = whole[(beside != "") & (beside != whole["verdict"])]
     others = other.to_dict("records")
     built = (f"{row['claim']} by another profile: {_beside(row)}" for row in others)
-    alone = (f"! {note}" for note in quiet_claims(whole))
+    alone = (f"! {note}" for note in quiet_lines(whole))
     notes = (*alone, *placed, *built, *scaled, *missing)
     return dataclasses.replace(table, notes=notes, fold=True)
 

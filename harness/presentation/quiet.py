@@ -53,10 +53,13 @@ def quiet_notes(rows: pd.DataFrame, verdicts: bool = True) -> list[str]:
     return notes
 
 
-def quiet_claims(rows: pd.DataFrame) -> list[str]:
-    """Say in how many rounds something slowed the original, and which claims the others settle.
+def quiet_lines(rows: pd.DataFrame) -> list[str]:
+    """Say in how many rounds something slowed the original, and which lines the others judge.
 
-    Those that the others judge otherwise are written one by one.
+    Those that they judge otherwise are written one by one.
+
+    Args:
+        rows: each has a ``claim``, or what else is judged, on a ``workload``.
     """
     if not is_slowed(rows):
         return []
