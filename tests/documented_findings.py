@@ -23,17 +23,14 @@ from tests.documented import (
     ZEN4_AGAIN,
     as_words,
     digits,
-    gains,
     half,
-    letter_line,
-    of_zen3,
     one,
     patch,
-    readme,
     span,
     study,
 )
 from tests.documented_kernel import both, of_readme, of_studies, shares
+from tests.documented_letter import gains, letter_line, of_zen3, readme
 
 _GUESTS = ("contiguous writes", "alternating pages", "reading a file", "reading and writing it")
 _CLAIMS = (

@@ -9,18 +9,25 @@ import pandas as pd
 import pytest
 
 from harness.results.environment import ENVIRONMENT, read_environment
-from tests import documented, documented_findings, documented_kernel
 from tests.documented import NOT_MEASURED, RESULTS, ZEN5
+from tests.documented_findings import claims, findings
+from tests.documented_gate import gate
+from tests.documented_kernel import of_readme, of_studies
+from tests.documented_letter import readme
+from tests.documented_pages import fidelity, many_hosts, record, statistics, studies, variants
 
 ROOT = Path(__file__).parent.parent
 SENTENCES: dict[str, Callable[[], Iterator[str]]] = {
-    **documented.SENTENCES,
-    "docs/findings.md": documented_findings.findings,
-    "docs/claims.md": documented_findings.claims,
-    "README.md": lambda: itertools.chain(documented.readme(), documented_kernel.of_readme()),
-    "docs/studies.md": lambda: itertools.chain(
-        documented.studies(), documented_kernel.of_studies()
-    ),
+    "README.md": lambda: itertools.chain(readme(), of_readme()),
+    "docs/claims.md": claims,
+    "docs/fidelity.md": fidelity,
+    "docs/findings.md": findings,
+    "docs/gate.md": gate,
+    "docs/many-hosts.md": many_hosts,
+    "docs/record.md": record,
+    "docs/statistics.md": statistics,
+    "docs/studies.md": lambda: itertools.chain(studies(), of_studies()),
+    "docs/variants.md": variants,
 }
 DOCUMENTS = ["README.md", *(f"docs/{path.name}" for path in sorted((ROOT / "docs").glob("*.md")))]
 FIGURE = re.compile(

@@ -52,7 +52,7 @@ ELSEWHERE = {
     "gate": ("test_gate", 'dirtyscan("gate"'),
     "doctor --gate": ("test_request", "calibrate_gate("),
     "doctor --calibrate": ("test_commands", '"doctor", "--calibrate"'),
-    "doctor --engine": ("test_cluster", '"doctor", "--engine", "1"'),
+    "doctor --engine": ("test_doctor_engine", '"doctor", "--engine", "1"'),
     "bench --cluster": ("test_cluster", "cluster.ask(*BENCH"),
     "results": ("test_packs", '"results", "'),
     "history results/nightly": ("test_changes", '"history"'),
