@@ -11,6 +11,7 @@ from harness.base.errors import BadInput
 from harness.base.files import read_file, write_text
 from harness.commands.cluster import Files, given_to_hosts, measure_on_hosts
 from harness.gate.finding import Change, Verdict
+from harness.gate.git import find_commit
 from harness.gate.revision import is_own_clone
 from harness.gate.several import settle_hosts, verdict_from_json, verdict_to_json
 from harness.gate.snapshot import BEFORE, bundle_repository, clone_bundle
@@ -18,6 +19,7 @@ from harness.native.variant import VARIANTS
 from harness.presentation import gate_words as words
 from harness.presentation.console import console
 from harness.presentation.gate_formats import FORMATS
+from harness.results.environment import git_commit
 
 _ANSWER = "answer.json"
 _BAD = 2
@@ -54,8 +56,17 @@ def answer(options: argparse.Namespace, verdict: Verdict) -> bool:
 
 
 def go_to_repository(options: argparse.Namespace) -> None:
-    """Go where the command that asks this host was given, or to what stands for it here."""
-    if getattr(options, "own_clone", False):
+    """Go where the command that asks this host was given, or to what stands for it here.
+
+    Raises:
+        BadInput: dirtyscan's own clone is asked about, and here it is another commit.
+    """
+    if commit := getattr(options, "own_clone", ""):
+        if (here := git_commit()) != commit:
+            raise BadInput(
+                f"its clone of dirtyscan is at {here}, and what is asked about is {commit}; check "
+                "that out there, and start its worker anew."
+            )
         os.chdir(VARIANTS)
     elif bundle := getattr(options, "bundle", ""):
         folder = Path(tempfile.mkdtemp(prefix="repository-", dir=Path.cwd())) / "tree"
@@ -75,7 +86,8 @@ def _for_host(options: argparse.Namespace, files: Files) -> tuple[dict[str, Any]
     if len(options.against) == 2:
         given["against"] = [files.add_variant(name) for name in options.against]
     elif not options.arguments and is_own_clone():
-        given["own_clone"] = True
+        of_clone, since = _own_clone(options)
+        given |= of_clone
     elif options.against:
         bundle, since, folder = bundle_repository(
             Path.cwd(), options.against[0], options.merge_base
@@ -83,6 +95,24 @@ def _for_host(options: argparse.Namespace, files: Files) -> tuple[dict[str, Any]
         given["bundle"] = files.add_data("bundle", bundle)
         given |= {"folder": str(folder), "against": [BEFORE], "merge_base": False}
     return given, since
+
+
+def _own_clone(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
+    """Return what hosts are told who ask about their own clones, and what the revision is called.
+
+    Raises:
+        BadInput: they cannot have what is here, or there is no such revision.
+    """
+    commit = git_commit()
+    if commit.endswith("-dirty"):
+        raise BadInput(
+            "each host asks about its own clone of dirtyscan, where what is not committed here is "
+            "not; commit it, and check it out there."
+        )
+    if not options.against:
+        return {"own_clone": commit}, ""
+    against, called = find_commit(VARIANTS, options.against[0], options.merge_base)
+    return {"own_clone": commit, "against": [against], "merge_base": False}, called
 
 
 def _show(verdicts: Mapping[str, Verdict]) -> None:
