@@ -25,13 +25,14 @@ from harness.native.placement import CLASSES, DRAWS
 from harness.native.stopwatch import Snapshots, Stopwatch
 from harness.presentation.quiet import quiet_notes
 from harness.report.answer import answer
+from harness.results.quiet import FEWEST
 from harness.results.result import SPEEDUPS, read_table
 from harness.statistics.interval import Seconds, confidence_interval, process_log_speedup
 from harness.statistics.steadiness import slowed_rounds
 from tests.conftest import Run, store
 
 SLOWED = vars(measurement_run.Run)["slowed"]
-ROUNDS, SNAPSHOTS = 3, 40
+ROUNDS, SNAPSHOTS = 3, 100
 QUIET, SHARED = 8.0, 10.0
 """Speedups on a core of one's own, and on one that is shared."""
 ORIGINAL = np.array([1.4, 1.4, 2.2, 2.2])
@@ -47,11 +48,16 @@ def snapshot_times(random: np.random.Generator) -> Seconds:
 def process(
     random: np.random.Generator, slowed: NDArray[np.bool_], times: Seconds
 ) -> tuple[Seconds, Seconds]:
-    """Return what the original and a variant take, (rounds, classes, snapshots)."""
+    """Return what the original and a variant take, (rounds, classes, snapshots).
+
+    Args:
+        slowed: which rounds, (rounds,), or calls, of that shape.
+    """
     shape = len(slowed), CLASSES, SNAPSHOTS
     clean = times * np.ones(shape)
-    original = np.where(slowed[:, None, None], clean * ORIGINAL[:, None], clean)
-    share = np.where(slowed[:, None, None], SHARED, QUIET)
+    slowed = np.broadcast_to(slowed.reshape(len(slowed), *slowed.shape[1:] or (1, 1)), shape)
+    original = np.where(slowed, clean * ORIGINAL[:, None], clean)
+    share = np.where(slowed, SHARED, QUIET)
     variant = original / share
     return tuple(one * random.lognormal(0, 0.04, shape) for one in (original, variant))  # type: ignore[return-value]
 
@@ -72,8 +78,8 @@ def test_the_rounds_that_a_neighbour_slowed_are_found(seed: int, share: float) -
     found = []
     for one in slowed:
         noisy, _ = process(random, one, times)
-        # Interrupts, in a twentieth of all calls, are not what slows a round.
-        noisy[random.random(noisy.shape) < 0.05] *= 50
+        # Interrupts, in a fiftieth of all calls, are not what slows a round.
+        noisy[random.random(noisy.shape) < 0.02] *= 50
         found.append(noisy)
     told = slowed_rounds(found, [places(number) for number in range(len(found))])
     assert [one.tolist() for one in told] == [one.tolist() for one in slowed]
@@ -104,6 +110,42 @@ def test_the_other_rounds_alone_give_what_a_core_of_ones_own_does() -> None:
         together += every.low <= QUIET <= every.high
     assert covered >= 90
     assert together <= 10
+
+
+def visited(random: np.random.Generator, rounds: float) -> NDArray[np.bool_]:
+    """Return which calls of 24 processes a neighbour slows who comes for about so many rounds.
+
+    He is there half of the time, and for how long he stays and is away has no memory. A process
+    calls snapshot after snapshot, at each of its placements.
+    """
+    shape = (24, ROUNDS, SNAPSHOTS, CLASSES)
+    lengths = random.exponential(rounds * SNAPSHOTS * CLASSES, 2 + int(8 * 24 * ROUNDS / rounds))
+    ends = np.cumsum(lengths)
+    assert ends[-1] > np.prod(shape)
+    turns = np.searchsorted(ends, np.arange(np.prod(shape))) + random.integers(2)
+    return np.moveaxis((turns % 2 == 0).reshape(shape), 2, 3)
+
+
+@pytest.mark.parametrize("rounds", [1, 2, 5, 20])
+def test_so_do_they_where_a_neighbour_comes_and_goes_within_them(rounds: float) -> None:
+    """A round of which he slowed some calls is neither one of a core of one's own."""
+    covered = told = 0
+    for seed in range(100):
+        random = np.random.default_rng(seed)
+        snapshots = snapshot_times(random)
+        processes = [process(random, one, snapshots) for one in visited(random, rounds)]
+        slowed = slowed_rounds([one for one, _ in processes], [places(n) for n in range(24)])
+        logs = [
+            process_log_speedup(original[~one], variant[~one])
+            for (original, variant), one in zip(processes, slowed, strict=True)
+            if not one.all()
+        ]
+        if len(logs) >= FEWEST:
+            alone = confidence_interval(logs)
+            told += 1
+            covered += alone.low <= QUIET <= alone.high
+    assert told >= 90
+    assert covered >= 0.7 * told
 
 
 @pytest.fixture(autouse=True)

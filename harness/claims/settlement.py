@@ -139,6 +139,8 @@ def request_group(group: Group, precision: float) -> Request:
         lineup,
         (*condition_traces(conditions, origins), *given),
         precision,
+        # The share of calls in a range is known as well as there are snapshots.
+        quick=not any(claim.over_calls for claim in group.claims),
         rounds=1 if group.large else find_operation(group.operation).claim_rounds,
         one_cpu=True,
         other_work=not group.again,
