@@ -155,9 +155,10 @@ def readme() -> Sentences:
     assert stored is not None
     asked = dependence(stored)
     yield (
-        f"the rank correlation of a call's speedup with them is between {asked['correlation'].min():.1f} "
+        f"the rank correlation of a call's speedup with their number is between {asked['correlation'].min():.1f} "
         f"and {asked['correlation'].max():+.2f} on each of the twelve traces"
     )
+    yield f"that of the runs that they form {span(asked['with_runs'], '.2f')}"
     first = one(asked, condition="cond1", origin="recorded")
     yield f"Cond1 gives {first['few']:.1f} with the fewest and {first['many']:.1f} with the most"
     times = pick(study("placement"), variant="page_by_page")["seconds"]
@@ -167,7 +168,7 @@ def readme() -> Sentences:
         f"by placement Cond1 is {span(one_, '.1f')}, Cond2 {span(two, '.2f')}, "
         f"Cond3 {span(three, '.1f')} and Cond4 {span(four, '.1f')}"
     )
-    yield f"the same two files give {one_[0]:.1f} or {one_[1]:.1f} for Cond1"
+    yield f"the same two files give {one_[0]:.1f} to {one_[1]:.1f} for Cond1"
     yield from of_zen4()
     yield from of_zen3()
     yield from holding_on_zen3()

@@ -1,4 +1,7 @@
-"""The parts of a tick's work, and what a tick would be without one of them."""
+"""The parts of a tick's work that tracking takes, and what it would be without one of them.
+
+Sending is not among them: reading, copying and writing the pages themselves.
+"""
 
 import pandas as pd
 
@@ -35,11 +38,15 @@ def saved(found: pd.DataFrame, kind: str, without: tuple[str, ...] = ()) -> pd.S
 
 
 def answer(found: pd.DataFrame) -> str:
-    """Say by how much a whole tick would shrink if the count took nothing."""
+    """Say how much of the parts the count is.
+
+    It is that at most: a page that is written again is seen only if it was sent in between, and
+    costs the guest a fault and the kernel its part of the sync all the same.
+    """
     recorded = found[found["map"].isin(DEFAULT_CONDITIONS)]
     counts = recorded[recorded["part"] == DEFAULT_OPERATION]
     if counts.empty or GUEST not in set(recorded["part"]):
-        return "What a tick would be without its count is not known: a part of it was left out."
+        return "How much of a tick its count is is not known: a part of it was left out."
     variants = dict(zip(counts["kind"], counts["variant"], strict=True))
     whole, own = (
         ", ".join(f"{percent(saved(recorded, kind, without))} ({variants[kind]})"
@@ -47,8 +54,9 @@ def answer(found: pd.DataFrame) -> str:
         for without in ((), (GUEST,))
     )  # fmt: skip
     return (
-        f"If the count took nothing, a whole tick of the recorded guests would shrink by {whole}, "
-        f"and what the hypervisor itself does in it, all but the guest's faults, by {own}."
+        f"Of what tracking takes in a tick of the recorded guests the count is {whole}, and of the "
+        f"hypervisor's part, all but the guest's faults, {own}: at most, as pages that were dirty "
+        "already and were written again are not seen, and sending is not in it."
     )
 
 

@@ -7,9 +7,10 @@
  *
  * Before each snapshot other work may come (other_work.c), as between two counts of a migration.
  * Before each call comes a neutral stretch (neutral.c), so that what ran before does not matter. Then
- * the variant's own map is walked from end to end, untimed: QEMU has just done so, to merge the dirty
- * log, when it counts. So what a variant finds in the caches is what a walk has left there. One with
- * storage of its own fills that after the walk, and finds what filling it has left.
+ * the variant's own map is walked from end to end, untimed, so that what a variant finds in the caches
+ * is what a walk has left there, and not what the one before it has. In a migration it is less: between
+ * the merge and the count, a tick's pages are sent. A variant with storage of its own fills that after
+ * the walk, and finds what filling it has left.
  */
 #define _GNU_SOURCE
 #include <string.h>

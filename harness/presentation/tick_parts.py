@@ -37,7 +37,7 @@ def draw_tick_parts(found: pd.DataFrame) -> Figure:
     whole, own, times = panels
     each = ticks(found).reindex(maps)
     _draw_shares(whole, each)
-    whole.set_title("What the work of a tick is", pad=16)
+    whole.set_title("What tracking takes in a tick (sending is not in it)", pad=16)
     note(whole, str(found["host"].iloc[0]).partition(", Linux")[0])
     _draw_shares(own, each.drop(columns=GUEST, errors="ignore"))
     own.set_title("The hypervisor's part of it")

@@ -88,6 +88,7 @@ _FIGURES = (
     Column("speedup with the fewest", lambda row: format_short(row["few"]), right=True),
     Column("with the most", lambda row: format_short(row["many"]), right=True),
     Column("rank correlation", lambda row: f"{row['correlation']:+.2f}", right=True),
+    Column("with the runs they form", lambda row: f"{row['with_runs']:+.2f}", right=True),
 )
 
 
@@ -96,13 +97,14 @@ def dependence(calls: pd.DataFrame) -> pd.DataFrame:
 
     Returns:
         ``fewest`` and ``most`` remaining pages; ``few`` and ``many``, the median speedups of the
-        fifths of calls that have the fewest and the most; ``correlation``, Spearman's.
+        fifths of calls that have the fewest and the most; ``correlation``, Spearman's, and that
+        with the runs of dirty pages, ``with_runs``.
     """
     rows = []
     for (condition, origin), group in calls.groupby(["condition", "origin"], sort=False):
         ordered = group.sort_values("remaining_pages", kind="stable")
         fifth = max(1, round(_FIFTH * len(ordered)))
-        pages = ordered["remaining_pages"]
+        pages, speedups = ordered["remaining_pages"], ordered["speedup"].rank()
         rows.append(
             {
                 "condition": condition,
@@ -111,7 +113,8 @@ def dependence(calls: pd.DataFrame) -> pd.DataFrame:
                 "most": int(pages.iloc[-1]),
                 "few": float(ordered["speedup"].head(fifth).median()),
                 "many": float(ordered["speedup"].tail(fifth).median()),
-                "correlation": float(pages.rank().corr(ordered["speedup"].rank())),
+                "correlation": float(pages.rank().corr(speedups)),
+                "with_runs": float(ordered["dirty_runs"].rank().corr(speedups)),
             }
         )
     return pd.DataFrame(rows)

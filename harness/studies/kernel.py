@@ -214,7 +214,7 @@ STUDY = Study(
         title="Where the time of a tick goes",
         said="A guest of our own writes what recorded guests wrote in a tick, and random maps: "
         "what its faults take, what the kernel takes to say which pages, and what merge, count, "
-        "next and drain take in user space, on the same maps.",
+        "next and drain take in user space, on the same maps. Sending is not in it.",
         draw=draw_tick_parts,
         shown=("map", "part", "variant", "seconds", "nanoseconds_a_page", "share_of_tick"),
         figures=lambda found: make_table(_FIGURES, found.head(100)),
