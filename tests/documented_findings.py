@@ -21,12 +21,15 @@ from tests.documented import (
     ZEN3,
     ZEN4,
     ZEN4_AGAIN,
+    ZEN5,
     as_words,
     digits,
     half,
     one,
     patch,
+    pick,
     span,
+    speedups,
     study,
 )
 from tests.documented_kernel import both, if_each_faults, shares
@@ -108,6 +111,12 @@ def claims() -> Iterator[str]:
     yield from near()
     yield from near_on_zen4()
     yield from on_another_cpu()
+    first, third = (
+        patch(*trace)["calls_within"] for trace in (("cond1", "recorded"), ("cond3", "synthetic"))
+    )
+    yield (
+        f"recorded Cond1 and synthetic Cond3 have {100 * first:.0f} and {100 * third:.0f} % of their calls in the range"
+    )
 
 
 def on_another_cpu() -> Iterator[str]:
@@ -152,16 +161,31 @@ def beside_zen5(result: str) -> pd.DataFrame:
 
     That is what the rounds that nothing slowed give alone, where many were.
     """
-    there = study("claims", result)
+    there, here = study("claims", result), study("claims")
+    if result == ZEN4:
+        there, here = (_with_the_letter_of_bench(*one) for one in ((there, ZEN4), (here, ZEN5)))
     same = ["claim", "workload"]
-    here = study("claims")[[*same, "speedup", "verdict"]]
+    here = here[[*same, "speedup", "verdict"]]
     both = there.merge(here, on=same, suffixes=("", "_here"))
-    quiet = both["quiet_verdict"].notna()
+    quiet = both["quiet_verdict"].fillna("") != ""
     for kind in ("speedup", "low", "high"):
         of_all = both["speedup" if kind == "speedup" else f"speedup_{kind}"]
         both[f"known_{kind}"] = both[f"quiet_{kind}"].where(quiet, of_all)
     both["said"] = both["quiet_verdict"].where(quiet, both["verdict"])
     return both[both["known_speedup"].notna() & (quiet | ~(both["slowed"] > SLOWED_SHARE))]
+
+
+def _with_the_letter_of_bench(claims: pd.DataFrame, result: str) -> pd.DataFrame:
+    """Return claims with the letter's from a run of ``bench``, which has as many snapshots as claims have since."""
+    bench = pick(speedups(result), variant="multi_page")
+    bench = bench.set_index(bench["condition"] + " " + bench["origin"])
+    letters = claims["claim"].str.startswith("letter") & claims["workload"].isin(bench.index)
+    found = claims.copy()
+    for column in ("speedup", "speedup_low", "speedup_high", "verdict", "slowed", "quiet_speedup", "quiet_low",
+                   "quiet_high", "quiet_verdict"):  # fmt: skip
+        if column in bench:
+            found.loc[letters, column] = claims.loc[letters, "workload"].map(bench[column])
+    return found
 
 
 def near_on_zen4() -> Iterator[str]:

@@ -2,10 +2,12 @@
 
 import argparse
 import dataclasses
+import functools
 import re
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -13,6 +15,7 @@ from hypothesis import strategies as st
 
 from harness.base.errors import BadInput
 from harness.commands import gate_hosts
+from harness.commands.cluster import Files
 from harness.gate.finding import Basis, Change, Compared, Finding, Verdict
 from harness.gate.several import settle_hosts, verdict_from_json, verdict_to_json
 from harness.gate.snapshot import bundle_repository, clone_bundle
@@ -127,7 +130,7 @@ def test_a_repository_travels_as_it_is_here(repository: Path, tmp_path: Path) ->
         bundle_repository(tmp_path, "HEAD", False)
 
 
-OWN = {"arguments": [], "settings": [], "against": ["HEAD~1"], "merge_base": False}
+OWN: dict[str, Any] = {"arguments": [], "settings": [], "against": ["HEAD~1"], "merge_base": False}
 
 
 def test_hosts_ask_about_a_clone_of_the_same_commit(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -135,7 +138,7 @@ def test_hosts_ask_about_a_clone_of_the_same_commit(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(gate_hosts, "is_own_clone", lambda: True)
     monkeypatch.setattr(gate_hosts, "find_commit", lambda *_: ("45" * 20, "HEAD~1 (4545)"))
     monkeypatch.setattr(gate_hosts, "git_commit", lambda: "0123")
-    given, since = gate_hosts._for_host(argparse.Namespace(**OWN), gate_hosts.Files())
+    given, since = gate_hosts._for_host(argparse.Namespace(**OWN), Files())
     assert since == "HEAD~1 (4545)"
     assert given["against"] == ["45" * 20]
     there = argparse.Namespace(**given)
@@ -143,12 +146,12 @@ def test_hosts_ask_about_a_clone_of_the_same_commit(monkeypatch: pytest.MonkeyPa
     gate_hosts.go_to_repository(there)
     assert Path.cwd() == VARIANTS
     for other in ("4567", "0123-dirty", "unknown"):
-        monkeypatch.setattr(gate_hosts, "git_commit", lambda other=other: other)
+        monkeypatch.setattr(gate_hosts, "git_commit", functools.partial(str, other))
         with pytest.raises(BadInput, match=f"is at {other}, and what is asked about is 0123; "):
             gate_hosts.go_to_repository(there)
     monkeypatch.setattr(gate_hosts, "git_commit", lambda: "0123-dirty")
     with pytest.raises(BadInput, match=r"what is not committed here is not; commit it"):
-        gate_hosts._for_host(argparse.Namespace(**OWN), gate_hosts.Files())
+        gate_hosts._for_host(argparse.Namespace(**OWN), Files())
 
 
 @needs("git", "valgrind")
