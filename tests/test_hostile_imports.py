@@ -23,7 +23,7 @@ from tests.test_stream import (
     word,
 )  # fmt: skip
 from workloads.guest import GuestMemory
-from workloads.importers.kvm_log import import_kvm_log
+from workloads.importers.kvm_log import import_kvm_log, memory_of_logs
 from workloads.importers.page_list import import_page_list
 from workloads.importers.stream import import_stream
 from workloads.trace import Trace
@@ -108,6 +108,15 @@ def test_a_stream(data: bytes) -> None:
 @given(broken(st.binary(min_size=16, max_size=16)))
 def test_a_log(data: bytes) -> None:
     check(lambda source, target: import_kvm_log([source], target, "a", MEMORY, 100), data)
+
+
+@fuzz
+@given(broken(st.binary(min_size=16, max_size=16)))
+def test_a_log_of_a_guest_of_which_nobody_says_how_large_it_is(data: bytes) -> None:
+    def make(source: Path, target: Path) -> Trace:
+        return import_kvm_log([source], target, "a", memory_of_logs([source], 4096), 100)
+
+    check(make, data)
 
 
 @fuzz

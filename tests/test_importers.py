@@ -14,7 +14,7 @@ from harness.cli import main
 from tests.conftest import Run
 from tests.test_stream import CONFIGURATION, HEADER, MEM_SIZE, name, page, part, start, stream, word
 from workloads.guest import GuestMemory
-from workloads.importers.kvm_log import import_kvm_log
+from workloads.importers.kvm_log import import_kvm_log, memory_of_logs
 from workloads.importers.page_list import import_page_list
 from workloads.importers.stream import import_stream
 from workloads.inputs import trace_name
@@ -73,6 +73,41 @@ def test_a_kvm_log_of_another_guest_is_refused(tmp_path: Path) -> None:
     assert not (tmp_path / "t").exists()
 
 
+def test_the_files_of_a_kvm_log_say_how_large_the_guest_is(dirtyscan: Run, tmp_path: Path) -> None:
+    """The logs of 1 GiB are as long as two of 512 MiB, which nobody has spoken of."""
+    for tick in range(1, 4):
+        (tmp_path / f"g1-{tick}.bin").write_bytes(bytes(16384) + bytes([tick]) * 16384)
+    command = ("trace", "import", "kvm-log", *(f"g1-{tick}.bin" for tick in range(1, 4)))
+    done = dirtyscan(*command, "--name", "g1")
+    assert done.returncode == 0, done.stderr
+    assert "3 snapshots, 16384 to 32768 dirty pages" in done.stdout
+    assert "  each file holds one log of a guest of 1GiB\n" in done.stdout
+    trace = open_trace(tmp_path / "traces/g1.trace")
+    assert trace.source.memory == GuestMemory(2**30)
+    assert [found[0] for found in maps(trace)] == [131072, 131073, 131072]
+    halves = dirtyscan(*command, "--name", "halves", "--guest-memory", "512MiB")
+    assert halves.returncode == 0, halves.stderr
+    assert "6 snapshots, 0 to 32768 dirty pages" in halves.stdout
+    assert "  each file holds 2 logs of a guest of 512MiB\n" in halves.stdout
+    large = dirtyscan(*command, "--page-size", "64KiB")
+    assert "each file holds one log of a guest of 16GiB" in large.stdout
+
+
+def test_files_that_do_not_say_how_large_the_guest_is_are_refused(tmp_path: Path) -> None:
+    first, second = tmp_path / "a", tmp_path / "b"
+    for sizes, says in (
+        ((17, 17), "is 17 bytes long, and a dirty log is in words of 8; give the files as"),
+        ((16, 32), f"{first} and the others are of different lengths, as the logs of different"),
+        ((0, 0), f"{first} is empty, and no dirty log is; save it again"),
+        ((2**29, 2**29), rf"{first}: guest memory of 16TiB is 4294967296 pages; give between"),
+    ):
+        for path, size in zip((first, second), sizes, strict=True):
+            with path.open("wb") as file:
+                file.truncate(size)
+        with pytest.raises(BadInput, match=says):
+            memory_of_logs([first, second], 4096)
+
+
 def test_a_page_list(tmp_path: Path) -> None:
     text = tmp_path / "pages.txt"
     text.write_text("# all numbers are pages\n1 2 0x10\n\n5-8, 3  # a range\n99\n")
@@ -103,6 +138,14 @@ def test_a_page_list_that_is_wrong_is_refused(line: str, says: str, tmp_path: Pa
     text.write_text(f"1\n{line}\n")
     with pytest.raises(BadInput, match=says):
         import_page_list(text, tmp_path / "t", "a", MEMORY, 100)
+
+
+def test_a_page_list_does_not_say_how_large_its_guest_is(dirtyscan: Run, tmp_path: Path) -> None:
+    (tmp_path / "pages.txt").write_text("1 2 3\n")
+    done = dirtyscan("trace", "import", "page-list", "pages.txt")
+    assert done.returncode == 2
+    assert "does not say how much memory its guest has; give --guest-memory, for" in done.stderr
+    assert not (tmp_path / "traces").exists()
 
 
 SHORT = page(0, "pc.ram") + b"".join(page(n) for n in range(1, 40))

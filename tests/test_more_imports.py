@@ -72,6 +72,21 @@ def test_logs_by_slot_are_one_guest(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert maps(trace) == [[150, 169], [151, 170]]
 
 
+def test_how_many_logs_the_files_of_a_slot_hold_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "low").write_bytes(log(64, 1) + log(64, 2) + log(64, 3))
+    for number, logs in ((1, log(64, 4)), (2, log(64, 5) + log(64, 6))):
+        (tmp_path / f"high-{number}").write_bytes(logs)
+    slots = [f"0+256KiB={tmp_path}/low", f"0x100000+256KiB={tmp_path}/high-*"]
+    output = ["--output", str(tmp_path), "--name", "vm"]
+    options = [word for slot in slots for word in ("--slot", slot)]
+    assert main(["trace", "import", "kvm-log", *options, *output]) == 0
+    said = "memory slots: 0x0 (256KiB, 3 logs in 1 file), 0x100000 (256KiB, 3 logs in 2 files)\n"
+    assert said in capsys.readouterr().out
+    assert maps(open_trace(tmp_path / "vm.trace")) == [[1, 68], [2, 69], [3, 70]]
+
+
 @pytest.mark.parametrize(
     ("slots", "says"),
     [
@@ -83,6 +98,7 @@ def test_logs_by_slot_are_one_guest(tmp_path: Path, capsys: pytest.CaptureFixtur
         (["0=a", "0x100000+256KiB=b"], r"different numbers of logs \(1 at 0x0, 2 at 0x100000\)"),
         (["0+252KiB=c", "0x100000=a"], "c has a page dirty that is not in its slot"),
         (["0=odd"], "odd is 7 bytes long"),
+        (["0=[ab]"], "b is 16 bytes long, and a dirty log of the slot at 0x0 is 8, in words of 8"),
     ],
 )
 def test_slots_that_are_wrong_are_refused(

@@ -181,7 +181,7 @@ def test_a_trace_without_a_dirty_page_is_called_out(
 ) -> None:
     (tmp_path / "idle").write_text("\n\n")
     assert main(["trace", "import", "page-list", str(tmp_path / "idle"), "--output",
-                 str(tmp_path)]) == 0  # fmt: skip
+                 str(tmp_path), "--guest-memory", "1MiB"]) == 0  # fmt: skip
     assert "not one page is dirty in" in capsys.readouterr().err
 
 

@@ -61,7 +61,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     bring.add_argument("--name", help="default: that of the file")
     add_folder(bring, "--output", "traces")
     bring.add_argument(
-        "--guest-memory", default="512MiB", metavar="SIZE", help="of a log or list; %(default)s"
+        "--guest-memory",
+        metavar="SIZE",
+        help="of a page-list, which needs it, or a kvm-log; default: what one file is the log of",
     )
     bring.add_argument("--page-size", default="4KiB", metavar="SIZE", help="default: %(default)s")
     bring.add_argument(

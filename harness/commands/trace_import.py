@@ -12,7 +12,7 @@ from harness.presentation.progress import ProgressDisplay
 from workloads.guest import GuestMemory
 from workloads.importers.criu import import_pagemaps
 from workloads.importers.diff_snapshot import import_diff_snapshots
-from workloads.importers.kvm_log import import_kvm_log
+from workloads.importers.kvm_log import import_kvm_log, memory_of_logs
 from workloads.importers.kvm_slots import import_kvm_slots, parse_slot
 from workloads.importers.mapped_ram import import_mapped_ram
 from workloads.importers.page_list import import_page_list
@@ -47,7 +47,10 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _memory(options: argparse.Namespace) -> GuestMemory:
+def _memory(options: argparse.Namespace) -> GuestMemory | None:
+    """Return the guest memory that somebody named, if so."""
+    if options.guest_memory is None:
+        return None
     return GuestMemory(parse_size(options.guest_memory), parse_size(options.page_size))
 
 
@@ -61,13 +64,20 @@ def _stream(
 def _kvm_log(
     options: argparse.Namespace, paths: list[Path], target: Path, name: str, report: Report
 ) -> Trace:
-    return import_kvm_log(paths, target, name, _memory(options), options.interval, report)
+    memory = _memory(options) or memory_of_logs(paths, parse_size(options.page_size))
+    return import_kvm_log(paths, target, name, memory, options.interval, report)
 
 
 def _page_list(
     options: argparse.Namespace, paths: list[Path], target: Path, name: str, report: Report
 ) -> Trace:
-    return import_page_list(paths[0], target, name, _memory(options), options.interval, report)
+    memory = _memory(options)
+    if memory is None:
+        raise BadInput(
+            "a page-list does not say how much memory its guest has; give --guest-memory, for "
+            "example 512MiB."
+        )
+    return import_page_list(paths[0], target, name, memory, options.interval, report)
 
 
 def _mapped_ram(

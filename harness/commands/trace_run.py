@@ -215,6 +215,7 @@ def run_parameters(options: argparse.Namespace) -> int:
 
 _TOLD = {
     "slots": "memory slots: ",
+    "each_file": "each file holds ",
     "ranges": "memory of the process: ",
     "files": "in this order: ",
     "blocks": "guest memory: ",

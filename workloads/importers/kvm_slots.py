@@ -33,7 +33,7 @@ class Slot:
     size: int | None
     """In bytes; None if it is as long as a bitmap says, which counts whole words of pages."""
     paths: tuple[Path, ...]
-    """One log each, in the order of time; one file of many logs if the size is known."""
+    """In the order of time; one log each, or several if the size is known."""
 
 
 def parse_slot(text: str) -> Slot:
@@ -88,9 +88,7 @@ def import_kvm_slots(
         which = ", ".join(f"{log.ticks} at {log.slot.address:#x}" for log in logs)
         raise BadInput(f"the slots have different numbers of logs ({which}); give all of each.")
     memory = GuestMemory(sum(log.pages for log in logs) * page_size, page_size)
-    told = ", ".join(
-        f"{log.slot.address:#x} ({format_size(log.pages * page_size)})" for log in logs
-    )
+    told = ", ".join(log.told() for log in logs)
     paths = [path for slot in slots for path in slot.paths]
     values = {"slots": (told, ""), **interval_value(interval)}
     source = imported(name, memory, "KVM dirty logs by slot", paths, values)
@@ -119,13 +117,22 @@ class _Log:
         else:
             self._bytes = sizes[0]
             self.pages = self._bytes * 8
+        self._memory = self.pages * page_size
         for path, size in zip(slot.paths, sizes, strict=True):
-            if size == 0 or self._bytes % 8 or size % self._bytes:
+            # Only who says a size can know that a longer file is several logs.
+            longer = slot.size is None and size != self._bytes
+            if size == 0 or self._bytes % 8 or size % self._bytes or longer:
                 raise BadInput(
                     f"{path} is {size} bytes long, and a dirty log of the slot at "
                     f"{slot.address:#x} is {self._bytes}, in words of 8; check its slot and size."
                 )
         self.ticks = sum(sizes) // self._bytes
+
+    def told(self) -> str:
+        """Return where the slot is and its size, and how many logs there are if not a file each."""
+        files = len(self.slot.paths)
+        many = f", {self.ticks} logs in {files} file{'s' * (files > 1)}" * (self.ticks > files)
+        return f"{self.slot.address:#x} ({format_size(self._memory)}{many})"
 
     def maps(self) -> Iterator[NDArray[np.bool_]]:
         for path in self.slot.paths:
