@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from harness.base.errors import BadInput
 from harness.claims.claim import read_claims
 from harness.claims.fidelity import (
+    BEYOND,
     MEMORY,
     WITHIN,
     fidelity,
@@ -25,6 +26,7 @@ from harness.native.variant import VARIANTS
 from harness.results.quiet import Quiet
 from tests.conftest import Run
 
+RESULTS = Path(__file__).parent.parent / "results"
 MANIFEST = """
 [variant.theirs]
 sources = ["theirs.c"]
@@ -53,6 +55,12 @@ def upstream(tmp_path: Path) -> Path:
         (1 / 1.05, 1.05, "faithful"),
         (0.9, 0.95, "near"),
         (1.06, 7.0, "near"),
+        (1.44, 1.47, "near"),
+        (1 / 1.5, 0.7, "near"),
+        (1.4, 1.5, "near"),
+        (1.51, 1.6, "far"),
+        (8.5, 8.7, "far"),
+        (0.1, 0.66, "far"),
         (0.94, 1.0, "undecided"),
         (1.0, 1.06, "undecided"),
         (0.5, 2.0, "undecided"),
@@ -65,9 +73,22 @@ def test_an_interval_is_judged(low: float, high: float, expected: str) -> None:
 @given(st.floats(0.1, 10), st.floats(1, 3))
 def test_which_of_the_two_is_divided_by_the_other_does_not_matter(low: float, wide: float) -> None:
     high = low * wide
-    edges = (1 / WITHIN, WITHIN)
+    edges = (1 / WITHIN, WITHIN, 1 / BEYOND, BEYOND)
     if all(abs(end - edge) > 1e-9 for end in (low, high, 1 / low, 1 / high) for edge in edges):
         assert fidelity(low, high) == fidelity(1 / high, 1 / low)
+
+
+@given(st.floats(1.501, 1e6), st.floats(1, 3))
+def test_code_that_takes_many_times_as_long_is_far_either_way(times: float, wide: float) -> None:
+    assert fidelity(times, times * wide) == "far"
+    assert fidelity(1 / (times * wide), 1 / times) == "far"
+
+
+@pytest.mark.parametrize("folder", sorted(RESULTS.glob("*-fidelity")), ids=lambda it: it.name)
+def test_committed_results_are_judged_as_they_say(folder: Path) -> None:
+    rows = pd.read_csv(folder / "fidelity.csv")
+    judged = [fidelity(*pair) for pair in zip(rows["low"], rows["high"], strict=True)]
+    assert list(rows["verdict"]) == judged
 
 
 def test_what_came_out_of_a_pair_is_one_sentence() -> None:
@@ -77,6 +98,11 @@ def test_what_came_out_of_a_pair_is_one_sentence() -> None:
     some = rows.assign(verdict=["faithful", "near", "near"])
     assert said_of(some) == (
         "ours is near theirs, which takes 0.80 to 1.20 times as long on 2 of 3 maps"
+    )
+    other = rows.assign(ratio=[0.99, 8.6, 1.2], verdict=["undecided", "far", "near"])
+    assert said_of(other) == (
+        "ours is far from theirs, which takes 8.60 to 8.60 times as long on 1 of 3 maps: it does "
+        "not stand for it"
     )
     unknown = rows.assign(verdict=["faithful", "undecided", "undecided"])
     assert said_of(unknown) == (
@@ -99,6 +125,7 @@ def test_a_pair_is_a_line_with_all_of_its_maps() -> None:
     )
     near = pd.DataFrame(rows).assign(verdict=["near", "undecided"])
     assert overall(near) == "near"
+    assert overall(near.assign(verdict=["near", "far"])) == "far"
 
 
 def test_a_pair_is_found_by_what_it_stands_for(upstream: Path) -> None:
