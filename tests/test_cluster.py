@@ -176,7 +176,7 @@ def check_nothing_is_lost(cluster: LocalCluster, kept: dict[str, bytes]) -> None
     for name in ("a", "b"):
         folder = cluster.folder / "o" / name / "samples"
         here = {path.name: path.read_bytes() for path in folder.glob("process-*.zip")}
-        machine = record(cluster)["hosts"][name]["machine"]
+        machine = record(cluster)["hosts"][name]["lasting"]
         for key, data in kept.items():
             host, _, process = key.partition("/")
             if host == machine:

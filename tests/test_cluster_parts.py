@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from harness.cluster.hosts import muster
 from harness.cluster.identity import GIVEN
 from harness.cluster.process import CommandProcess
 from harness.cluster.settings import SETTINGS, cpus_apart, without_dask
+from harness.cluster.state import KEPT_DAYS, forget_old, run_folder
 from tests.conftest import wait_until
 
 
@@ -100,6 +102,47 @@ def test_this_machine_is_one_host(monkeypatch: pytest.MonkeyPatch) -> None:
     done = subprocess.run([sys.executable, "-c", command], capture_output=True, text=True)
     assert done.stdout.strip() == here["identity"]
     assert not here["pretended"]
+
+
+def start_anew(monkeypatch: pytest.MonkeyPatch, folder: Path, boot: str, machine: str) -> None:
+    """Have the host be as after a start of its kernel."""
+    for name, text in (("_BOOT", boot), ("_MACHINE", machine)):
+        (folder / name).write_text(text)
+        monkeypatch.setattr(f"harness.cluster.identity.{name}", folder / name)
+
+
+@pytest.mark.parametrize("name", ["", "given by hand"])
+def test_a_host_finds_what_it_keeps_after_a_restart(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    monkeypatch.setenv(GIVEN, name)
+    start_anew(monkeypatch, tmp_path, "boot 1", "machine")
+    kept, before = run_folder("a-run"), inspect_host()
+    start_anew(monkeypatch, tmp_path, "boot 2", "machine")
+    assert run_folder("a-run") == kept
+    after = inspect_host()
+    assert after["lasting"] == before["lasting"]
+    assert after["identity"] != before["identity"]  # by which two workers are on one machine
+    monkeypatch.setattr("platform.node", lambda: "a copy of it")
+    assert run_folder("a-run") != kept
+    start_anew(monkeypatch, tmp_path, "boot 2", "")  # a container
+    here = run_folder("a-run")
+    start_anew(monkeypatch, tmp_path, "boot 3", "")
+    assert run_folder("a-run") != here
+
+
+def test_what_nobody_has_come_back_for_is_removed_of_all_hosts(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    kept, long_ago = [], time.time() - KEPT_DAYS * 86400 - 60
+    for boot in ("1", "2", "3"):
+        start_anew(monkeypatch, tmp_path, boot, "")
+        os.utime(run_folder("old"), (long_ago, long_ago))
+        kept.append(run_folder("new"))
+    forget_old()
+    assert sorted(tmp_path.glob("dirtyscan/cluster/*/*")) == sorted(kept)
 
 
 def test_a_host_without_room_or_folder_says_so(

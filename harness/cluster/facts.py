@@ -10,7 +10,7 @@ from typing import Any
 
 from harness import __version__
 from harness.base.errors import BadInput
-from harness.cluster.identity import GIVEN, host_identity, host_name
+from harness.cluster.identity import GIVEN, host_identity, host_name, lasting_identity
 from harness.cluster.state import runs_folder
 from harness.machine.cpu import cpu_generation, cpu_model
 from harness.native.toolchain import COMPILERS, default_toolchain, find_toolchain
@@ -36,6 +36,8 @@ class HostFacts:
     """Of dirtyscan, Python, packages and compilers that are there, by name."""
     obstacle: str
     """Why nothing can be measured there, a sentence; empty if something can."""
+    lasting: str = ""
+    """Its identity after a restart too; empty if it does not say."""
 
 
 def inspect_host() -> dict[str, Any]:
@@ -66,6 +68,7 @@ def inspect_host() -> dict[str, Any]:
             **compilers,
         },
         obstacle=_obstacle(),
+        lasting=lasting_identity(),
     )
     return dataclasses.asdict(facts)
 

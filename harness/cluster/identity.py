@@ -1,12 +1,14 @@
 """The identity of a host: which machine it is, and whose turn it is to measure on it.
 
 Two containers, or two workers, of one machine share its caches and its CPUs, whatever names and
-addresses they have. They also share their kernel, which draws a number when it starts.
+addresses they have. They also share their kernel, which draws a number when it starts. What a host
+keeps is to be found after it was started anew, and so is kept under what outlives that.
 """
 
 import contextlib
 import fcntl
 import getpass
+import hashlib
 import os
 import platform
 import tempfile
@@ -31,8 +33,27 @@ def host_identity() -> str:
     That of the kernel's start; where it cannot be read, that of the installation, and else the
     name.
     """
-    own = read_line(_BOOT) or read_line(_MACHINE) or platform.node()
+    return _with_given(read_line(_BOOT) or read_line(_MACHINE) or platform.node())
+
+
+def lasting_identity() -> str:
+    """Return what this host is also after its kernel was started anew.
+
+    That of the installation, with the name, which machines that are copies of one another differ
+    in; where there is none, as in many containers, that of the kernel's start.
+    """
+    number = read_line(_MACHINE)
+    own = f"{number}/{platform.node()}" if number else read_line(_BOOT) or platform.node()
+    return _with_given(own)
+
+
+def _with_given(own: str) -> str:
     return f"{own}/{given}" if (given := os.environ.get(GIVEN, "")) else own
+
+
+def hashed(identity: str) -> str:
+    """Return what tells identities apart, and can be written and sent without giving one away."""
+    return hashlib.sha256(identity.encode()).hexdigest()[:12]
 
 
 def host_name() -> str:

@@ -1,7 +1,6 @@
 """The record of a run on many hosts: who took part with what, and what became of each."""
 
 import dataclasses
-import hashlib
 import json
 from pathlib import Path
 from typing import Annotated
@@ -13,6 +12,7 @@ from harness.base.documents import decode_json
 from harness.base.errors import BadInput
 from harness.base.files import read_file, write_text
 from harness.cluster.hosts import Host, Muster
+from harness.cluster.identity import hashed
 
 RECORD = "cluster.json"
 FINISHED, FAILED, UNFINISHED = "finished", "failed", "unfinished"
@@ -24,13 +24,15 @@ class HostRecord:
     """A host in a run."""
 
     machine: str
-    """Tells machines apart, and is no one's name."""
+    """Tells machines that run apart, and is no one's name."""
     cpu: str
     architecture: str
     versions: dict[str, str]
     state: str = UNFINISHED
     said: str = ""
     """Why there are no results of it."""
+    lasting: str = ""
+    """What it is also after a restart; empty where it is not known."""
 
 
 @dataclasses.dataclass
@@ -74,9 +76,14 @@ class Record:
 
 def describe_host(host: Host) -> HostRecord:
     """Return the record of a host of which nothing has come yet."""
-    machine = hashlib.sha256(host.facts.identity.encode()).hexdigest()[:12]
-    versions = dict(host.facts.versions)
-    return HostRecord(machine, host.facts.cpu, host.facts.architecture, versions)
+    facts = host.facts
+    return HostRecord(
+        hashed(facts.identity),
+        facts.cpu,
+        facts.architecture,
+        dict(facts.versions),
+        lasting=hashed(facts.lasting) if facts.lasting else "",
+    )
 
 
 def read_record(folder: Path) -> Record | None:

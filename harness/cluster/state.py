@@ -1,7 +1,6 @@
 """What a host keeps of the runs that it takes part in, until their results have been fetched."""
 
 import contextlib
-import hashlib
 import os
 import shutil
 import time
@@ -10,7 +9,7 @@ from pathlib import Path
 import platformdirs
 
 from harness.base.errors import BadInput
-from harness.cluster.identity import host_identity
+from harness.cluster.identity import hashed, lasting_identity
 
 KEPT_DAYS = 30
 """After so many without a change, what was never fetched is removed."""
@@ -19,14 +18,13 @@ KEPT_DAYS = 30
 def runs_folder() -> Path:
     """Return where this host keeps its runs, made if it is not there.
 
-    Hosts that share somebody's home each have their own.
+    Hosts that share somebody's home each have their own, which they find again after a restart.
 
     Raises:
         BadInput: it cannot be made or written.
     """
-    identity = hashlib.sha256(host_identity().encode()).hexdigest()[:12]
     try:
-        folder = platformdirs.user_state_path("dirtyscan") / "cluster" / identity
+        folder = platformdirs.user_state_path("dirtyscan") / "cluster" / hashed(lasting_identity())
         if not folder.is_absolute():  # what is left of "~" where nobody's home is known
             raise RuntimeError("no home folder is known")
         folder.mkdir(parents=True, exist_ok=True)
@@ -61,8 +59,12 @@ def forget(run: str) -> None:
 
 
 def forget_old() -> None:
-    """Remove what nobody has come back for."""
-    for folder in runs_folder().iterdir():
+    """Remove what nobody has come back for.
+
+    Also that of hosts which share this folder: one that is called otherwise now, or is no more,
+    would never do so.
+    """
+    for folder in list(runs_folder().parent.glob("*/*")):
         with contextlib.suppress(OSError):
             if time.time() - folder.stat().st_mtime > KEPT_DAYS * 86400:
                 shutil.rmtree(folder, ignore_errors=True)
