@@ -8,9 +8,11 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from harness import __version__
 from harness.cluster.identity import GIVEN
 from harness.measurement.samples_folder import is_of_process
 from tests.conftest import store, wait_until
@@ -22,6 +24,14 @@ BENCH = ("bench", "--trace", "small.trace", "--precision", "90%", "--budget", "5
 
 BRIEF = str(Path(__file__).parent / "brief")
 """In PYTHONPATH, it makes runs as short as there can be."""
+
+
+FACTS: dict[str, Any] = {
+    "name": "a", "identity": "1", "pretended": False, "architecture": "x86_64", "cpu": "One",
+    "cpus": 2, "versions": {"dirtyscan": __version__, "numpy": "2.0", "cc": "gcc 12"},
+    "obstacle": "",
+}  # fmt: skip
+"""What a host says of itself."""
 
 
 class LocalCluster:

@@ -25,6 +25,7 @@ from harness.cluster.identity import GIVEN
 from harness.cluster.process import CommandProcess
 from harness.cluster.settings import SETTINGS, cpus_apart, without_dask
 from harness.cluster.state import KEPT_DAYS, forget_old, run_folder
+from tests.clusters import FACTS
 from tests.conftest import wait_until
 
 
@@ -45,13 +46,6 @@ def test_all_that_a_host_complains_of_is_said(
             assert process.new_lines() == ["preparing"]
             outcome = process.outcome()
     assert (outcome.status, outcome.said) == (2, complaint)
-
-
-FACTS: dict[str, Any] = {
-    "name": "a", "identity": "1", "pretended": False, "architecture": "x86_64", "cpu": "One",
-    "cpus": 2, "versions": {"dirtyscan": __version__, "numpy": "2.0", "cc": "gcc 12"},
-    "obstacle": "",
-}  # fmt: skip
 
 
 def facts(**changed: Any) -> dict[str, Any]:

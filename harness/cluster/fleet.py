@@ -57,7 +57,7 @@ class Fleet:
             record = self._record(resume)
             try:
                 there = connection.workers()
-                mustered = muster(there, connection.inspect(there))
+                mustered = muster(there, connection.inspect(there), record.machines())
             except SchedulerGone:
                 raise BadInput(f"{where} does not answer any more; start it again.") from None
             self._show(mustered)

@@ -1,14 +1,13 @@
 """The hosts of a cluster: found, compared, and those named that cannot take part."""
 
 import dataclasses
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from harness import __version__
 from harness.base.documents import convert
-from harness.base.text import LONGEST_NAME
 from harness.cluster.facts import HostFacts
+from harness.cluster.naming import Machine, name_hosts
 
 _NAMED = 3
 """So many names stand in a sentence before it says how many more there are."""
@@ -34,7 +33,7 @@ class Muster:
     """Who is there, who takes part, and what is not the same everywhere."""
 
     hosts: tuple[Host, ...]
-    """That take part, each under a name that no other has."""
+    """That take part, each under a name that no other of the run has."""
     left_out: Mapping[str, str]
     """By the name of each other one, a sentence on why it takes no part."""
     differences: tuple[str, ...]
@@ -43,25 +42,28 @@ class Muster:
     """Sentences on what else is to be known."""
 
 
-def muster(workers: Mapping[str, int], facts: Mapping[str, Any]) -> Muster:
+def muster(
+    workers: Mapping[str, int], facts: Mapping[str, Any], known: Mapping[str, Machine] = {}
+) -> Muster:
     """Say which workers take part.
 
     Args:
         workers: the threads of each, by its address.
         facts: what :func:`harness.cluster.facts.inspect_host` returned of each, by its address, or
             the exception that it ended with.
+        known: the machines that took part in this run before, by the names that they keep.
     """
     left_out: dict[str, str] = {}
-    there: list[Host] = []
+    there: dict[str, HostFacts] = {}
     for address in sorted(workers):
         found = _facts(facts.get(address))
         if isinstance(found, str):
             left_out[address] = found
         else:
-            there.append(Host(address, workers[address], found))
-    named = _named_apart(there)
+            there[address] = found
     sound: list[Host] = []
-    for host in named:
+    for address, name in name_hosts(there, known).items():
+        host = Host(address, workers[address], dataclasses.replace(there[address], name=name))
         if why := _why_not(host, sound):
             left_out[host.name if host.name not in left_out else host.address] = why
         else:
@@ -91,29 +93,6 @@ def _facts(found: Any) -> HostFacts | str:
             "the extra cluster, and start the worker anew."
         )
     return f"it does not answer ({type(found).__name__}: {found}); look at its worker's log."
-
-
-def _named_apart(hosts: Sequence[Host]) -> list[Host]:
-    """Return the hosts, those that have a name in common by their address besides."""
-    machines: dict[str, set[str]] = {}
-    hosts = [_renamed(host, _as_folder(host.name)) for host in hosts]
-    for host in hosts:
-        machines.setdefault(host.name, set()).add(host.facts.identity)
-    named = []
-    for host in hosts:
-        if len(machines[host.name]) > 1:
-            host = _renamed(host, _as_folder(f"{host.name}-{host.address.rpartition('/')[2]}"))
-        named.append(host)
-    return named
-
-
-def _renamed(host: Host, name: str) -> Host:
-    return dataclasses.replace(host, facts=dataclasses.replace(host.facts, name=name))
-
-
-def _as_folder(name: str) -> str:
-    """Return ``name`` as that of a folder may be, since the results of the host go there."""
-    return re.sub(r"[^A-Za-z0-9_.-]+", "-", name).strip(".-")[:LONGEST_NAME] or "host"
 
 
 def _why_not(host: Host, before: Iterable[Host]) -> str:

@@ -12,7 +12,7 @@ from harness.base.documents import decode_json
 from harness.base.errors import BadInput
 from harness.base.files import read_file, write_text
 from harness.cluster.hosts import Host, Muster
-from harness.cluster.identity import hashed
+from harness.cluster.naming import Machine, machine_of
 
 RECORD = "cluster.json"
 FINISHED, FAILED, UNFINISHED = "finished", "failed", "unfinished"
@@ -61,6 +61,10 @@ class Record:
         """Note what became of ``host``."""
         self.hosts[host] = dataclasses.replace(self.hosts[host], state=state, said=said)
 
+    def machines(self) -> dict[str, Machine]:
+        """Return which machines have taken part, by name."""
+        return {name: Machine(host.machine, host.lasting) for name, host in self.hosts.items()}
+
     def finished(self) -> list[str]:
         """Return the names of the hosts whose results are here."""
         return [name for name, host in self.hosts.items() if host.state == FINISHED]
@@ -76,13 +80,10 @@ class Record:
 
 def describe_host(host: Host) -> HostRecord:
     """Return the record of a host of which nothing has come yet."""
-    facts = host.facts
+    facts, machine = host.facts, machine_of(host.facts)
+    versions = dict(facts.versions)
     return HostRecord(
-        hashed(facts.identity),
-        facts.cpu,
-        facts.architecture,
-        dict(facts.versions),
-        lasting=hashed(facts.lasting) if facts.lasting else "",
+        machine.running, facts.cpu, facts.architecture, versions, lasting=machine.lasting
     )
 
 

@@ -1,0 +1,135 @@
+"""A run on many hosts as a whole, without Dask: what is asked of whom, kept, refused and said."""
+
+import contextlib
+import dataclasses
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+pytest.importorskip("distributed", reason="needs distributed")
+
+from harness.cluster.archive import pack
+from harness.cluster.connection import Connection, Where
+from harness.cluster.errand import Outcome
+from harness.cluster.fleet import Fleet, Task
+from harness.cluster.hosts import Host
+from harness.presentation.console import console
+from tests.clusters import FACTS
+
+LOST = Outcome(2, "its worker is gone", resumable=True)
+WHERE = Where("tcp://here")
+TASK = Task("bench", {"precision": 0.1, "resume": False}, {}, "rows.csv")
+
+
+class Hosts(Connection):
+    """Hosts that answer without a scheduler, by the address of each worker."""
+
+    def __init__(self, where: Where, facts: Mapping[str, Mapping[str, Any]]) -> None:
+        self.where = where
+        self._facts = facts
+
+    def workers(self) -> dict[str, int]:
+        return dict.fromkeys(self._facts, 1)
+
+    def inspect(self, addresses: Iterable[str]) -> Mapping[str, Any]:
+        return self._facts
+
+    def run_quietly(self, function: Callable[[str], None], argument: str, address: str) -> None:
+        pass
+
+
+class Cluster:
+    """Runs a task on hosts whose outcomes are known beforehand, by their identities."""
+
+    def __init__(self, folder: Path, patch: pytest.MonkeyPatch) -> None:
+        self.folder = folder
+        self._patch = patch
+        made = folder.with_name("made")
+        made.mkdir()
+        (made / "rows.csv").write_text("speedup\n1.5\n")
+        self.found = Outcome(0, "", pack(made))
+        self.failed = dataclasses.replace(self.found, status=1)
+        self.asked: list[str] = []
+
+    def run(
+        self,
+        workers: Mapping[str, tuple[str, str]],
+        outcomes: Mapping[str, Outcome],
+        resume: bool = False,
+        task: Task = TASK,
+        where: Where = WHERE,
+    ) -> int:
+        """Run ``task`` and return its status.
+
+        Args:
+            workers: the name and the identity of each one's host, by its address.
+            outcomes: of each host that is asked, by its identity.
+        """
+        asked = self.asked = []
+
+        class Crew:
+            def __init__(self, *_: Any) -> None:
+                pass
+
+            def run(self, hosts: Sequence[Host], take: Callable[[Host, Outcome], None]) -> None:
+                for host in hosts:
+                    asked.append(host.name)
+                    take(host, outcomes[host.facts.identity])
+
+        facts = {
+            address: {**FACTS, "name": name, "identity": identity, "lasting": f"of {name}"}
+            for address, (name, identity) in workers.items()
+        }
+        there = Hosts(where, facts)
+        self._patch.setattr("harness.cluster.fleet.Crew", Crew)
+        self._patch.setattr(
+            "harness.cluster.fleet.connected", lambda _: contextlib.nullcontext(there)
+        )
+        return Fleet(task, self.folder, console(), console(stderr=True)).run(where, resume)[0]
+
+    def record(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads((self.folder / "cluster.json").read_text())
+        return found
+
+    def states(self) -> dict[str, str]:
+        return {name: host["state"] for name, host in self.record()["hosts"].items()}
+
+    def hosts(self) -> list[str]:
+        """Return of which hosts there are rows in the common table."""
+        return list(pd.read_csv(self.folder / "hosts.csv")["host"])
+
+
+@pytest.fixture
+def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cluster:
+    return Cluster(tmp_path / "o", monkeypatch)
+
+
+def test_a_machine_is_one_host_of_a_run_whatever_its_worker_is_called(cluster: Cluster) -> None:
+    """Two are called alike, and the address of a worker is another each time it is started."""
+    one, other = ("a b", "1"), ("a-b", "2")
+    both = {"tcp://h:1": one, "tcp://h:2": other}
+    assert cluster.run(both, {"1": cluster.found, "2": LOST}) == 2
+    first = {"a-b-h-1": "finished", "a-b-h-2": "unfinished"}
+    assert cluster.states() == first
+    assert cluster.run({"tcp://h:3": other}, {"2": LOST}, resume=True) == 2
+    assert cluster.asked == ["a-b-h-2"]
+    both = {"tcp://h:2": one, "tcp://h:1": other}
+    assert cluster.run(both, {"2": cluster.found}, resume=True) == 0
+    assert cluster.asked == ["a-b-h-2"]
+    assert cluster.states() == dict.fromkeys(first, "finished")
+    assert cluster.hosts() == list(first)
+
+
+def test_a_host_that_was_started_anew_goes_on(cluster: Cluster) -> None:
+    """Another of its name, which has come meanwhile, is another."""
+    both = {"tcp://h:1": ("a", "1"), "tcp://h:2": ("b", "2")}
+    assert cluster.run(both, {"1": cluster.found, "2": LOST}) == 2
+    again = {"tcp://h:1": ("a", "1 again"), "tcp://h:2": ("b", "2 again"), "tcp://i:3": ("a", "3")}
+    outcomes = {"2 again": cluster.found, "3": cluster.found}
+    assert cluster.run(again, outcomes, resume=True) == 0
+    assert cluster.asked == ["b", "a-i-3"]
+    assert cluster.hosts() == ["a", "b", "a-i-3"]
