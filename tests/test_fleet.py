@@ -133,3 +133,37 @@ def test_a_host_that_was_started_anew_goes_on(cluster: Cluster) -> None:
     assert cluster.run(again, outcomes, resume=True) == 0
     assert cluster.asked == ["b", "a-i-3"]
     assert cluster.hosts() == ["a", "b", "a-i-3"]
+
+
+def test_who_has_not_finished_is_named_each_time(
+    cluster: Cluster, capsys: pytest.CaptureFixture[str]
+) -> None:
+    both = {"tcp://h:1": ("a", "1"), "tcp://h:2": ("b", "2")}
+    assert cluster.run(both, {"1": LOST, "2": cluster.found}) == 2
+    assert capsys.readouterr().err.count("dirtyscan: a: ") == 1
+    assert cluster.run({"tcp://h:2": ("b", "2")}, {}, resume=True) == 2
+    assert cluster.asked == []
+    said = capsys.readouterr().err
+    assert "dirtyscan: a: it has not finished and took no part now; start a worker" in said
+    assert cluster.states() == {"a": "unfinished", "b": "finished"}
+    assert cluster.run(both, {"1": LOST}, resume=True) == 2
+    assert capsys.readouterr().err.count("dirtyscan: a: ") == 1
+
+
+def test_a_variant_that_has_failed_is_not_forgotten(cluster: Cluster) -> None:
+    """Also where others were gone on with after it."""
+    both = {"tcp://h:1": ("a", "1"), "tcp://h:2": ("b", "2")}
+    assert cluster.run(both, {"1": LOST, "2": cluster.failed}) == 2
+    assert cluster.run(both, {"1": cluster.found}, resume=True) == 1
+
+
+def test_a_record_of_before_is_read(cluster: Cluster) -> None:
+    """It said less of a host."""
+    both = {"tcp://h:1": ("a", "1"), "tcp://h:2": ("b", "2")}
+    cluster.run(both, {"1": LOST, "2": cluster.found})
+    found = cluster.record()
+    for host in found["hosts"].values():
+        del host["lasting"], host["status"]
+    (cluster.folder / "cluster.json").write_text(json.dumps(found))
+    assert cluster.run(both, {"1": cluster.found}, resume=True) == 0
+    assert cluster.asked == ["a"]

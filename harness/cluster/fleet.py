@@ -42,13 +42,14 @@ class Fleet:
         self._folder = folder
         self._out = out
         self._log = log
-        self._status = 0
+        self._complained: set[str] = set()
 
     def run(self, where: Where, resume: bool) -> tuple[int, list[str]]:
         """Measure on the hosts at ``where``.
 
         Returns:
-            The exit status, 2 if a host has failed; and the hosts whose results are here.
+            The exit status: 2 if a host has no results, 1 if a variant has failed on one, also
+            in what was done of this run before; and the hosts whose results are here.
 
         Raises:
             BadInput: nothing could be measured at all.
@@ -70,10 +71,17 @@ class Fleet:
                 )
             record.write(self._folder)
             self._measure(connection, record, hosts)
+        for name in record.missing():
+            if name not in self._complained:
+                self._complain(
+                    name,
+                    "it has not finished and took no part now; start a worker there again and go "
+                    "on with --resume.",
+                )
         finished = record.finished()
         if self._task.table and finished:
             self._put_together(finished)
-        return self._status, finished
+        return _BAD if self._complained else record.status(), finished
 
     def _record(self, resume: bool) -> Record:
         """Return the record to go on with, or a new one."""
@@ -106,7 +114,7 @@ class Fleet:
 
             def take(host: Host, outcome: Outcome) -> None:
                 state, said = self._take(host, outcome)
-                record.end(host.name, state, said)
+                record.end(host.name, state, said, outcome.status if state == FINISHED else 0)
                 record.write(self._folder)
                 view.ended(host.name, state)
                 if said:
@@ -124,11 +132,10 @@ class Fleet:
             unpack(outcome.archive, self._folder / host.name)
         except BadInput as error:
             return UNFINISHED, str(error)
-        self._status = max(self._status, outcome.status)
         return FINISHED, ""
 
     def _complain(self, host: str, why: str) -> None:
-        self._status = _BAD
+        self._complained.add(host)
         self._log.print(f"dirtyscan: {host}: {why}", soft_wrap=True)
 
     def _put_together(self, finished: list[str]) -> None:

@@ -33,6 +33,8 @@ class HostRecord:
     """Why there are no results of it."""
     lasting: str = ""
     """What it is also after a restart; empty where it is not known."""
+    status: int = 0
+    """The exit status that came with its results: 1 if a variant has failed there."""
 
 
 @dataclasses.dataclass
@@ -57,9 +59,11 @@ class Record:
         self.differences = mustered.differences
         self.remarks = mustered.remarks
 
-    def end(self, host: str, state: str, said: str = "") -> None:
+    def end(self, host: str, state: str, said: str, status: int) -> None:
         """Note what became of ``host``."""
-        self.hosts[host] = dataclasses.replace(self.hosts[host], state=state, said=said)
+        self.hosts[host] = dataclasses.replace(
+            self.hosts[host], state=state, said=said, status=status
+        )
 
     def machines(self) -> dict[str, Machine]:
         """Return which machines have taken part, by name."""
@@ -69,9 +73,17 @@ class Record:
         """Return the names of the hosts whose results are here."""
         return [name for name, host in self.hosts.items() if host.state == FINISHED]
 
+    def missing(self) -> list[str]:
+        """Return the names of the others."""
+        return [name for name, host in self.hosts.items() if host.state != FINISHED]
+
+    def status(self) -> int:
+        """Return the highest exit status of the hosts whose results are here."""
+        return max((self.hosts[name].status for name in self.finished()), default=0)
+
     def is_complete(self) -> bool:
         """Return whether there is nothing to go on with."""
-        return bool(self.hosts) and len(self.finished()) == len(self.hosts)
+        return bool(self.hosts) and not self.missing()
 
     def write(self, folder: Path) -> None:
         """Write it to ``folder``."""
