@@ -12,6 +12,7 @@ import pytest
 
 pytest.importorskip("distributed", reason="needs distributed")
 
+from harness.base.errors import BadInput
 from harness.cluster.archive import pack
 from harness.cluster.connection import Connection, Where
 from harness.cluster.errand import Outcome
@@ -158,12 +159,41 @@ def test_a_variant_that_has_failed_is_not_forgotten(cluster: Cluster) -> None:
 
 
 def test_a_record_of_before_is_read(cluster: Cluster) -> None:
-    """It said less of a host."""
+    """It said less of a host, and nothing of what the run was about."""
     both = {"tcp://h:1": ("a", "1"), "tcp://h:2": ("b", "2")}
     cluster.run(both, {"1": LOST, "2": cluster.found})
     found = cluster.record()
     for host in found["hosts"].values():
         del host["lasting"], host["status"]
+    del found["given"]
     (cluster.folder / "cluster.json").write_text(json.dumps(found))
     assert cluster.run(both, {"1": cluster.found}, resume=True) == 0
     assert cluster.asked == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("changed", "what"),
+    [
+        ({"options": {**TASK.options, "precision": 0.2}}, "options or files"),
+        ({"files": {"given-1/mine.c": b"changed"}}, "options or files"),
+        ({"module": "study_run"}, "is one of bench"),
+        ({}, "version of dirtyscan"),
+    ],
+)
+def test_another_run_is_not_taken_for_the_unfinished_one(
+    cluster: Cluster, changed: dict[str, Any], what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = dataclasses.replace(TASK, files={"given-1/mine.c": b"mine"})
+    hosts = {"tcp://h:1": ("a", "1"), "tcp://h:2": ("b", "2")}
+    cluster.run(hosts, {"1": LOST, "2": cluster.found}, task=task)
+    before = cluster.record()
+    with monkeypatch.context() as patch:
+        if not changed:
+            patch.setattr("harness.cluster.fleet.__version__", "0.0")
+        with pytest.raises(BadInput, match=rf"^the unfinished run in .* {what}"):
+            cluster.run(hosts, {}, resume=True, task=dataclasses.replace(task, **changed))
+    assert cluster.record() == before
+    # How long it is measured, and where what is made of it goes, may be others.
+    more = {**TASK.options, "resume": True, "budget": 1.0, "output": "elsewhere"}
+    again = dataclasses.replace(task, options=more)
+    assert cluster.run(hosts, {"1": cluster.found}, resume=True, task=again) == 0

@@ -1,12 +1,15 @@
 """A run on many hosts: they are mustered, each measures, and their results are put side by side."""
 
 import dataclasses
+import hashlib
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
+from harness import __version__
 from harness.base.errors import BadInput
 from harness.cluster.archive import unpack
 from harness.cluster.collation import agreement_table, collate
@@ -21,6 +24,8 @@ from harness.measurement.run_folder import RunFolder
 from harness.presentation.table import print_table
 
 _BAD = 2
+_FREE = ("output", "plots", "resume", "budget")
+"""Options that may be others when a run is gone on with, as on one machine."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,6 +37,13 @@ class Task:
     files: Mapping[str, bytes]
     table: str
     """The main table of the results, which is put together of all hosts; empty if there is none."""
+
+    def digest(self) -> str:
+        """Return a hash of what it measures: of its files and of all options that decide it."""
+        options = {name: value for name, value in self.options.items() if name not in _FREE}
+        files = {name: hashlib.sha256(data).hexdigest() for name, data in self.files.items()}
+        told = json.dumps({"options": options, "files": files}, sort_keys=True)
+        return hashlib.sha256(told.encode()).hexdigest()
 
 
 class Fleet:
@@ -52,25 +64,15 @@ class Fleet:
             in what was done of this run before; and the hosts whose results are here.
 
         Raises:
-            BadInput: nothing could be measured at all.
+            BadInput: nothing could be measured at all, or what is there is no such run to go on
+                with.
         """
-        with RunFolder(self._folder), connected(where) as connection:
+        with RunFolder(self._folder):
             record = self._record(resume)
-            try:
-                there = connection.workers()
-                mustered = muster(there, connection.inspect(there), record.machines())
-            except SchedulerGone:
-                raise BadInput(f"{where} does not answer any more; start it again.") from None
-            self._show(mustered)
-            record.note(mustered)
-            hosts = [host for host in mustered.hosts if host.name not in record.finished()]
-            if not mustered.hosts:
-                raise BadInput(
-                    f"no host at {where} can measure, of {len(there)} workers; start a worker on "
-                    f"each host with 'dask worker {where.address or 'ADDRESS'} --nthreads 1'."
-                )
-            record.write(self._folder)
-            self._measure(connection, record, hosts)
+            with connected(where) as connection:
+                hosts = self._muster(connection, record)
+                record.write(self._folder)
+                self._measure(connection, record, hosts)
         for name in record.missing():
             if name not in self._complained:
                 self._complain(
@@ -87,7 +89,7 @@ class Fleet:
         """Return the record to go on with, or a new one."""
         before = read_record(self._folder) if resume else None
         if not resume:
-            return Record(new_run(), self._task.module)
+            return Record(new_run(), self._task.module, given=self._task.digest())
         if before is None or before.is_complete():
             raise BadInput(
                 f"there is no unfinished run of many hosts in {self._folder} to go on with; leave "
@@ -98,7 +100,33 @@ class Fleet:
                 f"the unfinished run in {self._folder} is one of {before.command}; go on with "
                 "that, or name another folder with --output."
             )
+        for what, then, now in (
+            ("version of dirtyscan", before.dirtyscan, __version__),
+            ("options or files", before.given, self._task.digest()),
+        ):
+            if then and then != now:  # a record of before does not say what was given
+                raise BadInput(
+                    f"the unfinished run in {self._folder} differs from this one in its {what}; "
+                    "resume with the same ones, or start anew without --resume."
+                )
         return before
+
+    def _muster(self, connection: Connection, record: Record) -> list[Host]:
+        """Note in ``record`` who takes part, and return those that have to measure yet."""
+        where = connection.where
+        try:
+            there = connection.workers()
+            mustered = muster(there, connection.inspect(there), record.machines())
+        except SchedulerGone:
+            raise BadInput(f"{where} does not answer any more; start it again.") from None
+        self._show(mustered)
+        record.note(mustered)
+        if not mustered.hosts:
+            raise BadInput(
+                f"no host at {where} can measure, of {len(there)} workers; start a worker on "
+                f"each host with 'dask worker {where.address or 'ADDRESS'} --nthreads 1'."
+            )
+        return [host for host in mustered.hosts if host.name not in record.finished()]
 
     def _show(self, mustered: Muster) -> None:
         for host in mustered.hosts:

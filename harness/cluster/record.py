@@ -48,6 +48,8 @@ class Record:
     left_out: dict[str, str] = dataclasses.field(default_factory=dict)
     differences: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
+    given: str = ""
+    """A hash of what is measured, which is the same for as long as the run is gone on with."""
 
     def note(self, mustered: Muster) -> None:
         """Note who takes part; what is known of hosts that have finished stays."""
