@@ -91,7 +91,8 @@ def connected(where: Where) -> Iterator[Connection]:
     """Have a connection to the cluster ``where``.
 
     Raises:
-        BadInput: there is no scheduler, or a host cannot be reached.
+        BadInput: there is no scheduler, a host cannot be reached; or the scheduler is gone, and
+            nobody in the block has taken care of that.
     """
     # What Dask says of its own state is said in our sentences, by host.
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
@@ -104,8 +105,11 @@ def connected(where: Where) -> Iterator[Connection]:
         connection = Connection(client, where)
         # Whoever starts a scheduler, a worker and us, one after another, means that worker too.
         wanted, seconds = (len(where.hosts) - 1, _WORKERS) if cluster else (1, _FIRST)
-        _await_workers(connection, wanted, seconds)
-        yield connection
+        try:
+            _await_workers(connection, wanted, seconds)
+            yield connection
+        except SchedulerGone:
+            raise BadInput(f"{where} does not answer any more; start it again.") from None
 
 
 @contextlib.contextmanager

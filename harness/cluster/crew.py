@@ -1,9 +1,10 @@
 """The crew: hosts that do one errand each, watched until the last of them is done or lost."""
 
+import contextlib
 import dataclasses
 import queue
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from distributed import Future
@@ -70,12 +71,10 @@ class Crew:
             KeyboardInterrupt: it was interrupted; hosts have been asked to keep what they have, and
                 what became of each was taken.
         """
-        self._client.subscribe_topic(topic(self._errand.run), lambda event: self._hear(event[1]))
-        self._known = set(self._connection.workers())
-        for host in hosts:
-            now = time.monotonic()
-            self._members[host.name] = _Member(host, self._submit(host), now, now)
+        now = time.monotonic()
+        self._members = {host.name: _Member(host, None, now, now) for host in hosts}
         try:
+            self._begin()
             while self._members:
                 time.sleep(_LOOK_EVERY)
                 self._show_events()
@@ -93,17 +92,38 @@ class Crew:
                 take(member.host, Outcome(130, said, resumable=True))
             raise
 
+    def _begin(self) -> None:
+        """Give every host the errand."""
+        self._known = set(self._connection.workers())
+        with self._sending():
+            name = topic(self._errand.run)
+            self._client.subscribe_topic(name, lambda event: self._hear(event[1]))
+        for member in self._members.values():
+            member.future = self._submit(member.host)
+
     def _submit(self, host: Host) -> "Future[Any]":
         # Never on another worker, and never a second time by Dask's own doing.
-        return self._client.submit(
-            do_errand,
-            self._errand,
-            workers=[host.address],
-            allow_other_workers=False,
-            pure=False,
-            retries=0,
-            key=f"dirtyscan-{self._errand.run}-{host.name}-{time.time_ns()}",
-        )
+        with self._sending():
+            future: Future[Any] = self._client.submit(
+                do_errand,
+                self._errand,
+                workers=[host.address],
+                allow_other_workers=False,
+                pure=False,
+                retries=0,
+                key=f"dirtyscan-{self._errand.run}-{host.name}-{time.time_ns()}",
+            )
+        return future
+
+    @contextlib.contextmanager
+    def _sending(self) -> Iterator[None]:
+        """Say that the scheduler is gone if what the block sends to it cannot be sent."""
+        try:
+            yield
+        except Exception:  # of kinds that differ from one version of Dask to another
+            if self._client.status == "running":
+                raise
+            raise SchedulerGone from None
 
     def _hear(self, message: Mapping[str, Any]) -> None:
         self._events.put(message)
@@ -209,13 +229,13 @@ class Crew:
     def _stop(self) -> None:
         """Have all hosts stop, and wait until they have kept what they have."""
         self._stopping = True
-        futures = [m.future for m in self._members.values() if m.future is not None]
+        asked = [m for m in self._members.values() if m.future is not None]
         try:
-            self._client.cancel(futures, force=True)
+            self._client.cancel([m.future for m in asked], force=True)
         except (OSError, RuntimeError, ValueError):
             return
         end = time.monotonic() + _STOPPING
-        while time.monotonic() < end and not all(m.stopped for m in self._members.values()):
+        while time.monotonic() < end and not all(m.stopped for m in asked):
             time.sleep(_LOOK_EVERY)
             self._show_events()
 

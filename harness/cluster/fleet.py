@@ -13,7 +13,7 @@ from harness import __version__
 from harness.base.errors import BadInput
 from harness.cluster.archive import unpack
 from harness.cluster.collation import agreement_table, collate
-from harness.cluster.connection import Connection, SchedulerGone, Where, connected
+from harness.cluster.connection import Connection, Where, connected
 from harness.cluster.crew import Crew
 from harness.cluster.errand import Errand, Outcome, new_run
 from harness.cluster.hosts import Host, Muster, muster
@@ -113,12 +113,8 @@ class Fleet:
 
     def _muster(self, connection: Connection, record: Record) -> list[Host]:
         """Note in ``record`` who takes part, and return those that have to measure yet."""
-        where = connection.where
-        try:
-            there = connection.workers()
-            mustered = muster(there, connection.inspect(there), record.machines())
-        except SchedulerGone:
-            raise BadInput(f"{where} does not answer any more; start it again.") from None
+        where, there = connection.where, connection.workers()
+        mustered = muster(there, connection.inspect(there), record.machines())
         self._show(mustered)
         record.note(mustered)
         if not mustered.hosts:
