@@ -147,3 +147,22 @@ def test_a_scheduler_that_goes_before_the_first_worker_comes_is_a_sentence(
         connected(Where("tcp://here")),
     ):
         pass
+
+
+@pytest.mark.parametrize(
+    ("quick", "processes"),
+    [(REFUSED, {}), (FOUND, {}), (FOUND, {"a": 3})],
+    ids=["refused", "found before", "gone on with"],
+)
+def test_a_host_is_slow_beside_those_that_did_all_of_it(
+    quick: Outcome, processes: dict[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(crew, "_SLOW_SECONDS", 0.05)
+    works = {"a": (0.0, quick), "b": (0.5, FOUND)}
+    said = Said()
+    found = run(Hosts(Client(works, {"b": 0, **processes}), "ab"), "ab", said)
+    assert found == {"a": quick, "b": FOUND}
+    assert said.sentences == []
+    run(Hosts(Client({**works, "a": (0.0, FOUND)}, {"a": 0, "b": 0}), "ab"), "ab", said)
+    (slow,) = said.sentences
+    assert slow.startswith("b: takes more than 2 times as long as 0 s, which was enough for others")

@@ -12,6 +12,7 @@ from distributed import Future
 from harness.cluster.connection import Connection, SchedulerGone
 from harness.cluster.errand import Errand, Outcome
 from harness.cluster.hosts import Host, muster
+from harness.cluster.member import Member
 from harness.cluster.worker import do_errand, topic
 
 _LOOK_EVERY = 0.25  # seconds
@@ -33,22 +34,6 @@ class Shown(Protocol):
         """Show a sentence about a host."""
 
 
-@dataclasses.dataclass
-class _Member:
-    """A host at work."""
-
-    host: Host
-    future: "Future[Any] | None"
-    began: float
-    heard: float
-    lost: float | None = None
-    """When its worker was seen to be gone."""
-    processes: int = 0
-    said: set[str] = dataclasses.field(default_factory=set)
-    begun: bool = False
-    stopped: bool = False
-
-
 class Crew:
     """Hosts that do one errand; each does it once."""
 
@@ -58,7 +43,7 @@ class Crew:
         self._errand = errand
         self._shown = shown
         self._events: queue.SimpleQueue[Mapping[str, Any]] = queue.SimpleQueue()
-        self._members: dict[str, _Member] = {}
+        self._members: dict[str, Member] = {}
         self._known: set[str] = set()
         self._looked = 0.0
         self._longest = 0.0
@@ -72,7 +57,7 @@ class Crew:
                 what became of each was taken.
         """
         now = time.monotonic()
-        self._members = {host.name: _Member(host, None, now, now) for host in hosts}
+        self._members = {host.name: Member(host, now, now) for host in hosts}
         try:
             self._begin()
             while self._members:
@@ -137,11 +122,7 @@ class Crew:
             # A host has its name here by its address, as several may be called alike.
             by_address = (m for m in self._members.values() if m.host.address == message["worker"])
             if member := next(by_address, None):
-                member.heard = time.monotonic()
-                if not member.begun:
-                    member.begun, member.began = True, member.heard
-                member.processes = max(member.processes, message["processes"])
-                member.stopped = member.stopped or message["ended"]
+                member.hear(message)
                 lines = [] if self._stopping else message["lines"]  # all say the same then
                 self._shown.lines(member.host.name, lines, member.processes)
 
@@ -151,7 +132,7 @@ class Crew:
         for name, member in self._members.items():
             if member.future is not None and member.future.done():
                 found.append((name, self._outcome(member)))
-                self._longest = max(self._longest, time.monotonic() - member.began)
+                self._longest = max(self._longest, member.took(found[-1][1]))
         ended = {name for name, _ in found}
         if time.monotonic() - self._looked < _WORKERS_EVERY:
             return found
@@ -169,7 +150,7 @@ class Crew:
         self._take_back(workers)
         return found
 
-    def _outcome(self, member: _Member) -> Outcome:
+    def _outcome(self, member: Member) -> Outcome:
         assert member.future is not None
         try:
             outcome = member.future.result(timeout=600)
@@ -183,7 +164,7 @@ class Crew:
         assert isinstance(outcome, Outcome)
         return outcome
 
-    def _forget(self, member: _Member) -> None:
+    def _forget(self, member: Member) -> None:
         """Have the scheduler forget the task, so that it cannot be run when a worker comes."""
         if member.future is not None:
             member.future.release()
@@ -221,7 +202,7 @@ class Crew:
                 what = f"takes more than {_SLOW:g} times as long as {self._longest:.0f} s"
                 self._say_once(member, f"{what}, which was enough for others; it is waited for")
 
-    def _say_once(self, member: _Member, what: str) -> None:
+    def _say_once(self, member: Member, what: str) -> None:
         if what not in member.said:
             member.said.add(what)
             self._shown.say(member.host.name, what)
@@ -239,13 +220,13 @@ class Crew:
             time.sleep(_LOOK_EVERY)
             self._show_events()
 
-    def _lost(self, member: _Member) -> str:
+    def _lost(self, member: Member) -> str:
         return (
             f"its worker is gone; the {member.processes} processes that are finished are kept "
             "there, so start a worker there again and go on with --resume."
         )
 
-    def _gone(self, member: _Member) -> str:
+    def _gone(self, member: Member) -> str:
         return (
             f"{self._connection.where} is gone; the {member.processes} processes that are finished "
             "are kept there, so start it again and go on with --resume."
