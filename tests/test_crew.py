@@ -100,14 +100,15 @@ def host(name: str) -> Host:
     return Host(name, 1, convert({**FACTS, "name": name, "identity": name}, HostFacts))
 
 
-def run(there: Hosts, names: str, said: Said) -> dict[str, Outcome]:
+def run(there: Hosts, names: str, said: Said, can_resume: bool = True) -> dict[str, Outcome]:
     """Have a crew of hosts with ``names`` of a letter, and return what became of each."""
     found: dict[str, Outcome] = {}
 
     def take(host: Host, outcome: Outcome) -> None:
         found[host.name] = outcome
 
-    Crew(there, Errand("a-run", "bench", {}), said).run([host(name) for name in names], take)
+    errand = Errand("a-run", "bench", {})
+    Crew(there, errand, said, can_resume).run([host(name) for name in names], take)
     return found
 
 
@@ -125,6 +126,24 @@ def test_a_scheduler_that_goes_before_the_hosts_begin_is_said_of_each(there: Hos
     for outcome in found.values():
         assert outcome.said.startswith("tcp://here is gone; the 0 processes")
         assert (outcome.status, outcome.resumable) == (2, True)
+        assert outcome.said.endswith("so start it again and go on with --resume.")
+    for outcome in run(there, "ab", Said(), can_resume=False).values():
+        assert outcome.said == "tcp://here is gone; start it again and give the command again."
+
+
+def test_who_loses_a_worker_is_told_of_an_option_that_there_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(crew, "_COMES_BACK", 0.0)
+    monkeypatch.setattr(crew, "_WORKERS_EVERY", 0.0)
+    there = Hosts(Client({"a": (600.0, FOUND)}, {"a": 4}), "")
+    assert run(there, "a", Said())["a"].said == (
+        "its worker is gone; the 4 processes that are finished are kept there, so start a worker "
+        "there again and go on with --resume."
+    )
+    assert run(there, "a", Said(), can_resume=False)["a"].said == (
+        "its worker is gone; start a worker there again and give the command again."
+    )
 
 
 def test_a_scheduler_that_goes_before_the_first_worker_comes_is_a_sentence(

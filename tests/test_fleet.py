@@ -20,10 +20,11 @@ from harness.cluster.fleet import Fleet, Task
 from harness.cluster.hosts import Host
 from harness.presentation.console import console
 from tests.clusters import FACTS
+from tests.conftest import Run
 
 LOST = Outcome(2, "its worker is gone", resumable=True)
 WHERE = Where("tcp://here")
-TASK = Task("bench", {"precision": 0.1, "resume": False}, {}, "rows.csv")
+TASK = Task("bench", {"precision": 0.1, "resume": False}, {}, "rows.csv", True)
 
 
 class Hosts(Connection):
@@ -197,3 +198,30 @@ def test_another_run_is_not_taken_for_the_unfinished_one(
     more = {**TASK.options, "resume": True, "budget": 1.0, "output": "elsewhere"}
     again = dataclasses.replace(task, options=more)
     assert cluster.run(hosts, {"1": cluster.found}, resume=True, task=again) == 0
+
+
+@pytest.mark.parametrize(
+    ("command", "can_resume"),
+    [
+        (("bench",), True),
+        (("study", "density"), True),
+        (("study", "kernel"), False),
+        (("claims", "run"), False),
+        (("gate",), False),
+    ],
+)
+def test_only_commands_that_have_the_option_are_gone_on_with(
+    dirtyscan: Run, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...], can_resume: bool
+) -> None:
+    asked = []
+
+    class Kept:
+        def __init__(self, task: Task, *_: object) -> None:
+            asked.append(task.can_resume)
+
+        def run(self, *_: object) -> tuple[int, list[str]]:
+            return 0, []
+
+    monkeypatch.setattr("harness.cluster.fleet.Fleet", Kept)
+    dirtyscan(*command, "--cluster", "tcp://here")
+    assert asked == [can_resume]

@@ -37,7 +37,11 @@ class Shown(Protocol):
 class Crew:
     """Hosts that do one errand; each does it once."""
 
-    def __init__(self, connection: Connection, errand: Errand, shown: Shown) -> None:
+    def __init__(
+        self, connection: Connection, errand: Errand, shown: Shown, can_resume: bool
+    ) -> None:
+        """Prepare it; ``can_resume`` says whether the command has ``--resume``."""
+        self._can_resume = can_resume
         self._connection = connection
         self._client = connection.client
         self._errand = errand
@@ -68,11 +72,15 @@ class Crew:
                 self._say_who_is_slow()
         except SchedulerGone:
             for member in self._members.values():
-                take(member.host, Outcome(2, self._gone(member), resumable=True))
+                what = f"{self._connection.where} is gone"
+                said = self._remedy(member, what, "start it again")
+                take(member.host, Outcome(2, said, resumable=True))
         except KeyboardInterrupt:
             self._stop()
             for member in self._members.values():
-                said = f"interrupted; its {member.processes} finished processes are kept there"
+                said = "interrupted"
+                if self._can_resume:
+                    said += f"; its {member.processes} finished processes are kept there"
                 said += "." if member.stopped else ", and it has not answered since."
                 take(member.host, Outcome(130, said, resumable=True))
             raise
@@ -146,7 +154,8 @@ class Crew:
                 self._shown.say(name, f"its worker is gone; waiting {_COMES_BACK:g} s for another")
                 self._forget(member)
             elif time.monotonic() - member.lost > _COMES_BACK:
-                found.append((name, Outcome(2, self._lost(member), resumable=True)))
+                said = self._remedy(member, "its worker is gone", "start a worker there again")
+                found.append((name, Outcome(2, said, resumable=True)))
         self._take_back(workers)
         return found
 
@@ -220,14 +229,11 @@ class Crew:
             time.sleep(_LOOK_EVERY)
             self._show_events()
 
-    def _lost(self, member: Member) -> str:
+    def _remedy(self, member: Member, what: str, first: str) -> str:
+        """Say how to go on after what happened, once somebody has done what comes ``first``."""
+        if not self._can_resume:
+            return f"{what}; {first} and give the command again."
         return (
-            f"its worker is gone; the {member.processes} processes that are finished are kept "
-            "there, so start a worker there again and go on with --resume."
-        )
-
-    def _gone(self, member: Member) -> str:
-        return (
-            f"{self._connection.where} is gone; the {member.processes} processes that are finished "
-            "are kept there, so start it again and go on with --resume."
+            f"{what}; the {member.processes} processes that are finished are kept there, so "
+            f"{first} and go on with --resume."
         )

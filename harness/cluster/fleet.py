@@ -37,6 +37,8 @@ class Task:
     files: Mapping[str, bytes]
     table: str
     """The main table of the results, which is put together of all hosts; empty if there is none."""
+    can_resume: bool
+    """Whether its command has ``--resume``; a run of another begins anew."""
 
     def digest(self) -> str:
         """Return a hash of what it measures: of its files and of all options that decide it."""
@@ -146,7 +148,7 @@ class Fleet:
                 if state == FINISHED:
                     connection.run_quietly(forget, record.run, host.address)
 
-            Crew(connection, errand, view).run(hosts, take)
+            Crew(connection, errand, view, self._task.can_resume).run(hosts, take)
 
     def _take(self, host: Host, outcome: Outcome) -> tuple[str, str]:
         """Write what a host has found, and return its state and why there is nothing."""

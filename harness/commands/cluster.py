@@ -88,9 +88,17 @@ def measure_on_hosts(
     from harness.cluster.fleet import Fleet, Task
     from harness.presentation.console import console
 
-    task = Task(module, given, files.content, table)
+    task = Task(module, given, files.content, table, _offers_resume(options, given))
     fleet = Fleet(task, folder, console(), console(stderr=True))
     return fleet.run(Where(options.cluster, hosts, options.host_python), resume)
+
+
+def _offers_resume(options: argparse.Namespace, given: dict[str, Any]) -> bool:
+    """Return whether the command has ``--resume``; some studies have its value alone."""
+    from harness.studies import questions
+
+    study = getattr(options, "study", "")
+    return "resume" in given and (not study or "resume" in questions()[study].options)
 
 
 class Files:
