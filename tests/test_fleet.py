@@ -225,3 +225,39 @@ def test_only_commands_that_have_the_option_are_gone_on_with(
     monkeypatch.setattr("harness.cluster.fleet.Fleet", Kept)
     dirtyscan(*command, "--cluster", "tcp://here")
     assert asked == [can_resume]
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (["one", "two.example", "three"], ""),
+        (["one", "three"], "two.here: it has no worker after 120 s; see that any port of head can"),
+        (["n1", "n2"], "one, two.here, three: 1 of these 3 have no worker after 120 s; see that"),
+    ],
+)
+def test_a_host_over_ssh_without_a_worker_is_named(
+    cluster: Cluster, capsys: pytest.CaptureFixture[str], names: list[str], said: str
+) -> None:
+    where = Where(hosts=("head", "one", "two.here", "three"))
+    workers = {f"tcp://h:{number}": (name, name) for number, name in enumerate(names)}
+    status = cluster.run(workers, dict.fromkeys(names, cluster.found), where=where)
+    assert status == (2 if said else 0)
+    assert (f"dirtyscan: {said}" in capsys.readouterr().err) == bool(said)
+    assert list(cluster.record()["left_out"]) == ([said.partition(":")[0]] if said else [])
+    assert len(cluster.hosts()) == len(names)
+
+
+def test_a_host_over_ssh_that_has_finished_needs_no_worker(cluster: Cluster) -> None:
+    where = Where(hosts=("head", "one", "two"))
+    one, two = {"tcp://h:1": ("one", "1")}, {"tcp://h:2": ("two", "2")}
+    assert cluster.run({**one, **two}, {"1": cluster.found, "2": LOST}, where=where) == 2
+    assert cluster.run(two, {"2": cluster.found}, resume=True, where=where) == 0
+
+
+def test_hosts_over_ssh_of_which_no_worker_comes_are_named(
+    cluster: Cluster, capsys: pytest.CaptureFixture[str]
+) -> None:
+    where = Where(hosts=("head", "one", "two"))
+    with pytest.raises(BadInput, match=r"no host at the scheduler on head can .*; see above why"):
+        cluster.run({}, {}, where=where)
+    assert capsys.readouterr().err.count("it has no worker after 120 s") == 2

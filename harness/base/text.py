@@ -3,11 +3,13 @@
 import difflib
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 LONGEST_NAME = 200
 """The most characters in the name of a trace or a variant: with more before and behind it, what a
 name leaves room for in one of a file."""
+_NAMED = 3
+"""So many names stand in a sentence before it says how many more there are."""
 _MOST = 40
 """The most characters that a sentence quotes."""
 _HIDDEN = ("Cc", "Cs", "Zl", "Zp")
@@ -71,6 +73,13 @@ def natural(text: str) -> list[tuple[int, str]]:
         (int(part), "") if part.isascii() and part.isdigit() else (-1, part)
         for part in re.split(r"([0-9]{1,18})", text)
     ]
+
+
+def list_names(names: Sequence[str]) -> str:
+    """Return ``names`` as they are listed in a sentence."""
+    if len(names) <= _NAMED:
+        return ", ".join(names)
+    return f"{', '.join(names[: _NAMED - 1])} and {len(names) - _NAMED + 1} more"
 
 
 def sentence(said: str) -> str:

@@ -13,7 +13,7 @@ import dask
 from distributed import Client, SSHCluster
 
 from harness.base.errors import BadInput
-from harness.base.text import shortened
+from harness.base.text import list_names, shortened
 from harness.cluster.facts import inspect_host
 from harness.cluster.settings import SETTINGS
 
@@ -80,10 +80,37 @@ class Connection:
         found: Mapping[str, Any] = self.client.sync(ask_all)
         return found
 
+    def absent(self, facts: Mapping[str, Any]) -> dict[str, str]:
+        """Say which hosts over SSH have no worker, or how many, by what they are called.
+
+        Args:
+            facts: what :meth:`inspect` has returned of those that have one.
+        """
+        wanted = self.where.hosts[1:]
+        if len(facts) >= len(wanted):
+            return {}
+        told = [found for found in facts.values() if isinstance(found, dict)]
+        there = {_first_part(found.get("name", "")) for found in told}
+        missing = [name for name in wanted if _first_part(name) not in there]
+        count = len(wanted) - len(facts)
+        why = (
+            f"after {_WORKERS:g} s; see that any port of {self.where.hosts[0]} can be reached from "
+            "there, or start a scheduler and workers by hand and give --cluster."
+        )
+        if len(missing) == count:
+            return dict.fromkeys(missing, f"it has no worker {why}")
+        # A host may be called otherwise here than it calls itself.
+        return {list_names(wanted): f"{count} of these {len(wanted)} have no worker {why}"}
+
     def run_quietly(self, function: Callable[[str], None], argument: str, address: str) -> None:
         """Have a worker do something of which nothing depends here."""
         with contextlib.suppress(Exception):
             self.client.run(function, argument, workers=[address], on_error="ignore")
+
+
+def _first_part(name: str) -> str:
+    """Return ``name`` without its domain, which a host may leave out."""
+    return str(name).partition(".")[0]
 
 
 @contextlib.contextmanager

@@ -116,13 +116,19 @@ class Fleet:
     def _muster(self, connection: Connection, record: Record) -> list[Host]:
         """Note in ``record`` who takes part, and return those that have to measure yet."""
         where, there = connection.where, connection.workers()
-        mustered = muster(there, connection.inspect(there), record.machines())
+        facts = connection.inspect(there)
+        mustered = muster(there, facts, record.machines())
+        left_out = {**mustered.left_out, **connection.absent(facts)}
+        for name in record.finished():  # nothing is asked of them
+            left_out.pop(name, None)
+        mustered = dataclasses.replace(mustered, left_out=left_out)
         self._show(mustered)
         record.note(mustered)
         if not mustered.hosts:
+            start = f"start a worker on each host with 'dask worker {where.address} --nthreads 1'"
             raise BadInput(
-                f"no host at {where} can measure, of {len(there)} workers; start a worker on "
-                f"each host with 'dask worker {where.address or 'ADDRESS'} --nthreads 1'."
+                f"no host at {where} can measure, of {len(there)} workers; "
+                f"{start if where.address else 'see above why'}."
             )
         return [host for host in mustered.hosts if host.name not in record.finished()]
 

@@ -6,11 +6,9 @@ from typing import Any
 
 from harness import __version__
 from harness.base.documents import convert
+from harness.base.text import list_names
 from harness.cluster.facts import HostFacts
 from harness.cluster.naming import Machine, name_hosts
-
-_NAMED = 3
-"""So many names stand in a sentence before it says how many more there are."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -141,7 +139,7 @@ def _differences(hosts: Sequence[Host]) -> list[str]:
         for host in hosts:
             having.setdefault(read(host), []).append(host.name)
         if len(having) > 1:
-            each = (f"{value} on {_list_names(on)}" for value, on in having.items())
+            each = (f"{value} on {list_names(on)}" for value, on in having.items())
             told.append(f"{name} differs: {'; '.join(each)}")
     return told
 
@@ -150,18 +148,12 @@ def _remarks(hosts: Sequence[Host]) -> list[str]:
     told = []
     if alone := [host.name for host in hosts if host.facts.cpus < 2]:
         told.append(
-            f"{_list_names(alone)}: the worker of Dask has to share the only CPU with what is "
+            f"{list_names(alone)}: the worker of Dask has to share the only CPU with what is "
             "measured"
         )
     if pretended := [host.name for host in hosts if host.facts.pretended]:
         told.append(
-            f"{_list_names(pretended)}: the identity is given by hand, for tests; several may be "
+            f"{list_names(pretended)}: the identity is given by hand, for tests; several may be "
             "one machine"
         )
     return told
-
-
-def _list_names(names: Sequence[str]) -> str:
-    if len(names) <= _NAMED:
-        return ", ".join(names)
-    return f"{', '.join(names[: _NAMED - 1])} and {len(names) - _NAMED + 1} more"
