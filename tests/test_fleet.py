@@ -261,3 +261,89 @@ def test_hosts_over_ssh_of_which_no_worker_comes_are_named(
     with pytest.raises(BadInput, match=r"no host at the scheduler on head can .*; see above why"):
         cluster.run({}, {}, where=where)
     assert capsys.readouterr().err.count("it has no worker after 120 s") == 2
+
+
+def contents(folder: Path) -> list[str]:
+    names = (str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+    return sorted(name for name in names if not name.endswith(".lock"))
+
+
+def test_a_run_takes_the_place_of_one_that_is_finished(cluster: Cluster) -> None:
+    """Once it is sure to begin."""
+    both = {"tcp://h:1": ("a", "1"), "tcp://h:2": ("b", "2")}
+    assert cluster.run(both, {"1": cluster.found, "2": cluster.found}) == 0
+    before = contents(cluster.folder)
+    assert before == ["a/rows.csv", "b/rows.csv", "cluster.json", "hosts.csv"]
+    with pytest.raises(BadInput, match="can measure, of 0 workers"):
+        cluster.run({}, {})
+    assert contents(cluster.folder) == before
+    (cluster.folder / "own").mkdir()
+    (cluster.folder / "own/notes.txt").touch()
+    assert cluster.run({"tcp://h:1": ("a", "1")}, {"1": cluster.found}) == 0
+    left = ["a/rows.csv", "cluster.json", "hosts.csv", "own/notes.txt"]
+    assert contents(cluster.folder) == left
+    assert cluster.hosts() == ["a"]
+    assert cluster.run({"tcp://h:2": ("b", "2")}, {"2": Outcome(2, "no room")}) == 2
+    assert contents(cluster.folder) == ["cluster.json", "own/notes.txt"]
+
+
+def test_a_run_that_is_not_finished_is_kept_beside_the_new_one(
+    cluster: Cluster, capsys: pytest.CaptureFixture[str]
+) -> None:
+    both = {"tcp://h:1": ("a", "1"), "tcp://h:2": ("b", "2")}
+    assert cluster.run(both, {"1": cluster.found, "2": LOST}) == 2
+    assert cluster.run({"tcp://h:3": ("c", "3")}, {"3": cluster.found}) == 0
+    (aside,) = cluster.folder.glob("unfinished-*")
+    assert f"an unfinished run was kept as {aside}" in capsys.readouterr().err
+    assert contents(aside) == ["a/rows.csv", "cluster.json", "hosts.csv"]
+    assert cluster.states() == {"c": "finished"}
+    assert cluster.hosts() == ["c"]
+    cluster.folder = aside
+    assert cluster.run(both, {"2": cluster.found}, resume=True) == 0
+    assert cluster.hosts() == ["a", "b"]
+
+
+@pytest.mark.parametrize("name", ["speedups.csv", "environment.json", "rows.csv", "unfinished"])
+def test_many_hosts_do_not_measure_around_results_of_one(cluster: Cluster, name: str) -> None:
+    cluster.folder.mkdir()
+    (cluster.folder / name).mkdir()
+    with pytest.raises(BadInput, match=rf"o has a run of one machine \({name}\), .*; name another"):
+        cluster.run({"tcp://h:1": ("a", "1")}, {})
+    assert [path.name for path in cluster.folder.iterdir() if path.name != ".lock"] == [name]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("bench",),
+        ("bench", "--resume"),
+        ("compare", "page_by_page", "multi_page"),
+        ("study", "density"),
+        ("claims", "run"),
+    ],
+    ids=" ".join,
+)
+def test_one_machine_does_not_measure_among_results_of_many(
+    cluster: Cluster, dirtyscan: Run, command: tuple[str, ...]
+) -> None:
+    cluster.run({"tcp://h:1": ("a", "1")}, {"1": cluster.found})
+    before = contents(cluster.folder)
+    done = dirtyscan(*command, "--output", "o")
+    assert done.returncode == 2
+    assert done.stderr.startswith("dirtyscan: o has a run of many hosts (cluster.json), and that")
+    assert len(done.stderr.splitlines()) == 1
+    assert contents(cluster.folder) == before
+
+
+@pytest.mark.parametrize("resume", [False, True])
+@pytest.mark.parametrize("name", ["..", ".", "../o", ""])
+def test_a_record_names_no_folder_but_its_own(cluster: Cluster, name: str, resume: bool) -> None:
+    hosts = {"tcp://h:1": ("a", "1")}
+    cluster.run(hosts, {"1": LOST})
+    found = cluster.record()
+    found["hosts"][name] = found["hosts"].pop("a")
+    (cluster.folder / "cluster.json").write_text(json.dumps(found))
+    before = contents(cluster.folder.parent)
+    with pytest.raises(BadInput, match=r"cluster\.json is damaged .*; remove it"):
+        cluster.run(hosts, {}, resume=resume)
+    assert contents(cluster.folder.parent) == before

@@ -17,6 +17,7 @@ from harness.cluster.connection import Connection, Where, connected
 from harness.cluster.crew import Crew
 from harness.cluster.errand import Errand, Outcome, new_run
 from harness.cluster.hosts import Host, Muster, muster
+from harness.cluster.output import make_room, require_no_run_of_one
 from harness.cluster.record import FAILED, FINISHED, UNFINISHED, Record, read_record
 from harness.cluster.state import forget
 from harness.cluster.view import HostsView
@@ -66,13 +67,17 @@ class Fleet:
             in what was done of this run before; and the hosts whose results are here.
 
         Raises:
-            BadInput: nothing could be measured at all, or what is there is no such run to go on
-                with.
+            BadInput: nothing could be measured at all; or what is in the folder is no such run to
+                go on with, or must not lie beside a new one.
         """
-        with RunFolder(self._folder):
+        with RunFolder(self._folder) as folder:
+            if not resume:
+                require_no_run_of_one(folder, self._task.table)
             record = self._record(resume)
             with connected(where) as connection:
                 hosts = self._muster(connection, record)
+                if not resume and (aside := make_room(folder)):
+                    self._log.print(f"an unfinished run was kept as {aside}", soft_wrap=True)
                 record.write(self._folder)
                 self._measure(connection, record, hosts)
         for name in record.missing():
@@ -89,7 +94,7 @@ class Fleet:
 
     def _record(self, resume: bool) -> Record:
         """Return the record to go on with, or a new one."""
-        before = read_record(self._folder) if resume else None
+        before = read_record(self._folder)
         if not resume:
             return Record(new_run(), self._task.module, given=self._task.digest())
         if before is None or before.is_complete():

@@ -16,7 +16,8 @@ from harness.cluster.naming import Machine, machine_of
 
 RECORD = "cluster.json"
 FINISHED, FAILED, UNFINISHED = "finished", "failed", "unfinished"
-_Name = Annotated[str, msgspec.Meta(pattern=r"\A[^/\0]+\Z")]
+_Name = Annotated[str, msgspec.Meta(pattern=r"\A[^/\0.][^/\0]*\Z")]
+"""It is that of a folder too, which may be removed."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,6 +76,10 @@ class Record:
         """Return the names of the hosts whose results are here."""
         return [name for name, host in self.hosts.items() if host.state == FINISHED]
 
+    def states(self) -> set[str]:
+        """Return what has become of hosts."""
+        return {host.state for host in self.hosts.values()}
+
     def missing(self) -> list[str]:
         """Return the names of the others."""
         return [name for name, host in self.hosts.items() if host.state != FINISHED]
@@ -114,5 +119,6 @@ def read_record(folder: Path) -> Record | None:
         return decode_json(read_file(path), Record)
     except ValueError as error:
         raise BadInput(
-            f"{path} is damaged ({error}); start anew without --resume, or name another folder."
+            f"{path} is damaged ({error}); remove it and the results beside it, or name another "
+            "folder with --output."
         ) from None

@@ -4,7 +4,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from harness.base.errors import BadInput
-from harness.commands.cluster import add_cluster, is_for_hosts, run_on_hosts
+from harness.commands.cluster import add_cluster, folder_of_one, is_for_hosts, run_on_hosts
 from harness.commands.options import (
     add_budget,
     add_conditions,
@@ -127,7 +127,7 @@ def run(options: argparse.Namespace) -> int:
     out, log = console(), console(stderr=True)
     request = _request(options)
 
-    with RunFolder(results_folder(options.output)) as folder:
+    with RunFolder(folder_of_one(options.output)) as folder:
         measured = measure(request, folder, _budget(options), options.resume, log)
     out.print(results_table(read_table(folder.path, SPEEDUPS), measured.environment))
     for path in options.trace:

@@ -10,7 +10,7 @@ from rich.text import Text
 from harness.base.errors import BadInput
 from harness.claims.claim import CLAIMS, read_claims
 from harness.claims.fidelity import Pair, fidelity, find_pairs, overall, said_of, split_names
-from harness.commands.options import results_folder
+from harness.commands.cluster import folder_of_one
 from harness.measurement.budget import Budget
 from harness.native.manifest import MANIFEST, read_manifest
 from harness.presentation.console import console
@@ -53,7 +53,7 @@ def run(options: argparse.Namespace) -> int:
     toolchains = options.toolchain or [claim.toolchain for claim in claims if claim.toolchain]
     pairs = find_pairs(manifest, claims, names)
     out, log = console(), console(stderr=True)
-    folder = results_folder(options.output)
+    folder = folder_of_one(options.output)
     budget = Budget.of(options.budget, questions()[options.study].budget)
     session = Session("fidelity", folder, budget, False, out, log)
     found = []

@@ -53,6 +53,20 @@ def run_on_hosts(options: argparse.Namespace, module: str, table: str) -> int:
     return measure_on_hosts(options, module, table, folder, given, files, options.resume)[0]
 
 
+def folder_of_one(name: str) -> Path:
+    """Return the folder called ``name`` for results of this machine.
+
+    Raises:
+        BadInput: there are those of many hosts.
+    """
+    from harness.cluster.output import require_no_run_of_hosts
+    from harness.commands.options import results_folder
+
+    folder = results_folder(name)
+    require_no_run_of_hosts(folder)
+    return folder
+
+
 def measure_on_hosts(
     options: argparse.Namespace,
     module: str,

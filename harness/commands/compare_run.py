@@ -3,11 +3,11 @@
 import argparse
 
 from harness.base.errors import BadInput
+from harness.commands.cluster import folder_of_one
 from harness.commands.compare import BUDGET
 from harness.commands.idle import call_out_idle
 from harness.commands.options import (
     find_conditions,
-    results_folder,
     workload_memory,
     workload_settings,
 )
@@ -32,7 +32,7 @@ def run(options: argparse.Namespace) -> int:
     log = console(stderr=True)
     out = console() if options.format == "table" else log
     request = _request(options)
-    with RunFolder(results_folder(options.output)) as folder:
+    with RunFolder(folder_of_one(options.output)) as folder:
         measured = measure(request, folder, Budget.of(options.budget, BUDGET), options.resume, log)
     if _has_rows(request, measured):
         rows = read_table(folder.path, SPEEDUPS)

@@ -3,7 +3,7 @@
 import argparse
 
 from harness.base.units import parse_size
-from harness.commands.cluster import is_for_hosts, run_on_hosts
+from harness.commands.cluster import folder_of_one, is_for_hosts, run_on_hosts
 from harness.commands.options import results_folder
 from harness.measurement.budget import Budget
 from harness.presentation.console import console
@@ -37,7 +37,7 @@ def run_study(options: argparse.Namespace, chosen: Options) -> int:
     """Measure the study that ``options`` name, and write its table and its picture."""
     name, study = options.study, load_study(options.study)
     out, log = console(), console(stderr=True)
-    folder = results_folder(options.output.replace(STUDY, name))
+    folder = folder_of_one(options.output.replace(STUDY, name))
     budget = Budget.of(options.budget, questions()[name].budget)
     session = Session(name, folder, budget, options.resume, out, log)
     found = study.measure(chosen, session)

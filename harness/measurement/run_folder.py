@@ -79,11 +79,16 @@ class RunFolder:
         if not self.samples.processes():
             shutil.rmtree(self.unfinished)
             return None
+        aside = self.free_aside()
+        self.unfinished.rename(aside)
+        return aside
+
+    def free_aside(self) -> Path:
+        """Return where an unfinished run can be moved to, named by the time."""
         plain = aside = self.path / time.strftime("unfinished-%Y%m%d-%H%M%S")
         number = 2
         while aside.exists():
             aside, number = plain.with_name(f"{plain.name}-{number}"), number + 1
-        self.unfinished.rename(aside)
         return aside
 
     def discard(self) -> None:
