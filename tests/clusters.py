@@ -141,6 +141,12 @@ class LocalCluster:
         with Client(self.address, set_as_default=False) as client:
             client.wait_for_workers(count, timeout=120)
 
+    def wait_for_no_worker(self) -> None:
+        from distributed import Client
+
+        with Client(self.address, set_as_default=False) as client:
+            wait_until(lambda: not client.nthreads())
+
     def samples(self) -> dict[str, bytes]:
         """Return what has been measured and is kept on the hosts, by host and process."""
         found = {}

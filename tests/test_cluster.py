@@ -171,6 +171,43 @@ def test_a_host_that_dies_is_named_and_gone_on_with(cluster: LocalCluster) -> No
     assert "there is no unfinished run" in said
 
 
+def test_two_hosts_that_are_called_alike_measure_once_each(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever ports their workers have; and then one of them measures alone."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
+    monkeypatch.setenv(GIVEN, "a-b")
+    names = ("a b", "a-b")
+
+    def start(cluster: LocalCluster) -> None:
+        for name in names:
+            cluster.start_worker(name)
+
+    with local_cluster(tmp_path, start, brief=True) as cluster:
+        with host_lock("of somebody"):
+            status, said = cluster.ask(*BENCH, "--output", "o")
+        assert status == 2, said
+        hosts = states(cluster)
+        assert sorted(hosts.values()) == ["failed", "finished"]
+        for name in names:
+            cluster.kill(name)
+        cluster.wait_for_no_worker()
+        start(cluster)
+        cluster.wait_for_workers(2)
+        status, said = cluster.ask(*BENCH, "--output", "o", "--resume")
+        assert status == 0, said
+        assert states(cluster) == dict.fromkeys(hosts, "finished")
+        assert set(pd.read_csv(tmp_path / "o/hosts.csv")["host"]) == set(hosts)
+        for name in names:
+            cluster.kill(name)
+        cluster.wait_for_no_worker()
+        cluster.start_worker("a b")
+        status, said = cluster.ask(*BENCH, "--output", "o")
+        assert status == 0, said
+        folders = {path.name for path in (tmp_path / "o").iterdir() if path.is_dir()}
+        assert set(pd.read_csv(tmp_path / "o/hosts.csv")["host"]) == folders == {"a-b"}
+
+
 def check_nothing_is_lost(cluster: LocalCluster, kept: dict[str, bytes]) -> None:
     """Check that the results hold what had been measured, each process once."""
     for name in ("a", "b"):
