@@ -79,6 +79,14 @@ def test_who_takes_part() -> None:
     }  # fmt: skip
 
 
+def test_variants_of_another_commit_than_here_are_named() -> None:
+    """What is measured are the hosts' own, and the figures would be read as those of this one."""
+    there = {"a": facts(versions={**FACTS["versions"], "commit": "0123"})}
+    asked = muster({"a": 1}, there, commit="4567").differences
+    assert asked == ("commit differs: 0123 on a; 4567 on this machine, which asks",)
+    assert muster({"a": 1}, there, commit="0123").differences == ()
+
+
 def test_names_of_hosts_are_harmless_folders() -> None:
     names = ["../x", "..", "a/b", "", ".hidden", "é"]
     given = {str(n): facts(name=name, identity=str(n)) for n, name in enumerate(names)}

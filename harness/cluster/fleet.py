@@ -23,6 +23,7 @@ from harness.cluster.state import forget
 from harness.cluster.view import HostsView
 from harness.measurement.run_folder import RunFolder
 from harness.presentation.table import print_table
+from harness.results.environment import git_commit
 
 _BAD = 2
 _FREE = ("output", "plots", "resume", "budget")
@@ -122,7 +123,7 @@ class Fleet:
         """Note in ``record`` who takes part, and return those that have to measure yet."""
         where, there = connection.where, connection.workers()
         facts = connection.inspect(there)
-        mustered = muster(there, facts, record.machines())
+        mustered = muster(there, facts, record.machines(), git_commit())
         left_out = {**mustered.left_out, **connection.absent(facts)}
         for name in record.finished():  # nothing is asked of them
             left_out.pop(name, None)

@@ -41,7 +41,10 @@ class Muster:
 
 
 def muster(
-    workers: Mapping[str, int], facts: Mapping[str, Any], known: Mapping[str, Machine] = {}
+    workers: Mapping[str, int],
+    facts: Mapping[str, Any],
+    known: Mapping[str, Machine] = {},
+    commit: str = "",
 ) -> Muster:
     """Say which workers take part.
 
@@ -50,6 +53,7 @@ def muster(
         facts: what :func:`harness.cluster.facts.inspect_host` returned of each, by its address, or
             the exception that it ended with.
         known: the machines that took part in this run before, by the names that they keep.
+        commit: of dirtyscan here; nothing is said of the hosts' beside it if it is empty.
     """
     left_out: dict[str, str] = {}
     there: dict[str, HostFacts] = {}
@@ -68,7 +72,10 @@ def muster(
             sound.append(host)
     sound, others = _of_one_architecture(sound)
     return Muster(
-        tuple(sound), {**left_out, **others}, tuple(_differences(sound)), tuple(_remarks(sound))
+        tuple(sound),
+        {**left_out, **others},
+        tuple(_differences(sound, commit)),
+        tuple(_remarks(sound)),
     )
 
 
@@ -124,8 +131,11 @@ def _of_one_architecture(hosts: Sequence[Host]) -> tuple[list[Host], dict[str, s
     return [host for host in hosts if host.facts.architecture == most], others
 
 
-def _differences(hosts: Sequence[Host]) -> list[str]:
-    """Say what is not the same on all hosts, the versions first."""
+def _differences(hosts: Sequence[Host], commit: str) -> list[str]:
+    """Say what is not the same on all hosts, the versions first.
+
+    Of what is here only the ``commit`` counts: what is measured are the hosts' own variants.
+    """
     names = dict.fromkeys(name for host in hosts for name in host.facts.versions)
     by_name: dict[str, Callable[[Host], str]] = {
         name: lambda host, name=name: host.facts.versions.get(name, "none")  # type: ignore[misc]
@@ -138,6 +148,8 @@ def _differences(hosts: Sequence[Host]) -> list[str]:
         having: dict[str, list[str]] = {}
         for host in hosts:
             having.setdefault(read(host), []).append(host.name)
+        if name == "commit" and commit:
+            having.setdefault(commit, []).append("this machine, which asks")
         if len(having) > 1:
             each = (f"{value} on {list_names(on)}" for value, on in having.items())
             told.append(f"{name} differs: {'; '.join(each)}")
