@@ -212,12 +212,14 @@ print(build_variant(find_variant("word_sum", "count"), default_toolchain()).code
 
     first = code()
     assert code() == first
-    elf = copy / "native" / "elf.py"
-    text = elf.read_text(encoding="utf-8")
-    elf.write_text(text.replace("digest = hashlib.sha256()", 'digest = hashlib.sha256(b"other")'))
+    hashed = copy / "native" / "code.py"
+    text = hashed.read_text(encoding="utf-8")
+    hashed.write_text(
+        text.replace("digest = hashlib.sha256()", 'digest = hashlib.sha256(b"other")')
+    )
     second = code()
     assert second != first
-    elf.write_text(text)
+    hashed.write_text(text)
     assert code() == first
 
 

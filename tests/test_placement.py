@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 from harness.measurement.plan import MIN_PROCESSES, Lane, Plan, PlannedTrace
 from harness.native.build import build_variant
 from harness.native.built_variant import describe, rust_obstacle
+from harness.native.code import code_hash
 from harness.native.contract import MapStruct
-from harness.native.elf import code_hash, function_address
+from harness.native.elf import function_address
 from harness.native.finding import find_variant
 from harness.native.loaded_variant import load_variant
 from harness.native.operation import OPERATIONS

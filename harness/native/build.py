@@ -19,9 +19,10 @@ from pathlib import Path
 
 from harness.base.errors import BadInput
 from harness.native.cache import cache_folder, cannot_be_kept, find_kept, keep, move_into
+from harness.native.code import code_hash
 from harness.native.compiler import HEEDED
 from harness.native.compiling import SHARED, Job, compile_job
-from harness.native.elf import code_hash
+from harness.native.elf import VARIANT
 from harness.native.library import Library, content_hash
 from harness.native.linking import Link
 from harness.native.making import make_library
@@ -186,7 +187,7 @@ def _compile_into(folder: Path, job: Job) -> tuple[Library, list[Path]]:
             ).hexdigest()
             stem = f"{job.name[:100]}-{job.toolchain.name}-{content[:16]}"
             kept = folder / f"{stem}{'' if job.form is _PROGRAM else '.so'}"
-            code = code_hash(link.units)
+            code = code_hash(link.units, link.beside, job.variant.symbol or VARIANT)
             library = Library(kept, build_hash, code)
             if job.placements:
                 library = _place(library, link, Path(scratch), job.placements)

@@ -3,6 +3,7 @@
 import dataclasses
 from pathlib import Path
 
+from harness.native.beside import only_compile
 from harness.native.cargo import compile_package
 from harness.native.compiler import listed_dependencies, run_compiler
 from harness.native.elf import VARIANT
@@ -72,7 +73,8 @@ def compile_job(job: Job, scratch: Path, library: Path) -> tuple[Link, list[Path
     if variant.symbol:
         given.append(f"-Wl,--defsym={VARIANT}={variant.symbol}")
     linked = (*compiler, *given, *variant.options, *job.form)
-    link = Link(linked, tuple(units), source, toolchain.name, variant.folder)
+    beside = () if only_compile(variant.options) else None
+    link = Link(linked, tuple(units), source, toolchain.name, variant.folder, beside)
     link.make(library)
     return link, read
 

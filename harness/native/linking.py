@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from harness.base.errors import BadInput
+from harness.native.beside import beside_units
 from harness.native.compiler import run_compiler
 from harness.native.elf import alignment, function_address
 from harness.native.placement import (
@@ -33,6 +34,8 @@ class Link:
     """The name of what has compiled them."""
     folder: Path | None = None
     """Where the linker is started; None for anywhere."""
+    beside: tuple[Path, ...] | None = ()
+    """What else it takes that has code, but for the toolchain's own; None if that is not known."""
 
     def make(self, output: Path, spacers: Sequence[Path] = ()) -> None:
         """Link to ``output``, with one of ``spacers`` before each unit, or also behind them all.
@@ -120,7 +123,8 @@ class RustLinker:
         command = [*given[:output], *given[output + 2 :]]
         objects = (Path(one) for one in command if one.endswith(".o"))
         units = tuple(one for one in objects if one.parent == self._objects)
-        return Link(("cc", *command), units, source, toolchain)
+        beside = beside_units(command, units)
+        return Link(("cc", *command), units, source, toolchain, beside=beside)
 
     def made(self) -> Path:
         """Return the file that rustc has last had linked."""
