@@ -2,13 +2,14 @@
 
 import contextlib
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 from harness.base.errors import BadInput
 from harness.gate.git import changed_files, find_commit, find_top, work_tree
 from harness.gate.revision import Older, Pair
-from harness.native.built_variant import declared_operation
+from harness.native.built_variant import declared_operation, rust_obstacle
 from harness.native.cargo import build_ahead
 from harness.native.finding import find_variant
 from harness.native.manifest import MANIFEST, Manifest, find_manifest, read_manifest
@@ -72,10 +73,11 @@ def _pair_manifests(called: str, after: Manifest, tree: Path, top: Path) -> Olde
             one_side.append(f"{name} is new")
             continue
         newer = after.variant(name, DEFAULT_OPERATION)
-        try:
-            pairs.append(_pair(before.variant(name, DEFAULT_OPERATION), newer))
-        except BadInput as error:
-            undecided.append(f"{name}: {str(error).replace(str(tree), called)}")
+        found = _pair(partial(before.variant, name, DEFAULT_OPERATION), newer)
+        if isinstance(found, Pair):
+            pairs.append(found)
+        else:
+            undecided.append(f"{name}: {found.replace(str(tree), called)}")
     return Older(called, tuple(pairs), tuple(one_side), undecided=tuple(undecided))
 
 
@@ -102,21 +104,30 @@ def _pair_files(called: str, files: Sequence[str], tree: Path, top: Path) -> Old
         if not older.is_file():
             one_side.append(f"{name} is new")
             continue
-        pairs.append(_pair(find_variant(str(older), DEFAULT_OPERATION), newer))
+        found = _pair(partial(find_variant, str(older), DEFAULT_OPERATION), newer)
+        if isinstance(found, str):
+            raise BadInput(found)
+        pairs.append(found)
     return Older(called, tuple(pairs), tuple(one_side))
 
 
-def _pair(before: Variant, after: Variant) -> Pair:
-    """Return both sides, with the operation that each says it is of.
+def _pair(find_older: Callable[[], Variant], newer: Variant) -> Pair | str:
+    """Return both sides, with the operation that each says it is of; or why there are not both.
 
     Raises:
-        BadInput: one does not compile, or they are of two operations.
+        BadInput: the newer one does not compile, which is a mistake of now.
     """
-    operations = [declared_operation(after), declared_operation(before)]
-    if operations[0] != operations[1]:
-        raise BadInput(f"it was a variant of {operations[1]} and is one of {operations[0]} now.")
-    sides = (dataclasses.replace(one, operation=operations[0]) for one in (before, after))
-    return Pair(*sides)
+    if newer.is_rust and (missing := rust_obstacle()):
+        return f"it {missing}"
+    operation = declared_operation(newer)
+    try:
+        older = find_older()
+        before = declared_operation(older)
+    except BadInput as error:
+        return str(error)
+    if before != operation:
+        return f"it was a variant of {before} and is one of {operation} now"
+    return Pair(*(dataclasses.replace(one, operation=operation) for one in (older, newer)))
 
 
 def _not_committed(top: Path) -> list[str]:
