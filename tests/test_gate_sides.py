@@ -1,5 +1,6 @@
 """What is wrong on one side of a gate: here it is bad input or astray, and there undecided."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -54,3 +55,51 @@ def test_what_does_not_compile_here_is_bad_input(
     assert status == 2, said
     assert "mine.c does not compile with" in errors
     assert len(sentences(errors)) == 1
+
+
+WRONG = SOURCE % "dirty += page == 0;"
+CRASHES = SOURCE % "if (page == 0) dirty += *(volatile uint64_t *)8;"
+COUNT = ("--against", "HEAD", "--instructions", "--untimed")
+
+
+@needs("valgrind")
+@pytest.mark.parametrize(("text", "what"), [(WRONG, "counts "), (CRASHES, "crashes ")])
+def test_what_is_counted_alone_is_tried_before(
+    dirtyscan: Run, repository: Path, text: str, what: str
+) -> None:
+    """Nonsense may take fewer instructions, and valgrind says of what crashes that it ended."""
+    mine = repository / "mine.c"
+    mine.write_text(text)
+    (repository / "other.c").write_text(SOURCE % WORK)
+    status, said, errors = ask(dirtyscan, *COUNT, "--", "mine.c", "other.c")
+    assert status == 1, said + errors
+    assert f"failed: variant mine (cc-era) {what}" in said
+    assert "in snapshot 1 of 3 of cond1 captured" in said
+    assert "1 variant went astray." in said
+    assert "other (count, cc-era) takes" in said
+    assert "mine (count, cc-era) takes" not in said
+    # Where it was so before and is mended, there is nothing to compare it with.
+    commit(repository)
+    mine.write_text(SOURCE % WORK)
+    status, said, errors = ask(dirtyscan, *COUNT, "--", "mine.c", "other.c")
+    assert status == 3, said + errors
+    at = git(repository, "rev-parse", "HEAD")[:12]
+    assert f"mine (count, cc-era) was wrong at HEAD ({at}): it {what}" in said
+
+
+def test_what_cannot_be_counted_is_undecided_where_nothing_is_timed(
+    dirtyscan: Run, repository: Path
+) -> None:
+    (repository / "bin").mkdir()
+    valgrind = repository / "bin/valgrind"
+    valgrind.write_text("#!/bin/sh\nexit 9\n")
+    valgrind.chmod(0o755)
+    (repository / "mine.c").write_text(SOURCE % WORK)
+    environment = {**os.environ, "PATH": f"{valgrind.parent}:{os.environ['PATH']}"}
+    # Another has the code of before, of which it is known that it is no slower.
+    behind = ("--condition", "cond1", "--", "mine.c", "other.c")
+    done = dirtyscan("gate", *COUNT, *behind, env=environment)
+    assert done.returncode == 3, done.stdout + done.stderr
+    said = " ".join(done.stdout.split())
+    assert "mine (count) with cc-era, valgrind ended with status 9" in said
+    assert "1 of 2 variants have compiled to" in said

@@ -19,7 +19,7 @@ from harness.gate.against import Against, time_changed
 from harness.gate.choice import find_counted, find_timed
 from harness.gate.evidence import Evidence, Scope
 from harness.gate.finding import Verdict, join
-from harness.gate.instructions import Instructions, count_changed
+from harness.gate.instructions import Instructions, count_alone, count_changed
 from harness.gate.requirement import parse_requirement
 from harness.gate.settings import Settings, read_settings
 from harness.gate.speedups import Speedups
@@ -94,7 +94,7 @@ def _evidence(options: argparse.Namespace, settings: Settings) -> list[Evidence]
     evidence: list[Evidence] = []
     if options.against:
         counting = (count_changed,) if options.instructions else ()
-        ways = counting if options.untimed else (*counting, time_changed)
+        ways = (count_alone,) if options.untimed else (*counting, time_changed)
         names = tuple(options.against)
         evidence.append(
             Against(

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from harness.counting.callgrind import Program, count_instructions, require_valgrind, total
 from harness.gate.lanes import Compiled, compile_here
+from harness.gate.trials import SNAPSHOTS
 from harness.native.build import build_driver
 from harness.native.operation import OPERATIONS
 from harness.native.stopwatch import make_snapshots
@@ -19,8 +20,6 @@ from harness.native.variant import Variant, built_in_variants
 from workloads.captured.snapshots import captured_snapshots
 from workloads.conditions import DEFAULT_CONDITIONS
 from workloads.synthesis import Report
-
-_SNAPSHOTS = 3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -122,7 +121,7 @@ def _count_all(
         return dict.fromkeys(jobs, f"there is no captured trace of {', '.join(conditions)}")
     # Always all of them: the log of a snapshot is the one that follows, so that what is counted on
     # one trace would depend on which others are there.
-    memory, bitmaps = captured_snapshots(_SNAPSHOTS)
+    memory, bitmaps = captured_snapshots(SNAPSHOTS)
     toolchain = default_toolchain()
     driver = build_driver(toolchain).path
 
@@ -134,11 +133,11 @@ def _count_all(
         if isinstance(counts, str):
             return counts
         of_trace = (
-            counts[place * _SNAPSHOTS : (place + 1) * _SNAPSHOTS]
+            counts[place * SNAPSHOTS : (place + 1) * SNAPSHOTS]
             for place in range(len(DEFAULT_CONDITIONS))
         )
         return {
-            f"{name} captured": total(found).instructions / (memory.pages * _SNAPSHOTS)
+            f"{name} captured": total(found).instructions / (memory.pages * SNAPSHOTS)
             for name, found in zip(DEFAULT_CONDITIONS, of_trace, strict=True)
             if name in asked
         }

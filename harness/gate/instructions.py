@@ -13,8 +13,10 @@ from harness.gate.comparability import usable_counts
 from harness.gate.counts import Counted, all_built_in, count_all, count_variants
 from harness.gate.evidence import Scope
 from harness.gate.finding import Basis, Change, Compared, Finding, Verdict, join
+from harness.gate.lanes import Compiled
 from harness.gate.reference import Reference
 from harness.gate.tolerance import Tolerances
+from harness.gate.trials import find_faults
 from harness.measurement.tell import Tell
 from harness.native.finding import find_variant
 from harness.native.toolchain import default_toolchain, names_for
@@ -95,6 +97,32 @@ def _on_one_side(
     yield from (f"{key.subject} is new" for key in after if key not in before)
     held = tuple(key.subject for key in before)
     yield from (sentence for sentence in why if sentence.startswith(held))
+
+
+def count_alone(changed: Changed, scope: Scope, tell: Tell) -> Verdict:
+    """Count as :func:`count_changed` does, where nothing is timed, which would be a trial too.
+
+    So both sides are tried before; and of what cannot be counted nothing is known.
+
+    Raises:
+        BadInput: valgrind is not here.
+    """
+    sound: list[Compiled] = []
+    broken: list[str] = []
+    undecided: list[str] = []
+    for one, (before, after) in zip(changed.compiled, find_faults(changed.compiled), strict=True):
+        if after:
+            broken.append(f"variant {one.pair.name} ({one.toolchain.name}) {after}")
+        elif before:
+            undecided.append(one.was_wrong(changed.since, before))
+        else:
+            sound.append(one)
+    found = count_changed(dataclasses.replace(changed, compiled=tuple(sound)), scope, tell)
+    undecided += [text for one in found.compared for text in one.left_out]
+    compared = tuple(dataclasses.replace(one, left_out=()) for one in found.compared)
+    return dataclasses.replace(
+        found, broken=tuple(broken), undecided=tuple(undecided), compared=compared
+    )
 
 
 def count_changed(changed: Changed, scope: Scope, tell: Tell) -> Verdict:

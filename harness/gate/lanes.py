@@ -42,6 +42,11 @@ class Compiled:
         """Whether both sides were compiled to the same functions, wherever these lie."""
         return self.after.has_code_of(self.before)
 
+    def was_wrong(self, since: str, what: str) -> str:
+        """Say that the older side, which is of ``since``, did ``what``."""
+        operation, name, toolchain = self.subject
+        return f"{name} ({operation}, {toolchain}) was wrong at {since}: it {what}"
+
 
 def compile_pairs(
     pairs: Sequence[Pair], toolchains: Sequence[Toolchain]
