@@ -61,6 +61,8 @@ def files(tmp_path: Path) -> None:
     (tmp_path / "same.c").write_text("/* a remark */" + SOURCE % NOTHING)
     (tmp_path / "slow.c").write_text(SOURCE % WORK)
     (tmp_path / "wrong.c").write_text(SOURCE % "dirty += page == 0;")
+    behind = "dirty += map->bytes[map->pages] == 77;"
+    (tmp_path / "reads.c").write_text(SOURCE % behind)
     (tmp_path / "broken.c").write_text("no C at all")
 
 
@@ -255,8 +257,14 @@ def test_bad_input_is_one_sentence(
 
 def test_a_variant_that_fails_before_has_nothing_to_compare(dirtyscan: Run) -> None:
     done = dirtyscan("gate", "--against", "wrong.c", "old.c", *FAST)
-    assert done.returncode == 2, done.stdout
-    assert "nothing can be compared with it" in done.stderr
+    assert done.returncode == 3, done.stdout
+    said = " ".join(done.stdout.split())
+    assert "old (count, cc-era) was wrong at wrong.c: it counts " in said
+    assert "Nothing was compared." in said
+    # One that is wrong still went astray, whatever it was before.
+    done = dirtyscan("gate", "--against", "wrong.c", "reads.c", *FAST)
+    assert done.returncode == 1, done.stdout
+    assert "failed: variant reads (cc-era) reads " in " ".join(done.stdout.split())
 
 
 @pytest.mark.parametrize(

@@ -103,3 +103,55 @@ def test_what_cannot_be_counted_is_undecided_where_nothing_is_timed(
     said = " ".join(done.stdout.split())
     assert "mine (count) with cc-era, valgrind ended with status 9" in said
     assert "1 of 2 variants have compiled to" in said
+
+
+READS_BEHIND = SOURCE % "dirty += map->bytes[map->pages] == 77;"
+ON_A_BITMAP = """
+#include "dirtyscan.h"
+
+static uint64_t count(const struct dirtyscan_map *map)
+{
+    uint64_t word, dirty = 0;
+
+    for (word = 0; word < (map->pages + 63) / 64; word++) {
+        dirty += (uint64_t)__builtin_popcountll(map->words[word]);
+    }
+    return dirty;
+}
+
+const struct dirtyscan_variant dirtyscan_variant = {
+    .abi = DIRTYSCAN_ABI, .year = 2026, .operation = "count", .map = "bitmap",
+    .summary = "a test", .run.count = count,
+};
+"""
+
+
+@pytest.mark.parametrize(("text", "what"), [(WRONG, "counts "), (READS_BEHIND, "reads ")])
+def test_what_was_wrong_can_be_mended(
+    dirtyscan: Run, repository: Path, text: str, what: str
+) -> None:
+    """Of that one nothing can be said, and what got slower beside it is called so."""
+    (repository / "mine.c").write_text(text)
+    at = commit(repository)
+    (repository / "mine.c").write_text(SOURCE % NOTHING + "/* mended */\n")
+    behind = ("--", "mine.c", "other.c")
+    status, said, errors = ask(dirtyscan, "--against", "HEAD", *behind)
+    assert status == 3, said + errors
+    assert f"mine (count, cc-era) was wrong at HEAD ({at}): it {what}" in said
+    assert ask(dirtyscan, "--against", "HEAD", "--undecided", "pass", *behind)[0] == 0
+    (repository / "other.c").write_text(SOURCE % WORK)
+    status, said, errors = ask(dirtyscan, "--against", "HEAD", *behind)
+    assert status == 1, said + errors
+    assert f"mine (count, cc-era) was wrong at HEAD ({at}): it {what}" in said
+    assert "other (count, cc-era) is" in said
+    assert "1 variant got slower." in said
+
+
+def test_each_side_is_called_on_the_map_that_it_looks_at(
+    dirtyscan: Run, repository: Path
+) -> None:
+    (repository / "mine.c").write_text(ON_A_BITMAP)
+    status, said, errors = ask(dirtyscan, "--against", "HEAD", "--", "mine.c")
+    assert status == 0, said + errors
+    assert "mine (count, cc-era) is" in said
+    assert "faster" in said

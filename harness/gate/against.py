@@ -122,8 +122,10 @@ class Against:
 def time_changed(changed: Changed, scope: Scope, tell: Tell) -> Verdict:
     """Time both sides on all traces of the conditions and say what got slower.
 
+    Where the older side counts wrong or crashes there is nothing to compare, and that is undecided.
+
     Raises:
-        BadInput: the older side of a pair counts wrong or crashes.
+        BadInput: a trace cannot be read, or a file has changed meanwhile.
     """
     judge = _Judge(changed.compiled, scope.allowed(TOLERANCE), tell)
     traces = condition_traces(scope.conditions, ORIGINS, seed=scope.seed) + scope.traces
@@ -158,7 +160,13 @@ def time_changed(changed: Changed, scope: Scope, tell: Tell) -> Verdict:
             undecided.append(f"{operation}: {error}")
             continue
         rows += rows_of(run)
-        broken += [failure.sentence() for failure in run.failures]
+        for failure in run.failures:
+            if run.plan.lanes[failure.lane].is_older:
+                where = f"in snapshot {failure.snapshot} of {failure.trace}"
+                of_pair = chosen[failure.lane // 2]
+                undecided.append(of_pair.was_wrong(changed.since, f"{failure.what}, {where}"))
+            else:
+                broken.append(failure.sentence())
         remarks += [shared_core(run.slowed)] if run.is_slowed else []
     return Verdict(tuple(judge.findings(rows)), tuple(broken), tuple(undecided), tuple(remarks))
 

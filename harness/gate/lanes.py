@@ -111,6 +111,7 @@ def line_up_pairs(compiled: Sequence[Compiled]) -> LineUp:
             placed = build_variant(variant, one.asked, placed=CROSSED)
             if placed.build_hash != library.build_hash:
                 raise BadInput(f"{variant.sources[0]} has changed meanwhile; ask again.")
-            lanes.append(make_lane(called, one.toolchain, placed, one.description, first))
+            said = describe(variant, library)  # they may be of two kinds of map
+            lanes.append(make_lane(called, one.toolchain, placed, said, first))
     operation = compiled[0].pair.after.operation
     return LineUp(operation, default_toolchain(), tuple(lanes), parts=CLASSES**2)

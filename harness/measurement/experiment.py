@@ -1,5 +1,6 @@
 """The experiment: measuring processes, one after the other, until the ratios are precise enough."""
 
+import contextlib
 import dataclasses
 import math
 import tempfile
@@ -15,7 +16,7 @@ from harness.measurement.astray import Astray
 from harness.measurement.budget import Budget
 from harness.measurement.plan import Plan
 from harness.measurement.preparation import prepare
-from harness.measurement.processes import Processes
+from harness.measurement.processes import NothingLeft, Processes
 from harness.measurement.request import Request
 from harness.measurement.run import Pair, Run
 from harness.measurement.run_folder import RunFolder
@@ -88,11 +89,23 @@ class Experiment:
         """Measure until every trace is precise enough, a look is, or the budget is spent.
 
         Raises:
-            BadInput: an original counts wrong or dies, the budget is too short for one process, or
-                there is nothing to compare.
+            BadInput: an original of several counts wrong or dies, the budget is too short for one
+                process, or there is nothing to compare.
         """
         self._check_compares()
         watch = Watch()
+        with contextlib.suppress(NothingLeft):  # of which the failures say why
+            self._measure(watch)
+        self._drop_failed()
+        return self._so_far(watch)
+
+    def _measure(self, watch: Watch) -> None:
+        """Measure, as long as it is worth while.
+
+        Raises:
+            NothingLeft: every lane has failed.
+            BadInput: see :meth:`run`.
+        """
         start = time.monotonic()
         done = self._folder.samples.processes()
         for index in done:
@@ -117,7 +130,6 @@ class Experiment:
             if look and look(self._so_far(watch)):
                 break
             index += 1
-        return self._so_far(watch)
 
     def _so_far(self, watch: Watch) -> Run:
         return Run(
@@ -155,7 +167,8 @@ class Experiment:
                 logs.append(process_log_speedup(elapsed[:, original], elapsed[:, lane]))
 
     def _measured(self) -> int:
-        return min(len(logs) for logs in self._logs.values())
+        # Where nothing is left to compare, there is as much of it as there will be.
+        return min((len(logs) for logs in self._logs.values()), default=_LEAST)
 
     def _half_width(self, key: str) -> float:
         return max(

@@ -68,6 +68,11 @@ class Lane:
         return self.variant.removesuffix(BEFORE)
 
     @property
+    def is_older(self) -> bool:
+        """Whether it is the older side of a variant, compared with its newer side alone."""
+        return self.variant.endswith(BEFORE)
+
+    @property
     def is_judged(self) -> bool:
         """Whether its speedup is that of its variant.
 
@@ -164,17 +169,20 @@ class Plan:
         return max(needed(other) for other in self.traces if other.pages == trace.pages)
 
     def sound_lanes(self, failures: Sequence[Failure]) -> list[int]:
-        """Return the lanes that have not failed.
+        """Return the lanes that have not failed, and have something to be compared with.
+
+        Where the older side of a variant has, its newer side is left out with it.
 
         Raises:
-            BadInput: an original has, with which the others are compared.
+            BadInput: an original has, with which others are compared.
         """
         failed = {failure.lane: failure for failure in failures}
         for lane in self.lanes:
-            if lane.original in failed:
+            if lane.original in failed and not self.lanes[lane.original].is_older:
                 sentence = failed[lane.original].sentence()
                 raise BadInput(f"{sentence}; nothing can be compared with it.")
-        return [number for number in range(len(self.lanes)) if number not in failed]
+        lanes = enumerate(self.lanes)
+        return [number for number, lane in lanes if not failed.keys() & {number, lane.original}]
 
     def places(self, number: int, process: int) -> tuple[int, ...]:
         """Return where a lane lies in each part of the rounds of a process.

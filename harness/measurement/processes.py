@@ -39,6 +39,10 @@ _LAST_BYTES = 4096  # of what a measuring process says that are looked at
 _LONGEST = 1e6  # seconds, more than any clock of the system calls is asked to wait
 
 
+class NothingLeft(Exception):
+    """Every lane has failed, or what it is compared with; the failures say how."""
+
+
 class Processes:
     """The measuring processes of a run in a folder."""
 
@@ -58,9 +62,12 @@ class Processes:
 
         Raises:
             BadInput: it cannot measure, or nothing can be compared any more.
+            NothingLeft: see there.
         """
         accidents: Counter[int | None] = Counter()
         while True:
+            if not self._astray.sound_lanes():
+                raise NothingLeft
             status, errors = self._run_worker(index, keys)
             ending = read_ending(self._samples.ending)
             if ending is None:

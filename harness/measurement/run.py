@@ -70,8 +70,13 @@ class Run:
 
     @functools.cached_property
     def _slowed(self) -> Mapping[str, tuple[NDArray[np.bool_], ...]]:
-        """By trace and process, which rounds something has slowed, in any of the originals."""
+        """By trace and process, which rounds something has slowed, in any of the originals.
+
+        The older side of a variant that has failed is none any more.
+        """
         found = {}
+        failed = {failure.lane for failure in self.failures}
+        originals = sorted({original for original, _ in self.plan.pairs()} - failed)
         for trace in self.plan.traces:
             measured = [one for one in self.samples if trace.key in one.elapsed]
             by_original = [
@@ -79,7 +84,7 @@ class Run:
                     [one.elapsed[trace.key][:, lane] for one in measured],
                     [one.places[lane] for one in measured],
                 )
-                for lane in sorted({original for original, _ in self.plan.pairs()})
+                for lane in originals
             ]
             found[trace.key] = tuple(
                 np.logical_or.reduce(rounds) for rounds in zip(*by_original, strict=True)

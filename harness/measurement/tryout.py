@@ -13,14 +13,14 @@ def try_variants(plan: Plan, base: Path, astray: Astray) -> None:
     """Put every variant of ``plan``, which lies in ``base``, on trial; note those that go astray.
 
     Raises:
-        BadInput: it is an original.
+        BadInput: it is an original of others.
         TrialBroken: the trial itself has failed.
     """
     operation = find_operation(plan.operation)
     for planned in plan.traces:
         memory, snapshots = load_snapshots(planned, base, operation)
         trial = Trial(base / plan.stopwatch, base / plan.trial, operation, memory, snapshots)
-        for number in astray.sound_lanes():
+        for number in astray.untried_lanes():
             lane = plan.lanes[number]
             if lane.peer or lane.noise_floor:
                 continue

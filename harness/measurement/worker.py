@@ -79,6 +79,8 @@ class Worker:
         """Try every variant on every snapshot, then let pyperf find the number of calls."""
         try_variants(self._plan, self._base, self._astray)
         self._numbers = self._astray.sound_lanes()
+        if not self._numbers:
+            raise VariantFailed
         callees = self._load_callees()
         self._parse("--calibrate-loops", "--values=1", "--warmups=0")
         had = possessions()
