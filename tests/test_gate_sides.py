@@ -14,7 +14,6 @@ from tests.test_gate_revision import commit, git
 from tests.test_repositories import ask
 
 pytestmark = needs("git")
-ONE_WORD_SHORT = SOURCE.replace("page < map->pages", "page + 8 < map->pages")
 FILES = ("mine", "other")
 
 
@@ -155,3 +154,18 @@ def test_each_side_is_called_on_the_map_that_it_looks_at(
     assert status == 0, said + errors
     assert "mine (count, cc-era) is" in said
     assert "faster" in said
+
+
+def test_files_of_one_name_are_told_apart(dirtyscan: Run, repository: Path) -> None:
+    for folder in ("a", "b"):
+        (repository / folder).mkdir()
+        (repository / folder / "scan.c").write_text(SOURCE % NOTHING)
+    commit(repository)
+    for folder in ("a", "b"):
+        (repository / folder / "scan.c").write_text(SOURCE % WORK)
+    files = ("a/scan.c", "b/scan.c", "./a/scan.c")
+    status, said, errors = ask(dirtyscan, "--against", "HEAD", "--", *files)
+    assert status == 1, said + errors
+    assert "2 variants got slower." in said
+    assert "scan (count, cc-era) is" in said
+    assert "b/scan.c (count, cc-era) is" in said

@@ -9,6 +9,7 @@ from pathlib import Path
 from harness.base.errors import BadInput
 from harness.gate.git import changed_files, find_commit, find_top, work_tree
 from harness.gate.revision import Older, Pair
+from harness.measurement.choice import told_apart
 from harness.native.built_variant import declared_operation, rust_obstacle
 from harness.native.cargo import build_ahead
 from harness.native.finding import find_variant
@@ -95,8 +96,12 @@ def _build_ahead(before: Manifest, after: Manifest) -> None:
 def _pair_files(called: str, files: Sequence[str], tree: Path, top: Path) -> Older:
     pairs: list[Pair] = []
     one_side: list[str] = []
+    named: dict[str, Variant] = {}
     for name in files:
-        newer = find_variant(name, DEFAULT_OPERATION)
+        newer = told_apart(find_variant(name, DEFAULT_OPERATION), name, named)
+        if newer.name in named:  # the same once more
+            continue
+        named[newer.name] = newer
         path = newer.sources[0].resolve()
         if newer.built_in or not path.is_relative_to(top):
             raise BadInput(f"{name} is no file of the repository in {top}; give one that is.")

@@ -59,7 +59,7 @@ def choose(
             called[name] = name
             continue
         found = with_arguments(find_variant(name, operation), arguments)
-        variant = _told_apart(found, name, named)
+        variant = told_apart(found, name, named)
         called[name] = variant.name
         named[variant.name] = variant
     del named[compared_with.name]
@@ -101,7 +101,7 @@ def _expand(names: Sequence[str], operation: str, optional: set[str]) -> Iterato
             yield name
 
 
-def _told_apart(variant: Variant, given: str, named: Mapping[str, Variant]) -> Variant:
+def told_apart(variant: Variant, given: str, named: Mapping[str, Variant]) -> Variant:
     """Return ``variant`` under a name that no other file has: its own, or else its path."""
     for name in (variant.name, given):
         if name not in named or named[name].sources == variant.sources:
