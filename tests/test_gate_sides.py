@@ -169,3 +169,30 @@ def test_files_of_one_name_are_told_apart(dirtyscan: Run, repository: Path) -> N
     assert "2 variants got slower." in said
     assert "scan (count, cc-era) is" in said
     assert "b/scan.c (count, cc-era) is" in said
+
+
+def test_what_cannot_be_read_of_a_revision_is_undecided(
+    dirtyscan: Run, repository: Path
+) -> None:
+    """It is named as what it is of the revision, whose files are gone by then; others go on."""
+    mine, behind = repository / "mine.c", ("--", "mine.c", "other.c")
+    mine.write_text("no C\n")
+    at = commit(repository)
+    mine.write_text(SOURCE % NOTHING)
+    (repository / "other.c").write_text(SOURCE % WORK)
+    status, said, errors = ask(dirtyscan, "--against", "HEAD", *behind)
+    assert status == 1, said + errors
+    assert f"mine.c: HEAD ({at})/mine.c does not compile with cc-era" in said
+    assert "other (count, cc-era) is" in said
+    (repository / "other.c").write_text(SOURCE % NOTHING)
+    status, said, errors = ask(dirtyscan, "--against", "HEAD", *behind)
+    assert status == 3, said + errors
+    assert "compiled to the very code of" in said
+    # A manifest that could not be read then is not to blame on what it says now.
+    (repository / MANIFEST).write_text("[variant.mine\n")
+    at = commit(repository)
+    name_in_manifest(repository)
+    status, said, errors = ask(dirtyscan, "--against", "HEAD")
+    assert status == 3, said + errors
+    assert f"HEAD ({at})/dirtyscan.toml cannot be read" in said
+    assert not errors.startswith("dirtyscan: ")

@@ -60,7 +60,10 @@ def _pair_manifests(called: str, after: Manifest, tree: Path, top: Path) -> Olde
     folder = tree / after.folder.relative_to(top)
     # Dependencies are kept from one revision to the next. Its own files are all new, so that Cargo
     # takes nothing of another revision for theirs.
-    before = read_manifest(folder, f"{after.kept}-revision") if folder.is_dir() else None
+    try:
+        before = read_manifest(folder, f"{after.kept}-revision") if folder.is_dir() else None
+    except BadInput as error:
+        return Older(called, (), undecided=(str(error).replace(str(tree), called),))
     if before is None or not before.entries:
         missing = f"{called} has no {after.path.name} that names variants"
         return Older(called, (), undecided=(missing,))
@@ -96,6 +99,7 @@ def _build_ahead(before: Manifest, after: Manifest) -> None:
 def _pair_files(called: str, files: Sequence[str], tree: Path, top: Path) -> Older:
     pairs: list[Pair] = []
     one_side: list[str] = []
+    undecided: list[str] = []
     named: dict[str, Variant] = {}
     for name in files:
         newer = told_apart(find_variant(name, DEFAULT_OPERATION), name, named)
@@ -110,10 +114,11 @@ def _pair_files(called: str, files: Sequence[str], tree: Path, top: Path) -> Old
             one_side.append(f"{name} is new")
             continue
         found = _pair(partial(find_variant, str(older), DEFAULT_OPERATION), newer)
-        if isinstance(found, str):
-            raise BadInput(found)
-        pairs.append(found)
-    return Older(called, tuple(pairs), tuple(one_side))
+        if isinstance(found, Pair):
+            pairs.append(found)
+        else:
+            undecided.append(f"{name}: {found.replace(str(tree), called)}")
+    return Older(called, tuple(pairs), tuple(one_side), undecided=tuple(undecided))
 
 
 def _pair(find_older: Callable[[], Variant], newer: Variant) -> Pair | str:
