@@ -114,13 +114,18 @@ def work_tree(folder: Path, commit: str, scratch: Path) -> Iterator[Path]:
         BadInput: git cannot make one.
     """
     tree = scratch / "tree"
+    # Hooks are for somebody's own work tree: one that fails, or builds, has no business here.
+    without_hooks = ("-c", "core.hooksPath=/dev/null")
     try:
-        git(folder, "worktree", "add", "--detach", "--quiet", str(tree), commit)
-    except GitFailed as error:
-        raise BadInput(
-            f"a work tree of {commit[:SHORT]} cannot be made ({error}); try 'git worktree prune'."
-        ) from None
-    try:
+        try:
+            git(folder, *without_hooks, "worktree", "add", "--detach", "--quiet", str(tree), commit)
+        except GitFailed as error:
+            raise BadInput(
+                f"a work tree of {commit[:SHORT]} cannot be made ({error}); try "
+                "'git worktree prune'."
+            ) from None
         yield tree
     finally:
-        git(folder, "worktree", "remove", "--force", str(tree))
+        # Twice, as one that git has not finished is locked; and where there is none, all is well.
+        with contextlib.suppress(GitFailed):
+            git(folder, "worktree", "remove", "--force", "--force", str(tree))
