@@ -63,3 +63,29 @@ def test_a_work_tree_that_is_made_in_part_is_removed(
         ):
             pass
     assert work_trees(repository) == 1
+
+
+def test_a_gate_that_is_cancelled_leaves_nothing(repository: Path, tmp_path: Path) -> None:
+    """CI ends what takes too long, or is not wanted any more, with SIGTERM."""
+    build = "touch started; sleep 600; cp ../mine.o ."
+    (repository / MANIFEST).write_text(f'[variant.mine]\nbuild = "{build}"\nlibrary = "mine.o"\n')
+    commit(repository)
+    gate = subprocess.Popen(
+        [sys.executable, "-m", "harness", "gate", "--against", "HEAD"],
+        cwd=repository,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        wait_until((repository / "started").exists)
+        assert work_trees(repository) == 2
+        gate.send_signal(signal.SIGTERM)
+        _, errors = gate.communicate(timeout=LONGEST)
+    finally:
+        gate.kill()
+        gate.wait()
+    assert gate.returncode == 128 + signal.SIGTERM
+    assert "Traceback" not in errors
+    assert work_trees(repository) == 1

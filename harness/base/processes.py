@@ -1,5 +1,6 @@
-"""Child processes: that they end with us, and how they ended."""
+"""Processes: that our children end with us and how they ended, and that we end in good order."""
 
+import contextlib
 import ctypes
 import dataclasses
 import os
@@ -7,8 +8,10 @@ import resource
 import signal
 import sys
 import sysconfig
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import FrameType
 
 _ROOT = Path(__file__).parents[2]
 """The folder of this package and its neighbours."""
@@ -23,6 +26,30 @@ def end_with_parent(parent: int) -> None:
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:  # it ended before it was asked for
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+@contextlib.contextmanager
+def orderly_end() -> Iterator[None]:
+    """Have SIGTERM, with which a job of CI is cancelled, end the block as any exit does.
+
+    By itself it ends the process where it stands, and leaves what the block would have taken away.
+
+    Raises:
+        SystemExit: it came; the exit status is 143, as a shell has it.
+    """
+
+    def leave(number: int, _: FrameType | None) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second one would end the tidying up
+        raise SystemExit(128 + number)
+
+    if threading.current_thread() is not threading.main_thread():  # which has none
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL if before is None else before)
 
 
 def module_command(module: str, *arguments: str) -> list[str]:

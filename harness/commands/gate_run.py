@@ -10,6 +10,7 @@ from rich.console import Console
 
 from harness.base.errors import BadInput
 from harness.base.files import write_text
+from harness.base.processes import orderly_end
 from harness.commands.cluster import is_for_hosts
 from harness.commands.gate import BUDGET
 from harness.commands.gate_hosts import answer, ask_hosts, go_to_repository
@@ -34,7 +35,12 @@ UNCHANGED, SLOWER, UNDECIDED = 0, 1, 3
 
 
 def run(options: argparse.Namespace) -> int:
-    """Do what ``options`` ask for."""
+    """Do what ``options`` ask for; what it has put into a repository is taken away at the end."""
+    with orderly_end():
+        return _run(options)
+
+
+def _run(options: argparse.Namespace) -> int:
     out, log = console(), console(stderr=True)
     if is_for_hosts(options):
         verdict, trouble = ask_hosts(options)
