@@ -188,7 +188,12 @@ def test_what_cannot_be_taken_of_a_revision_is_one_sentence(clone: Path) -> None
     refused(ask(clone, "--against", "HEAD"), "the variants of HEAD cannot be extracted")
     (variants / "absolute").unlink()
     (variants / "count" / "word_sum.c").write_text("no C at all")
-    commit(clone)
+    at = commit(clone)
+    (variants / "count" / "word_sum.c").write_text(SOURCE % NOTHING)
+    done = ask(clone, "--against", "HEAD")
+    assert done.returncode == 3, done.stdout + done.stderr
+    assert f"word_sum: HEAD ({at})/count/word_sum.c does not compile with cc-era" in words(done)
+    (variants / "count" / "word_sum.c").write_text("no C at all")
     refused(ask(clone, "--against", "HEAD"), "word_sum.c does not compile with cc-era")
     shutil.rmtree(clone / ".git")
     refused(ask(clone, "--against", "HEAD"), "nothing here to compare with HEAD")

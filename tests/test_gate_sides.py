@@ -146,9 +146,7 @@ def test_what_was_wrong_can_be_mended(
     assert "1 variant got slower." in said
 
 
-def test_each_side_is_called_on_the_map_that_it_looks_at(
-    dirtyscan: Run, repository: Path
-) -> None:
+def test_each_side_is_called_on_the_map_that_it_looks_at(dirtyscan: Run, repository: Path) -> None:
     (repository / "mine.c").write_text(ON_A_BITMAP)
     status, said, errors = ask(dirtyscan, "--against", "HEAD", "--", "mine.c")
     assert status == 0, said + errors
@@ -171,9 +169,7 @@ def test_files_of_one_name_are_told_apart(dirtyscan: Run, repository: Path) -> N
     assert "b/scan.c (count, cc-era) is" in said
 
 
-def test_what_cannot_be_read_of_a_revision_is_undecided(
-    dirtyscan: Run, repository: Path
-) -> None:
+def test_what_cannot_be_read_of_a_revision_is_undecided(dirtyscan: Run, repository: Path) -> None:
     """It is named as what it is of the revision, whose files are gone by then; others go on."""
     mine, behind = repository / "mine.c", ("--", "mine.c", "other.c")
     mine.write_text("no C\n")
@@ -196,3 +192,15 @@ def test_what_cannot_be_read_of_a_revision_is_undecided(
     assert status == 3, said + errors
     assert f"HEAD ({at})/dirtyscan.toml cannot be read" in said
     assert not errors.startswith("dirtyscan: ")
+
+
+@needs("clang", "gcc")
+def test_what_one_compiler_did_not_take_then_is_undecided(dirtyscan: Run, repository: Path) -> None:
+    mine, of_gcc = repository / "mine.c", "#ifdef __clang__\n#error not for clang\n#endif\n"
+    mine.write_text(of_gcc + SOURCE % NOTHING)
+    at = commit(repository)
+    mine.write_text(SOURCE % NOTHING)
+    toolchain = ("--toolchain", "gcc-era", "--toolchain", "clang-era")
+    status, said, errors = ask(dirtyscan, "--against", "HEAD", *toolchain, "--", "mine.c")
+    assert status == 3, said + errors
+    assert f"mine: HEAD ({at})/mine.c does not compile with clang-era" in said

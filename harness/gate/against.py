@@ -12,7 +12,8 @@ from pathlib import Path
 from harness.gate.decision import compare_pairs, decide, fewest_for, processes_for
 from harness.gate.evidence import Scope
 from harness.gate.finding import Basis, Change, Compared, Finding, Verdict, join
-from harness.gate.lanes import Compiled, compile_pairs, line_up_pairs
+from harness.gate.git import TREE
+from harness.gate.lanes import Compiled, OlderBroken, compile_pairs, line_up_pairs
 from harness.gate.placing import (
     Subject,
     is_slower_in_some,
@@ -87,7 +88,7 @@ class Against:
         """Compile both sides, and compare those whose code differs in every way.
 
         Raises:
-            BadInput: there is no such revision or file, or one does not compile.
+            BadInput: there is no such revision or file, or one of now does not compile.
         """
         with (
             tempfile.TemporaryDirectory(prefix="dirtyscan-") as scratch,
@@ -95,10 +96,20 @@ class Against:
         ):
             older = stack.enter_context(self._older(Path(scratch)))
             toolchains = find_toolchains(self.scope.toolchains)
-            compiled, left_out = compile_pairs(older.pairs, toolchains)
+            compiled: list[Compiled] = []
+            left_out = list(older.left_out)
+            undecided = list(older.undecided)
+            for pair in older.pairs:
+                try:
+                    made, obstacles = compile_pairs([pair], toolchains)
+                except OlderBroken as error:
+                    undecided.append(f"{pair.name}: {_then(str(error), Path(scratch), older.name)}")
+                    continue
+                compiled += made
+                left_out += obstacles
             changed = [one for one in compiled if self.even_unchanged or not one.same_code]
             able = tuple(one for one in changed if not one.obstacle)
-            left_out += [*older.left_out, *(one.obstacle for one in changed if one.obstacle)]
+            left_out += [one.obstacle for one in changed if one.obstacle]
             compared = Compared(
                 Basis.REVISION,
                 older.name,
@@ -106,7 +117,7 @@ class Against:
                 len(compiled) - len(changed),
                 tuple(dict.fromkeys(left_out)),
             )
-            found = Verdict((), (), older.undecided, older.remarks, (compared,))
+            found = Verdict((), (), tuple(undecided), older.remarks, (compared,))
             ways = self.ways if able else ()
             what = Changed(older.name, able)
             return join([found, *(way(what, self.scope, tell) for way in ways)])
@@ -117,6 +128,11 @@ class Against:
         if not self.files and is_own_clone():
             return contextlib.nullcontext(read_revision(self.names[0], scratch, self.merge_base))
         return read_repository(self.names[0], scratch, self.merge_base, self.files)
+
+
+def _then(said: str, scratch: Path, name: str) -> str:
+    """Return ``said``, with files of the revision called as what they are of it."""
+    return said.replace(str(scratch / TREE), name).replace(str(scratch), name)
 
 
 def time_changed(changed: Changed, scope: Scope, tell: Tell) -> Verdict:

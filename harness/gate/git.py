@@ -10,6 +10,8 @@ from harness.base.errors import BadInput
 
 SHORT = 12
 """Digits of a commit that name it for people."""
+TREE = "tree"
+"""What the folder of a work tree is called."""
 _REPOSITORY = (
     *("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_PREFIX"),
     *("GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES"),
@@ -113,7 +115,7 @@ def work_tree(folder: Path, commit: str, scratch: Path) -> Iterator[Path]:
     Raises:
         BadInput: git cannot make one.
     """
-    tree = scratch / "tree"
+    tree = scratch / TREE
     # Hooks are for somebody's own work tree: one that fails, or builds, has no business here.
     without_hooks = ("-c", "core.hooksPath=/dev/null")
     try:

@@ -16,6 +16,10 @@ from harness.native.toolchain import Toolchain, default_toolchain
 from harness.native.variant import Variant
 
 
+class OlderBroken(BadInput):
+    """The older side of a pair does not compile, and the newer one does."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Compiled:
     """A pair, compiled with one toolchain."""
@@ -54,6 +58,7 @@ def compile_pairs(
     """Compile both sides of every pair; return them, and why others cannot be compiled here.
 
     Raises:
+        OlderBroken: one did not compile before.
         BadInput: one does not compile.
     """
     compiled: list[Compiled] = []
@@ -69,7 +74,11 @@ def compile_pairs(
             if used.name in made:  # which two of C have beside them
                 continue
             made.add(used.name)
-            before, after = (build_variant(side, toolchain) for side in (pair.before, pair.after))
+            after = build_variant(pair.after, toolchain)
+            try:
+                before = build_variant(pair.before, toolchain)
+            except BadInput as error:
+                raise OlderBroken(str(error)) from None
             said = describe(pair.after, after)
             obstacle = said.obstacle()
             if not said.for_this_architecture:
