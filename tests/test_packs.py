@@ -455,6 +455,22 @@ WRONG: dict[str, tuple[Callable[[Path], None], str]] = {
 }  # fmt: skip
 
 
+def test_rounds_of_a_result_without_a_plan_are_as_many_in_each_process(
+    tmp_path: Path, dirtyscan: Run
+) -> None:
+    folder = tmp_path / "result"
+    folder.mkdir()
+    for name in ("speedups.csv", "pyperf.json"):
+        shutil.copy(REFERENCE / name, folder)
+    assert dirtyscan("results", "verify", "result").returncode == 0
+    _pyperf(lambda suite: suite["benchmarks"][0]["runs"][1]["values"].pop())(folder)
+    done = dirtyscan("results", "verify", "result", str(PLAIN))
+    assert (done.returncode, done.stderr) == (1, "")
+    name = "cond1-recorded/page_by_page/cc-era"
+    assert f"pyperf.json: {name} has [2, 3] rounds a process, and every" in done.stdout
+    assert f"{PLAIN}: it holds" in done.stdout  # the next is looked at all the same
+
+
 def test_where_calls_were_interrupted_their_sums_are_others_and_it_is_said(
     tmp_path: Path,
 ) -> None:

@@ -208,8 +208,11 @@ def _wrong_runs(timed: Mapping[str, Timed], layout: Mapping[str, Any]) -> Iterat
         if one.calibrations != 1:
             yield f"{name} has {one.calibrations} calibrations, and each process list has one"
         lengths = {len(rounds) for rounds in one.rounds}
-        if len(lengths) > 1 or lengths - {layout.get("rounds", max(lengths, default=0))}:
-            yield f"{name} has {sorted(lengths)} rounds a process, and the plan {layout['rounds']}"
+        planned = layout.get("rounds")
+        if planned is None and len(lengths) > 1:
+            yield f"{name} has {sorted(lengths)} rounds a process, and every process has as many"
+        elif planned is not None and lengths - {planned}:
+            yield f"{name} has {sorted(lengths)} rounds a process, and the plan {planned}"
 
 
 def _speedup(pairs: Sequence[tuple[list[float], list[float]]]) -> float:
