@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 from harness.base.errors import BadInput
 from harness.results import pack, private
 from harness.results.found import Kind
-from harness.results.pack import MANIFEST, members_of, read_pack, write_pack
+from harness.results.members import members_of
+from harness.results.pack import MANIFEST, read_pack, write_pack
 from harness.results.private import find_private, scrub
 from harness.results.result import SPEEDUPS, read_table
 from harness.results.verify import verify_folder

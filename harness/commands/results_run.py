@@ -2,7 +2,6 @@
 
 import argparse
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from harness.gate.reference import GATE, RESULTS, read_reference
 from harness.presentation.console import console
 from harness.results.found import Found, Kind
 from harness.results.pack import MANIFEST, SUFFIX, read_pack, write_pack
+from harness.results.unpacked import of_pack, unpacked
 from harness.results.verify import verify_folder
 
 HOLDS, WRONG, DAMAGED = 0, 1, 2
@@ -76,11 +76,9 @@ def _verify_pack(path: Path) -> Iterator[Found]:
     pack = read_pack(path)
     what = f"{len(pack.members)} members with their hashes, of {pack.manifest.name}"
     yield Found(Kind.CHECKED, MANIFEST, what)
-    with tempfile.TemporaryDirectory(prefix="dirtyscan-") as scratch:
-        folder = Path(scratch) / pack.manifest.name
-        pack.write(folder)
-        for found in _verify(folder, private_is=Kind.FAULT):
-            yield found._replace(what=found.what.replace(f"{folder}/", f"{path}: "))
+    with unpacked(pack, path) as folder:
+        for found in _verify(folder, Kind.FAULT):
+            yield found._replace(what=of_pack(found.what, folder, path))
 
 
 def _verify(folder: Path, private_is: Kind = Kind.REMARK) -> Iterator[Found]:

@@ -1,20 +1,22 @@
 """History: the speedups of many stored results, in the order in which they were measured."""
 
-import tempfile
+import dataclasses
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import pyperf
 
 from harness.base.errors import BadInput
 from harness.results.design import Design, design_of
 from harness.results.environment import AFTER_OTHER_WORK, before_each, read_environment
-from harness.results.pack import SUFFIX, read_pack
-from harness.results.result import PYPERF, SPEEDUPS, read_table
+from harness.results.members import suite_of
+from harness.results.pack import SUFFIX
+from harness.results.result import SPEEDUPS, read_table
 from harness.results.speedups import judged
+from harness.results.suite import read_start
+from harness.results.unpacked import opened
 
 HISTORY = "history.csv"
 _COLUMNS = (
@@ -22,6 +24,20 @@ _COLUMNS = (
     *("condition", "origin", "variant", "toolchain", "operation", "original"),
     *("speedup", "speedup_low", "speedup_high", "claim_low", "claim_high"),
 )
+
+
+@dataclasses.dataclass(frozen=True)
+class _Result:
+    path: Path
+    """Of its folder, or of its pack."""
+    rows: pd.DataFrame
+    environment: Mapping[str, Any]
+    date: datetime
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+        return self.path.name.removesuffix(SUFFIX) if self.path.is_file() else self.path.name
 
 
 def read_history(folders: Sequence[Path]) -> pd.DataFrame:
@@ -36,34 +52,26 @@ def read_history(folders: Sequence[Path]) -> pd.DataFrame:
     Raises:
         BadInput: one has no results, or they cannot be read.
     """
-    with tempfile.TemporaryDirectory(prefix="dirtyscan-") as scratch:
-        found = [one for folder in folders for one in _results_in(folder, Path(scratch))]
-        tables = [judged(read_table(folder, SPEEDUPS)).copy() for folder, _ in found]
-        environments = [read_environment(folder) for folder, _ in found]
-        dates = [measured_at(*one) for one in zip((f for f, _ in found), environments, strict=True)]
-    names = [name for _, name in found]
-    cpus = _names([design_of(environment["cpu"]) for environment in environments])
-    parts = [_placed(*one) for one in zip(names, tables, environments, dates, cpus, strict=True)]
+    results = [_read(path) for folder in folders for path in _results_in(folder)]
+    cpus = _names([design_of(result.environment["cpu"]) for result in results])
+    parts = [_placed(result, cpu) for result, cpu in zip(results, cpus, strict=True)]
     rows = pd.concat(parts, ignore_index=True).sort_values("date", kind="stable")
     return rows.reset_index(drop=True)
 
 
-def _results_in(path: Path, scratch: Path) -> list[tuple[Path, str]]:
-    """Return the folder and the name of each result at ``path``, or in it if it is none itself.
+def _results_in(path: Path) -> list[Path]:
+    """Return the results at ``path``, packed or not: itself, or those in it if it is none."""
+    if path.is_dir() and not (path / SPEEDUPS).exists():
+        inside = {one.parent for one in path.glob(f"*/{SPEEDUPS}")}
+        return sorted(inside.union(path.glob(f"*{SUFFIX}"))) or [path]
+    return [path]
 
-    Packed ones are unpacked into ``scratch``.
-    """
-    if path.is_file():
-        pack = read_pack(path)
-        folder = Path(tempfile.mkdtemp(dir=scratch)) / pack.manifest.name
-        pack.write(folder)
-        return [(folder, path.name.removesuffix(SUFFIX))]
-    if not (path / SPEEDUPS).exists():
-        inside = [one.parent for one in path.glob(f"*/{SPEEDUPS}")]
-        inside += path.glob(f"*{SUFFIX}")
-        if inside:
-            return [found for one in sorted(inside) for found in _results_in(one, scratch)]
-    return [(path, path.name)]
+
+def _read(path: Path) -> _Result:
+    with opened(path) as folder:
+        rows = judged(read_table(folder, SPEEDUPS)).copy()
+        environment = read_environment(folder)
+        return _Result(path, rows, environment, measured_at(folder, environment))
 
 
 def _names(designs: Sequence[Design]) -> list[str]:
@@ -81,18 +89,17 @@ def _names(designs: Sequence[Design]) -> list[str]:
     return [next(name for one, name in known.items() if one.fits(design)) for design in designs]
 
 
-def _placed(
-    name: str, rows: pd.DataFrame, environment: Mapping[str, Any], date: datetime, cpu: str
-) -> pd.DataFrame:
+def _placed(result: _Result, cpu: str) -> pd.DataFrame:
     """Return the rows of a result with when, what and where it was measured."""
+    rows, environment = result.rows, result.environment
     versions = {made["name"]: made["version"] for made in environment["toolchains"]}
-    rows["date"] = date
+    rows["date"] = result.date
     rows["git_commit"] = environment.get("git_commit", "unknown")
     # What lay between two calls decides speedups as a CPU does, and so makes series of their own.
     before = before_each(environment)
     rows["cpu"] = f"{cpu}, {before}" if before not in ("", AFTER_OTHER_WORK) else cpu
     rows["compiler"] = rows["toolchain"].map(versions).fillna("")
-    rows["results"] = name
+    rows["results"] = result.name
     return rows[list(_COLUMNS)]
 
 
@@ -105,12 +112,10 @@ def measured_at(folder: Path, environment: Mapping[str, Any]) -> datetime:
     try:
         if "date" in environment:
             return datetime.fromisoformat(str(environment["date"])).replace(tzinfo=None)
-        packed = folder / f"{PYPERF}.gz"  # as results of version 0.1 have it
-        suite = pyperf.BenchmarkSuite.load(str(packed if packed.exists() else folder / PYPERF))
-        dates = suite.get_dates()
-    except (OSError, ValueError) as error:
+    except ValueError as error:
         raise BadInput(f"{folder} does not say when it was measured ({error}).") from None
-    if dates is None:
+    suite = suite_of(folder)
+    started = read_start(suite) if suite.exists() else None
+    if started is None:
         raise BadInput(f"{folder} does not say when it was measured; leave it out.")
-    started: datetime = dates[0]
-    return started.replace(tzinfo=None)
+    return started

@@ -7,11 +7,10 @@ import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
 from harness.base.errors import BadInput
-from harness.base.files import read_file
 from harness.base.text import shortened
 from harness.results.environment import ENVIRONMENT, read_environment
 from harness.results.found import Found, Kind, told
-from harness.results.pack import KINDS, members_of
+from harness.results.members import KINDS, all_members_of, read_member, without_compression
 from harness.results.private import find_private
 from harness.results.result import PROCESSES, SNAPSHOTS, SPEEDUPS, read_table
 from harness.results.samples_check import check_samples
@@ -37,7 +36,7 @@ def verify_folder(folder: Path, private_is: Kind = Kind.REMARK) -> Iterator[Foun
     Raises:
         BadInput: there is no result in it.
     """
-    members = members_of(folder)
+    members = all_members_of(folder)
     if not members:
         raise BadInput(
             f"there is no table or document ({', '.join(KINDS)}) in {folder}; name the folder of "
@@ -146,7 +145,7 @@ def _calibration(name: str, table: pd.DataFrame) -> Iterator[Found]:
 
 def _private(member: Path, name: str, kind: Kind) -> Iterator[Found]:
     try:
-        private = find_private(member.name, read_file(member))
+        private = find_private(without_compression(member).name, read_member(member))
     except (ValueError, RecursionError) as error:
         said = shortened(" ".join(str(error).split()))
         yield Found(Kind.FAULT, name, f"it is damaged ({said}); measure anew")

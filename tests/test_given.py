@@ -1,0 +1,95 @@
+"""Results that are given: what earlier versions have left, and what is said of them."""
+
+import gzip
+import json
+import shutil
+import zipfile
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from harness.base.errors import BadInput
+from harness.results.found import Kind
+from harness.results.history import read_history
+from harness.results.members import LARGEST_MEMBER, read_member
+from harness.results.pack import read_pack, write_pack
+from harness.results.verify import verify_folder
+from tests.conftest import Run
+from tests.test_packs import REFERENCE, RESULTS, _write
+
+OLD = RESULTS / "intel-xeon-processor-variants"  # of version 0.1, with pyperf.json.gz
+
+
+def test_a_result_of_version_0_1_is_used_packed_as_it_is_plain(
+    tmp_path: Path, dirtyscan: Run
+) -> None:
+    done = dirtyscan("results", "verify", str(OLD))
+    assert done.returncode == 0, done.stdout
+    assert "pyperf.json.gz: 128 series with their calibrations" in done.stdout
+    assert "no samples are with it" not in done.stdout
+    assert dirtyscan("results", "pack", str(OLD)).returncode == 0
+    given = tmp_path / f"{OLD.name}.zip"
+    packed = json.loads(read_pack(given).members["pyperf.json"])
+    plain = json.loads(gzip.decompress((OLD / "pyperf.json.gz").read_bytes()))
+    assert packed["benchmarks"] == plain["benchmarks"]
+    done = dirtyscan("results", "verify", given.name)
+    assert done.returncode == 0, done.stdout
+    assert "pyperf.json: 128 series with their calibrations" in done.stdout
+    done = dirtyscan("history", given.name)
+    assert (done.returncode, done.stderr) == (0, "")
+    pd.testing.assert_frame_equal(read_history([given]), read_history([OLD]))
+
+
+def test_what_is_compressed_is_looked_at_like_what_is_not(tmp_path: Path) -> None:
+    folder = tmp_path / "result"
+    shutil.copytree(REFERENCE, folder)
+    suite = json.loads((folder / "pyperf.json").read_text())
+    (folder / "pyperf.json").unlink()
+    suite["benchmarks"].pop(1)
+    suite["metadata"]["hostname"] = "wintermute"
+    path = folder / "pyperf.json.gz"
+    path.write_bytes(gzip.compress(json.dumps(suite).encode()))
+    said = [one.what for one in verify_folder(folder) if one.member == path.name]
+    assert any("nothing of cond1-recorded/multi_page/cc-era" in what for what in said)
+    assert any("it has 'hostname'" in what for what in said)
+    path.write_bytes(path.read_bytes()[:-20])
+    faults = [one.what for one in verify_folder(folder) if one.kind is Kind.FAULT]
+    assert any("pyperf.json.gz is damaged (" in what for what in faults)
+    with pytest.raises(BadInput, match=r"pyperf.json.gz is damaged \("):
+        read_member(path)
+    path.write_bytes(gzip.compress(bytes(LARGEST_MEMBER + 1), 1))
+    with pytest.raises(BadInput, match="has more than 64 MiB unpacked"):
+        read_member(path)
+
+
+def test_what_is_wrong_with_a_pack_is_said_of_the_pack(tmp_path: Path, dirtyscan: Run) -> None:
+    """And not of a folder that nobody knows, and that is gone when it is read."""
+    environment = json.loads((REFERENCE / "environment.json").read_text())
+    del environment["date"]
+    contents = {
+        "speedups.csv": (REFERENCE / "speedups.csv").read_bytes(),
+        "environment.json": json.dumps(environment).encode(),
+    }
+    _write(tmp_path / "given.zip", contents)
+    said = dirtyscan("history", "given.zip").stderr
+    assert said == ("dirtyscan: pack given.zip does not say when it was measured; leave it out.\n")
+    _write(tmp_path / "given.zip", {**contents, "pyperf.json": b"{}"})
+    said = dirtyscan("history", "given.zip").stderr
+    assert said.startswith("dirtyscan: given.zip: pyperf.json is damaged (")
+    _write(tmp_path / "given.zip", {**contents, "environment.json": b"{}"})
+    said = dirtyscan("history", "given.zip").stderr
+    assert said.startswith("dirtyscan: given.zip: environment.json is damaged (")
+    _write(tmp_path / "given.zip", {"tick.csv": b"a\n1\n"})
+    said = dirtyscan("history", "given.zip").stderr
+    assert said.startswith("dirtyscan: there are no results in pack given.zip (speedups.csv")
+
+
+def test_the_archive_of_a_pack_is_as_it_was(tmp_path: Path) -> None:
+    """Nothing but the members and what says of them is in it, in one order."""
+    write_pack(OLD, tmp_path / "x.zip")
+    with zipfile.ZipFile(tmp_path / "x.zip") as archive:
+        assert archive.namelist() == [
+            "pack.json", "environment.json", "pyperf.json", "speedups.csv",
+        ]  # fmt: skip
+    assert not [one for one in verify_folder(OLD) if one.kind is Kind.FAULT]
