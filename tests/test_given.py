@@ -1,4 +1,4 @@
-"""Results that are given: what earlier versions have left, and what is said of them."""
+"""Results that are given: one of version 0.1, and one that is too large."""
 
 import gzip
 import json
@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from harness.base.errors import BadInput
+from harness.results import pack
 from harness.results.found import Kind
 from harness.results.history import read_history
 from harness.results.members import LARGEST_MEMBER, read_member
@@ -83,6 +84,27 @@ def test_what_is_wrong_with_a_pack_is_said_of_the_pack(tmp_path: Path, dirtyscan
     _write(tmp_path / "given.zip", {"tick.csv": b"a\n1\n"})
     said = dirtyscan("history", "given.zip").stderr
     assert said.startswith("dirtyscan: there are no results in pack given.zip (speedups.csv")
+
+
+def test_a_pack_that_is_too_large_is_not_written(
+    tmp_path: Path, dirtyscan: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pack, "LARGEST_PACK", 1 << 16)
+    (tmp_path / "mine.zip").write_text("before")
+    done = dirtyscan("results", "pack", str(REFERENCE), "-o", "mine.zip")
+    assert done.returncode == 2
+    assert "takes 0.1 MiB packed, and no pack has more than 0.1 MiB; pack a copy" in done.stderr
+    assert "copy of it without snapshots.csv, which takes 0.0 MiB, or measure" in done.stderr
+    assert "ask for it anew" not in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.zip"]
+    assert (tmp_path / "mine.zip").read_text() == "before"
+    # As it says.
+    copy = tmp_path / "copy"
+    shutil.copytree(REFERENCE, copy, ignore=shutil.ignore_patterns("plots", "snapshots.csv"))
+    assert dirtyscan("results", "pack", "copy").returncode == 0
+    monkeypatch.setattr(pack, "LARGEST_PACK", 1 << 10)
+    done = dirtyscan("results", "pack", str(RESULTS / "amd-epyc-26-2-operations"))
+    assert "pack its folders one by one, or measure fewer variants." in done.stderr
 
 
 def test_the_archive_of_a_pack_is_as_it_was(tmp_path: Path) -> None:

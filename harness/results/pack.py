@@ -30,7 +30,7 @@ from harness.results.members import (
     read_member,
     without_compression,
 )
-from harness.results.pack_size import MOST_MEMBERS, check_sizes
+from harness.results.pack_size import MOST_MEMBERS, check_sizes, too_large
 from harness.results.private import find_private, own_words, scrub
 
 SCHEMA = 1
@@ -87,7 +87,8 @@ def write_pack(folder: Path, path: Path) -> Manifest:
     The result is called as the file is.
 
     Raises:
-        BadInput: there is no result, a member cannot be read or packed, or the file not written.
+        BadInput: there is no result, a member cannot be read or packed, the file not be written, or
+            it would be larger than a pack may be. What was at ``path`` before is there then.
     """
     words = own_words()
     name = path.name.removesuffix(SUFFIX)
@@ -106,12 +107,15 @@ def write_pack(folder: Path, path: Path) -> Manifest:
     manifest = Manifest(SCHEMA, __version__, name, members)
     about = json.dumps(msgspec.to_builtins(manifest), indent=1) + "\n"
     check_sizes(folder, contents)
-    with replacing(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-        for inside, data in {MANIFEST: about.encode(), **contents}.items():
-            info = zipfile.ZipInfo(inside, _DATE)
-            info.compress_type = zipfile.ZIP_DEFLATED
-            info.external_attr = (stat.S_IFREG | 0o644) << 16
-            archive.writestr(info, data)
+    with replacing(path) as file:
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+            for inside, data in {MANIFEST: about.encode(), **contents}.items():
+                info = zipfile.ZipInfo(inside, _DATE)
+                info.compress_type = zipfile.ZIP_DEFLATED
+                info.external_attr = (stat.S_IFREG | 0o644) << 16
+                archive.writestr(info, data)
+        if file.seek(0, io.SEEK_END) > LARGEST_PACK:
+            raise too_large(folder, LARGEST_PACK, file.tell(), archive.infolist())
     return manifest
 
 
