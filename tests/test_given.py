@@ -1,7 +1,9 @@
-"""Results that are given: one of version 0.1, and one that is too large."""
+"""Results that are given: a cluster's, one of version 0.1, one that is too large."""
 
 import gzip
+import io
 import json
+import os
 import shutil
 import zipfile
 from pathlib import Path
@@ -17,9 +19,113 @@ from harness.results.members import LARGEST_MEMBER, read_member
 from harness.results.pack import read_pack, write_pack
 from harness.results.verify import verify_folder
 from tests.conftest import Run
-from tests.test_packs import REFERENCE, RESULTS, _write
+from tests.test_packs import PLAIN, REFERENCE, RESULTS, _write
 
 OLD = RESULTS / "intel-xeon-processor-variants"  # of version 0.1, with pyperf.json.gz
+
+
+@pytest.fixture
+def on_wintermute(monkeypatch: pytest.MonkeyPatch) -> None:
+    uname = os.uname()
+    host = os.uname_result(("Linux", "wintermute.local", *tuple(uname)[2:]))
+    monkeypatch.setattr(os, "uname", lambda: host)
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> Path:
+    """Store what a cluster brings back: a folder a host, and what names these."""
+    folder = tmp_path / "cluster"
+    hosts = ("wintermute", "neuromancer")
+    for host in hosts:
+        shutil.copytree(PLAIN, folder / host)
+    (folder / "cluster.json").write_text(json.dumps({"hosts": {host: {} for host in hosts}}))
+    (folder / "hosts.csv").write_text("host,pages\nwintermute,1\nneuromancer,2\n")
+    return folder
+
+
+def test_the_folder_of_a_host_is_called_as_its_name_is_replaced(
+    cluster: Path, on_wintermute: None, dirtyscan: Run, tmp_path: Path
+) -> None:
+    done = dirtyscan("results", "pack", "cluster")
+    assert done.returncode == 0, done.stderr
+    members = read_pack(tmp_path / "cluster.zip").members
+    folders = {name.rpartition("/")[0] for name in members}
+    assert folders == {"", "somebody", "neuromancer"}
+    assert set(json.loads(members["cluster.json"])["hosts"]) == folders - {""}
+    assert set(pd.read_csv(io.BytesIO(members["hosts.csv"]))["host"]) == folders - {""}
+    assert dirtyscan("results", "verify", "cluster.zip").returncode == 0
+    assert dirtyscan("results", "unpack", "cluster.zip", "-o", "given").returncode == 0
+    assert (tmp_path / "given" / "somebody" / "tick.csv").exists()
+    # That of a host alone is called so too.
+    done = dirtyscan("results", "pack", "cluster/wintermute")
+    assert done.stdout == "somebody.zip: 2 members of somebody\n"
+
+
+def test_two_folders_that_would_be_called_alike_are_no_pack(
+    cluster: Path, on_wintermute: None, dirtyscan: Run, tmp_path: Path
+) -> None:
+    shutil.copytree(PLAIN, cluster / "Somebody")
+    done = dirtyscan("results", "pack", "cluster")
+    assert done.returncode == 2
+    assert "would both be somebody/environment.json in a pack" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    shutil.rmtree(cluster / "Somebody")
+    named = json.dumps({"hosts": {"wintermute": {}, "wintermute.local": {}}})
+    (cluster / "cluster.json").write_text(named)
+    done = dirtyscan("results", "pack", "cluster")
+    assert "two of its names are one" in done.stderr  # rather than that one of them is lost
+    assert not list(tmp_path.glob("*.zip"))
+
+
+def test_a_file_that_is_called_after_the_machine_is_no_member(
+    cluster: Path, on_wintermute: None, dirtyscan: Run
+) -> None:
+    (cluster / "wintermute.csv").write_text("a\n1\n")
+    done = dirtyscan("results", "pack", "cluster")
+    assert "wintermute.csv has a name that a pack does not take" in done.stderr
+
+
+def _old_contents(cluster: Path) -> dict[str, bytes]:
+    """Return what was packed of a cluster's result before: the names of folders stayed."""
+    contents = {
+        path.relative_to(cluster).as_posix(): path.read_bytes()
+        for path in cluster.rglob("*.*")
+        if path.suffix in (".csv", ".json")
+    }
+    text = contents["cluster.json"].decode().replace("wintermute", "somebody")
+    return {**contents, "cluster.json": text.encode()}
+
+
+def test_a_folder_that_has_the_name_of_a_host_is_found_in_a_pack(
+    cluster: Path, dirtyscan: Run, tmp_path: Path
+) -> None:
+    """Anywhere: cluster.json has no host of that name any more, and one that nobody knows."""
+    _write(tmp_path / "old.zip", _old_contents(cluster))
+    done = dirtyscan("results", "verify", "old.zip")
+    assert done.returncode == 1
+    assert "✗ wintermute/: it is called after somebody's machine" in done.stdout
+    assert dirtyscan("results", "verify", "cluster").returncode == 0  # it is nobody else's yet
+
+
+def test_on_the_machine_itself_its_name_is_found(
+    cluster: Path, on_wintermute: None, dirtyscan: Run, tmp_path: Path
+) -> None:
+    contents = _old_contents(cluster)
+    del contents["cluster.json"]
+    _write(tmp_path / "old.zip", contents | {"count/tick.csv": contents["wintermute/tick.csv"]})
+    done = dirtyscan("results", "verify", "old.zip")
+    assert "✗ wintermute/: it is called after somebody's machine" in done.stdout
+
+
+def test_an_operation_is_nobodys_name(
+    tmp_path: Path, dirtyscan: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody called Mark is given the result of a study of operations."""
+    write_pack(RESULTS / "amd-epyc-26-2-operations", tmp_path / "given.zip")
+    uname = os.uname()
+    monkeypatch.setattr(os, "uname", lambda: os.uname_result(("Linux", "mark", *uname[2:])))
+    done = dirtyscan("results", "verify", "given.zip")
+    assert done.returncode == 0, done.stdout
 
 
 def test_a_result_of_version_0_1_is_used_packed_as_it_is_plain(

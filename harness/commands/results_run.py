@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from harness.base.errors import BadInput
@@ -11,6 +11,7 @@ from harness.gate.reference import GATE, RESULTS, read_reference
 from harness.presentation.console import console
 from harness.results.found import Found, Kind
 from harness.results.pack import MANIFEST, SUFFIX, read_pack, write_pack
+from harness.results.private import own_words, scrub_name
 from harness.results.unpacked import of_pack, unpacked
 from harness.results.verify import verify_folder
 
@@ -20,7 +21,8 @@ HOLDS, WRONG, DAMAGED = 0, 1, 2
 def run_pack(options: argparse.Namespace) -> int:
     """Do what ``options`` ask for."""
     folder = Path(options.result)
-    path = Path(options.output or f"{folder.resolve().name}{SUFFIX}")
+    name = scrub_name(folder.resolve().name, own_words())
+    path = Path(options.output or f"{name}{SUFFIX}")
     wrong = [found for found in _verify(folder) if found.kind is Kind.FAULT]
     if wrong:
         raise BadInput(
@@ -77,12 +79,14 @@ def _verify_pack(path: Path) -> Iterator[Found]:
     what = f"{len(pack.members)} members with their hashes, of {pack.manifest.name}"
     yield Found(Kind.CHECKED, MANIFEST, what)
     with unpacked(pack, path) as folder:
-        for found in _verify(folder, Kind.FAULT):
+        for found in _verify(folder, Kind.FAULT, own_words()):
             yield found._replace(what=of_pack(found.what, folder, path))
 
 
-def _verify(folder: Path, private_is: Kind = Kind.REMARK) -> Iterator[Found]:
-    yield from verify_folder(folder, private_is)
+def _verify(
+    folder: Path, private_is: Kind = Kind.REMARK, words: Sequence[str] = ()
+) -> Iterator[Found]:
+    yield from verify_folder(folder, private_is, words)
     if (folder / GATE).exists():
         try:
             reference = read_reference(folder)

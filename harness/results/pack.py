@@ -24,6 +24,7 @@ from harness.base.errors import BadInput
 from harness.base.files import read_file, replacing
 from harness.base.text import shortened, shown
 from harness.results.archive import NAME, PART, REMEDY, damaged, read_members
+from harness.results.hosts import CLUSTER, HOSTS
 from harness.results.members import (
     LARGEST_MEMBER,
     all_members_of,
@@ -31,7 +32,14 @@ from harness.results.members import (
     without_compression,
 )
 from harness.results.pack_size import MOST_MEMBERS, check_sizes, too_large
-from harness.results.private import find_private, own_words, scrub
+from harness.results.private import (
+    find_private,
+    find_word,
+    own_words,
+    scrub,
+    scrub_name,
+    scrub_path,
+)
 
 SCHEMA = 1
 MANIFEST = "pack.json"
@@ -91,8 +99,10 @@ def write_pack(folder: Path, path: Path) -> Manifest:
             it would be larger than a pack may be. What was at ``path`` before is there then.
     """
     words = own_words()
-    name = path.name.removesuffix(SUFFIX)
-    contents = {inside: _scrubbed(member, words) for inside, member in _named(folder).items()}
+    name = scrub_name(path.name.removesuffix(SUFFIX), words)
+    contents = {
+        inside: _scrubbed(member, words) for inside, member in _named(folder, words).items()
+    }
     if not contents:
         raise BadInput(f"there is no result in {folder}; name the folder of one.")
     if not re.fullmatch(PART, name, re.ASCII):
@@ -119,14 +129,26 @@ def write_pack(folder: Path, path: Path) -> Manifest:
     return manifest
 
 
-def _named(folder: Path) -> dict[str, Path]:
-    """Return the members of a result by the names that they have in a pack."""
-    named = {}
+def _named(folder: Path, words: Sequence[str]) -> dict[str, Path]:
+    """Return the members of a result by the names that they have in a pack.
+
+    A cluster's folders are called after its hosts, and a word of this machine is taken out there as
+    in what the members say of the same hosts.
+    """
+    named: dict[str, Path] = {}
+    seen: dict[str, Path] = {}
     for member in all_members_of(folder):
-        inside = without_compression(member).relative_to(folder).as_posix()
-        if not NAME.fullmatch(inside) or inside == MANIFEST:
+        inside = scrub_path(without_compression(member).relative_to(folder).as_posix(), words)
+        private = member.name not in (CLUSTER, HOSTS) and find_word(member.name, words)
+        if private or not NAME.fullmatch(inside) or inside == MANIFEST:
             raise BadInput(
                 f"{member} has a name that a pack does not take; rename it, or take it out."
+            )
+        other = seen.setdefault(inside.casefold(), member)
+        if other != member:
+            raise BadInput(
+                f"{other} and {member} would both be {inside} in a pack; give one of their folders "
+                "another name."
             )
         named[inside] = member
     return named

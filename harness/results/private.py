@@ -19,7 +19,7 @@ _PATH = re.compile(
 """What stands before an absolute path, or one of a home, and the path: at the start of a word, or
 behind a compiler's option that takes one."""
 _HOME = re.compile(r"(?:/(?:home|Users|root|var/home)(?:/[^/]+)?|~[^/]*)/?")
-_SOMEWHERE, _SOMEBODY = "somewhere", "somebody"
+_SOMEWHERE, SOMEBODY = "somewhere", "somebody"
 _NOBODY = ("root", "localhost")
 """Names that are those of everybody."""
 _DEEPEST = 50
@@ -61,6 +61,30 @@ def scrub(name: str, data: bytes, words: Sequence[str] = ()) -> bytes:
     return (json.dumps(clean_document, indent=1) + "\n").encode()
 
 
+def scrub_name(name: str, words: Sequence[str]) -> str:
+    """Return a name without ``words``, as :func:`scrub` takes them out of what is called by it."""
+    for word in words:
+        name = _word(word).sub(SOMEBODY, name)
+    return name
+
+
+def scrub_path(path: str, words: Sequence[str]) -> str:
+    """Return the path of a member without ``words`` in the names of its folders.
+
+    The file's own name says which table or document it is.
+    """
+    folders, slash, file = path.rpartition("/")
+    return f"{'/'.join(scrub_name(part, words) for part in folders.split('/'))}{slash}{file}"
+
+
+def find_word(text: str, words: Sequence[str]) -> str:
+    """Return the first of ``words`` in ``text``; empty if there is none."""
+    for word in words:
+        if match := _word(word).search(text):
+            return match.group()
+    return ""
+
+
 def find_private(name: str, data: bytes, words: Sequence[str] = ()) -> str:
     """Return the first thing in a member that :func:`scrub` would take out; empty if nothing.
 
@@ -74,9 +98,8 @@ def find_private(name: str, data: bytes, words: Sequence[str] = ()) -> str:
             return string
         if match := _PATH.search(string):
             return match[2]
-        for word in words:
-            if match := _word(word).search(string):
-                return match.group()
+        if word := find_word(string, words):
+            return word
     return ""
 
 
@@ -87,9 +110,7 @@ def _clean(text: str, words: Sequence[str]) -> str:
     # Again, as what is left of one path may be another; there is a slash less each time.
     while (less := _PATH.sub(lambda match: match[1] + _last_part(match[2]), text)) != text:
         text = less
-    for word in words:
-        text = _word(word).sub(_SOMEBODY, text)
-    return text
+    return scrub_name(text, words)
 
 
 def _last_part(path: str) -> str:
@@ -106,11 +127,14 @@ def _clean_document(value: Any, words: Sequence[str], depth: int = 0) -> Any:
     if depth > _DEEPEST:
         raise ValueError("it is nested too deeply")
     if isinstance(value, dict):
-        return {
+        kept = {key: item for key, item in value.items() if key not in PRIVATE}
+        clean = {
             _clean(key, words): _clean_document(item, words, depth + 1)
-            for key, item in value.items()
-            if key not in PRIVATE
+            for key, item in kept.items()
         }
+        if len(clean) < len(kept):
+            raise ValueError("two of its names are one without what names a machine")
+        return clean
     if isinstance(value, list):
         return [_clean_document(item, words, depth + 1) for item in value]
     return _clean(value, words) if isinstance(value, str) else value

@@ -1,6 +1,6 @@
 """Whether a result holds: its documents, its tables, and what the ones say of the others."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -10,6 +10,7 @@ from harness.base.errors import BadInput
 from harness.base.text import shortened
 from harness.results.environment import ENVIRONMENT, read_environment
 from harness.results.found import Found, Kind, told
+from harness.results.hosts import find_named_host
 from harness.results.members import KINDS, all_members_of, read_member, without_compression
 from harness.results.private import find_private
 from harness.results.result import PROCESSES, SNAPSHOTS, SPEEDUPS, read_table
@@ -25,13 +26,16 @@ _QUIET = ("quiet_speedup", "quiet_low", "quiet_high")
 _SPEEDUPS = {*_INTERVAL, *_QUIET}
 
 
-def verify_folder(folder: Path, private_is: Kind = Kind.REMARK) -> Iterator[Found]:
+def verify_folder(
+    folder: Path, private_is: Kind = Kind.REMARK, words: Sequence[str] = ()
+) -> Iterator[Found]:
     """Look at a result, and at the parts of it in folders below, member by member.
 
     Members are called by their path from ``folder``.
 
     Args:
         private_is: what it means that a member names somebody's machine.
+        words: what this machine and its user are called, which no folder of a part may be.
 
     Raises:
         BadInput: there is no result in it.
@@ -42,12 +46,16 @@ def verify_folder(folder: Path, private_is: Kind = Kind.REMARK) -> Iterator[Foun
             f"there is no table or document ({', '.join(KINDS)}) in {folder}; name the folder of "
             "a result."
         )
-    for part in dict.fromkeys(member.parent for member in members):
+    parts = dict.fromkeys(member.parent for member in members)
+    for part in parts:
         inside = "" if part == folder else f"{part.name}/"
         for found in _verify_part(part):
             yield found._replace(member=f"{inside}{found.member}")
     for member in members:
         yield from _private(member, str(member.relative_to(folder)), private_is)
+    if host := find_named_host(folder, [part.name for part in parts if part != folder], words):
+        what = "it is called after somebody's machine, or its user; 'dirtyscan results pack' calls "
+        yield Found(private_is, f"{host}/", f"{what}it otherwise")
 
 
 def _verify_part(folder: Path) -> Iterator[Found]:
@@ -146,6 +154,9 @@ def _calibration(name: str, table: pd.DataFrame) -> Iterator[Found]:
 def _private(member: Path, name: str, kind: Kind) -> Iterator[Found]:
     try:
         private = find_private(without_compression(member).name, read_member(member))
+    except BadInput as error:
+        yield _fault(name, error)
+        return
     except (ValueError, RecursionError) as error:
         said = shortened(" ".join(str(error).split()))
         yield Found(Kind.FAULT, name, f"it is damaged ({said}); measure anew")
