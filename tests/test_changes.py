@@ -21,6 +21,7 @@ from harness.report.history import draw_history
 from harness.results.changes import Change, Find, find_changes, find_places, otava
 from harness.results.design import Design
 from harness.results.history import _names, read_history
+from harness.results.pack import write_pack
 from harness.results.result import PROCESSES, read_table
 from harness.statistics.interval import centre
 from tests.conftest import Run
@@ -196,6 +197,7 @@ def stored_nights(tmp_path: Path) -> Callable[[Sequence[float]], Path]:
             mine = scaled["variant"] == "multi_page"
             for name in ("speedup", "speedup_low", "speedup_high"):
                 scaled.loc[mine, name] = scaled.loc[mine, name].astype(float) * factor
+            scaled.loc[mine, "variant_seconds"] /= factor
             scaled.to_csv(night / "speedups.csv", index=False)
             environment["date"] = f"2026-10-{number + 1:02}T03:17:00+00:00"
             (night / "environment.json").write_text(json.dumps(environment))
@@ -288,6 +290,42 @@ def test_packed_nights_are_read_and_the_first_of_a_cpu_is_compared_with_nothing(
     assert "nothing was compared: the newest result is of Another CPU" in done.stdout
     (tmp_path / "packs" / "night-05.zip").write_bytes(b"PK")
     assert "pack packs/night-05.zip is no archive" in dirtyscan("history", "packs").stderr
+
+
+def test_a_result_that_lies_there_twice_is_taken_once(
+    stored_nights: Callable[[Sequence[float]], Path], dirtyscan: Run
+) -> None:
+    """What it holds says so, and not its name; two that were measured at one time are two."""
+    folder = stored_nights([1.0, 0.9, 0.8])
+    alone = read_history([folder])
+    for night in ("night-00", "night-01"):
+        write_pack(folder / night, folder / f"{night}.zip")
+    shutil.copytree(folder / "night-02", folder / "renamed")
+    done = dirtyscan("history", "results/nightly")
+    assert (done.returncode, done.stderr) == (0, "")
+    twice = (("night-00.zip", "night-00"), ("night-01.zip", "night-01"), ("renamed", "night-02"))
+    for path, first in twice:
+        said = f"results/nightly/{path} is the same result as results/nightly/{first}, and was"
+        assert said in done.stdout
+    pd.testing.assert_frame_equal(read_history([folder]), alone)
+    done = dirtyscan("history", *["results/nightly"] * 3)
+    assert "and 10 more were there twice" in done.stdout
+    environment = json.loads((folder / "night-00" / "environment.json").read_text())
+    (folder / "night-01" / "environment.json").write_text(json.dumps(environment))
+    assert read_history([folder / "night-00", folder / "night-01"])["results"].nunique() == 2
+
+
+@needs_otava
+def test_a_fall_is_not_found_in_two_results_that_are_there_twice(
+    stored_nights: Callable[[Sequence[float]], Path], dirtyscan: Run
+) -> None:
+    folder = stored_nights([1.0, 0.9])
+    for night in ("night-00", "night-01"):
+        write_pack(folder / night, folder / f"{night}.zip")
+    done = dirtyscan("history", "results/nightly", "--changes", "--variant", "multi_page")
+    assert done.returncode == 0, done.stdout
+    assert "0 changes in 2 series of up to 2 results" in done.stdout
+    assert "of which there are fewer than 3 yet" in done.stdout
 
 
 def test_without_otava_one_sentence_says_how_to_get_it(

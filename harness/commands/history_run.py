@@ -11,6 +11,7 @@ from rich.console import Console
 
 from harness.base.errors import BadInput
 from harness.base.files import write_text
+from harness.base.text import shown
 from harness.presentation.console import console
 from harness.presentation.gate_words import percent
 from harness.presentation.style import save
@@ -25,21 +26,25 @@ from harness.results.changes import (
     find_uncompared,
     otava,
 )
-from harness.results.history import HISTORY, read_history
+from harness.results.history import HISTORY, History, gather
 
 STEADY, FELL = 0, 1
+_MANY = 5
+"""Results that were there twice which are named; the rest are counted."""
 
 
 def run(options: argparse.Namespace) -> int:
     """Do what ``options`` ask for."""
     out = console()
     find = otava() if options.changes else None
-    rows = read_history([Path(folder) for folder in options.results])
+    history = gather([Path(folder) for folder in options.results])
+    rows = history.rows
     if options.variant:
         rows = rows[rows["variant"].isin(options.variant)]
     if rows.empty:
         raise BadInput(f"none of these results has {' or '.join(options.variant) or 'any row'}.")
     _print_results(rows, out)
+    _print_doubles(history, out)
     plots = Path(options.plots)
     written = [plots / HISTORY]
     write_text(plots / HISTORY, str(rows.to_csv(index=False)))
@@ -79,6 +84,15 @@ def _print_results(rows: pd.DataFrame, out: Console) -> None:
         Column("speedup", right=True, whole=True),
     )
     print_table(Table(columns, tuple(lines)), out)
+
+
+def _print_doubles(history: History, out: Console) -> None:
+    """Say which results were there twice; of many, how many."""
+    for path, first in history.doubles[:_MANY]:
+        said = f"{path} is the same result as {first}, and was taken once"
+        out.print(shown(said), soft_wrap=True)
+    if more := len(history.doubles[_MANY:]):
+        out.print(f"and {more} more were there twice, and were taken once", soft_wrap=True)
 
 
 def _print_changes(changes: Sequence[Change], rows: pd.DataFrame, out: Console) -> None:

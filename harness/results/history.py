@@ -1,7 +1,7 @@
 """History: the speedups of many stored results, in the order in which they were measured."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,18 @@ _COLUMNS = (
 
 
 @dataclasses.dataclass(frozen=True)
+class History:
+    """What was measured over time."""
+
+    rows: pd.DataFrame
+    """Of all results, oldest first, noise floors left out; the columns are those of
+    ``speedups.csv`` that a history needs, with when (``date``, UTC), what (``git_commit``) and
+    where (``cpu``, ``compiler``) each was measured."""
+    doubles: tuple[tuple[Path, Path], ...]
+    """Where results lie that were left out, as they are there twice, and where the others do."""
+
+
+@dataclasses.dataclass(frozen=True)
 class _Result:
     path: Path
     """Of its folder, or of its pack."""
@@ -39,12 +51,23 @@ class _Result:
         """What it is called."""
         return self.path.name.removesuffix(SUFFIX) if self.path.is_file() else self.path.name
 
+    @property
+    def held(self) -> Hashable:
+        """What a result and a pack of it have in common, and no two results.
+
+        A pack has no more names than what names nobody's machine, but all numbers.
+        """
+        numbers = self.rows[["speedup", "speedup_low", "speedup_high"]]
+        return self.date, design_of(self.environment["cpu"]), numbers.to_numpy().tobytes()
+
 
 def read_history(folders: Sequence[Path]) -> pd.DataFrame:
-    """Return the rows of all results in ``folders``, oldest first, noise floors left out.
+    """Return the rows of all results in ``folders``; see :func:`gather`."""
+    return gather(folders).rows
 
-    Columns are those of ``speedups.csv`` that a history needs, with when (``date``, UTC), what
-    (``git_commit``) and where (``cpu``, ``compiler``) each was measured.
+
+def gather(folders: Sequence[Path]) -> History:
+    """Return what all results in ``folders`` have measured, each taken once.
 
     Args:
         folders: of results, packed results, or folders that hold either.
@@ -52,11 +75,18 @@ def read_history(folders: Sequence[Path]) -> pd.DataFrame:
     Raises:
         BadInput: one has no results, or they cannot be read.
     """
-    results = [_read(path) for folder in folders for path in _results_in(folder)]
+    by_held: dict[Hashable, _Result] = {}
+    doubles = []
+    for path in (path for folder in folders for path in _results_in(folder)):
+        result = _read(path)
+        first = by_held.setdefault(result.held, result)
+        if first is not result:
+            doubles.append((path, first.path))
+    results = list(by_held.values())
     cpus = _names([design_of(result.environment["cpu"]) for result in results])
     parts = [_placed(result, cpu) for result, cpu in zip(results, cpus, strict=True)]
     rows = pd.concat(parts, ignore_index=True).sort_values("date", kind="stable")
-    return rows.reset_index(drop=True)
+    return History(rows.reset_index(drop=True), tuple(doubles))
 
 
 def _results_in(path: Path) -> list[Path]:
