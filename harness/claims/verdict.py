@@ -13,7 +13,7 @@ REPRODUCED, IN_PART = "reproduced", "in part"
 NARROWER = "narrower than the letter"
 MOST_CALLS, SOME_CALLS = 0.5, 0.05
 """The shares of calls inside a range from which it is reproduced, and in part."""
-_SHARP = 1.05
+SHARP = 1.05
 """An interval whose ends are no further apart (high / low) decides, however narrow the claim is."""
 
 
@@ -60,7 +60,7 @@ def judge(figures: Figures, claim: Claim) -> str:
     if not claim.over_calls:
         return verdict(figures.low, figures.high, claim)
     word = _word(figures.calls, claim)
-    if figures.high <= figures.low * _SHARP:
+    if figures.high <= figures.low * SHARP:
         return word
     ends = (figures.calls * (end / figures.speedup) for end in (figures.low, figures.high))
     return word if all(_word(calls, claim) == word for calls in ends) else UNDECIDED
@@ -124,7 +124,7 @@ def verdict(low: float, high: float, claim: Claim) -> str:
     if low >= claim.low and high <= claim.high:
         return REPRODUCED
     if low <= claim.high and high >= claim.low:
-        narrow = min(max(claim.high / claim.low, _SHARP), NEAR**2)
+        narrow = min(max(claim.high / claim.low, SHARP), NEAR**2)
         one_sided = (claim.low >= 1) != (claim.high <= 1)
         across = one_sided and low < 1 < high
         return REPRODUCED if high <= low * narrow and not across else UNDECIDED

@@ -14,6 +14,7 @@ from harness.results.hosts import find_named_host
 from harness.results.members import KINDS, all_members_of, read_member, without_compression
 from harness.results.private import find_private
 from harness.results.result import PROCESSES, SNAPSHOTS, SPEEDUPS, read_table
+from harness.results.rows_check import check_rows
 from harness.results.samples_check import check_samples
 from harness.results.speedups import misses_one
 from harness.results.tables import read_any
@@ -83,6 +84,7 @@ def _verify_part(folder: Path) -> Iterator[Found]:
             yield _fault(SPEEDUPS, error)
             return
         yield from check_samples(folder, rows, layout, disturbed)
+        yield from check_rows(folder, rows)
         yield from _noise_floors(rows)
     else:
         for name in (SNAPSHOTS, PROCESSES):
