@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 
 from harness.base.errors import BadInput
@@ -25,7 +26,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--format", choices=("table", *FORMATS), default="table",
-        help="how to print the speedups; default: %(default)s",
+        help="how to print the speedups, those of several DIR as one document; default: "
+        "%(default)s",
     )  # fmt: skip
     parser.set_defaults(run=run)
 
@@ -33,36 +35,17 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Do what ``options`` ask for."""
     from harness.presentation.console import console
-    from harness.presentation.table import print_table
-    from harness.report.by_cpu import tables_by_cpu
     from harness.report.contents import write_plots
     from harness.report.page import write_page
-    from harness.report.run_table import results_table, results_text
-    from harness.report.stored import Stored
-    from harness.report.stored_study import stored_study
-    from harness.results.result import SPEEDUPS, read_table
+    from harness.report.pasted import pasted
 
-    out = console()
     folders = [Path(folder) for folder in options.results]
     if options.plots and len(folders) > 1:
         raise BadInput("--plots draws one result; name one, or write a page of several (--html).")
-    for folder in folders:
-        if study := stored_study(folder):
-            if options.format == "table":
-                print_table(study.summary, out)
-            else:
-                print(study.text(options.format), end="")
-            continue
-        rows = read_table(folder, SPEEDUPS)
-        if options.format != "table":
-            print(results_text(rows, options.format), end="")
-            continue
-        if len(folders) > 1:
-            out.print(f"{folder}:", soft_wrap=True)
-        out.print(results_table(rows, Stored(folder).environment))
-    if options.format == "table" and len(folders) > 1:
-        for table in tables_by_cpu([Stored(folder) for folder in folders]):
-            print_table(dataclasses.replace(table, fold=True), out)
+    if options.format == "table":
+        _print_tables(folders)
+    else:
+        print(pasted(folders, options.format), end="")
     told = console(stderr=options.format != "table")
     if options.plots:
         for path in write_plots(folders[0], Path(options.plots)):
@@ -71,3 +54,27 @@ def run(options: argparse.Namespace) -> int:
         path = Path(options.html) if options.html else folders[0] / PAGE
         told.print(f"page: {write_page(folders, path)}", soft_wrap=True)
     return 0
+
+
+def _print_tables(folders: Sequence[Path]) -> None:
+    """Show what a terminal does of each result, and then of all beside each other."""
+    from harness.presentation.console import console
+    from harness.presentation.table import print_table
+    from harness.report.by_cpu import tables_by_cpu
+    from harness.report.run_table import results_table
+    from harness.report.stored import Stored
+    from harness.report.stored_study import stored_study
+    from harness.results.result import SPEEDUPS, read_table
+
+    out = console()
+    for folder in folders:
+        if study := stored_study(folder):
+            print_table(study.summary, out)
+            continue
+        rows = read_table(folder, SPEEDUPS)
+        if len(folders) > 1:
+            out.print(f"{folder}:", soft_wrap=True)
+        out.print(results_table(rows, Stored(folder).environment))
+    if len(folders) > 1:
+        for table in tables_by_cpu([Stored(folder) for folder in folders]):
+            print_table(dataclasses.replace(table, fold=True), out)

@@ -195,7 +195,12 @@ def results_text(rows: pd.DataFrame, form: str) -> str:
         return as_markdown(make_table(_MARKDOWN, rows)) + "".join(
             f"\n{sentence(note)}\n" for note in said
         )
-    return as_data(rows[list(_PASTED)], form)
+    return as_data(shared_rows(every), form)
+
+
+def shared_rows(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows and columns of one ``speedups.csv`` that another program is given."""
+    return rows.loc[~rows["noise_floor"], list(_PASTED)]
 
 
 def _ladder(title: str, rows: pd.DataFrame) -> list[RenderableType]:

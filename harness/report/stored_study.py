@@ -16,6 +16,7 @@ from harness.studies.study import Study
 class StoredStudy:
     """What a study has found, as it was written."""
 
+    name: str
     study: Study
     found: pd.DataFrame
 
@@ -43,7 +44,7 @@ def stored_study(folder: Path) -> StoredStudy | None:
         path = folder / f"{name}.csv"
         if path.exists():
             try:
-                return StoredStudy(load_study(name), pd.read_csv(path))
+                return StoredStudy(name, load_study(name), pd.read_csv(path))
             except (OSError, ValueError) as error:
                 raise BadInput(f"{path} cannot be read ({error}); measure it anew.") from None
     return None
