@@ -6,15 +6,18 @@ import dataclasses
 import os
 import resource
 import signal
+import subprocess
 import sys
 import sysconfig
+import tempfile
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 
 _ROOT = Path(__file__).parents[2]
 """The folder of this package and its neighbours."""
+_LAST_BYTES = 4096  # of what a process says that are looked at
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
@@ -74,6 +77,43 @@ def module_environment(
         paths = [str(_ROOT), *filter(None, [environment.get("PYTHONPATH")])]
         environment["PYTHONPATH"] = os.pathsep.join(paths)
     return environment
+
+
+def run_alone(
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    wait: Callable[["subprocess.Popen[bytes]"], int | None],
+) -> tuple[int | None, str]:
+    """Run ``command`` in a session of its own, of which nothing goes on behind it.
+
+    So Ctrl-C reaches this process alone, which then ends that one and all that it may have started.
+
+    Args:
+        wait: waits for it, and returns its exit status, or None if it took too long.
+
+    Returns:
+        What ``wait`` has returned, and the last line that it said.
+    """
+    # A file takes what it says: a pipe would be open for as long as any that it has started.
+    with (
+        tempfile.TemporaryFile() as said,
+        subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=said,
+            env=environment,
+            start_new_session=True,
+        ) as process,
+    ):
+        try:
+            status = wait(process)
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+        said.seek(max(0, said.seek(0, os.SEEK_END) - _LAST_BYTES))
+        lines = said.read().decode(errors="replace").strip().splitlines()
+    return status, lines[-1] if lines else "it said nothing"
 
 
 def has_children() -> bool:

@@ -34,13 +34,9 @@ from harness.presentation.progress import ProgressDisplay
 UNCHANGED, SLOWER, UNDECIDED = 0, 1, 3
 
 
+@orderly_end()
 def run(options: argparse.Namespace) -> int:
     """Do what ``options`` ask for; what it has put into a repository is taken away at the end."""
-    with orderly_end():
-        return _run(options)
-
-
-def _run(options: argparse.Namespace) -> int:
     out, log = console(), console(stderr=True)
     if is_for_hosts(options):
         verdict, trouble = ask_hosts(options)

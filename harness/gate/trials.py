@@ -4,12 +4,10 @@ valgrind counts what code does, whether that is right or not. Where both sides a
 on trial there. The trial is a process of its own: it starts others, which one with threads cannot.
 """
 
-import contextlib
 import dataclasses
 import functools
 import json
 import os
-import signal
 import subprocess
 import sys
 import tempfile
@@ -19,7 +17,12 @@ from pathlib import Path
 from harness.base.documents import decode_json
 from harness.base.errors import BadInput
 from harness.base.files import write_text
-from harness.base.processes import end_with_parent, module_command, module_environment
+from harness.base.processes import (
+    end_with_parent,
+    module_command,
+    module_environment,
+    run_alone,
+)
 from harness.gate.lanes import Compiled
 from harness.measurement.processes import ONE_THREAD
 from harness.native.build import build_stopwatch, build_trial
@@ -77,35 +80,15 @@ def _ask(tried: Sequence[_Tried]) -> list[str]:
         question, answer = Path(scratch) / "question", Path(scratch) / "answer"
         write_text(question, json.dumps([dataclasses.asdict(one) for one in tried]))
         places = str(os.getpid()), str(question), str(answer)
-        last = _run(module_command("harness.gate.trials", *places))
+        _, last = run_alone(
+            module_command("harness.gate.trials", *places),
+            module_environment(**ONE_THREAD),
+            subprocess.Popen.wait,
+        )
         try:
             return decode_json(answer.read_bytes(), list[str])
         except (OSError, ValueError):
             raise BadInput(f"variants cannot be tried before they are counted ({last}).") from None
-
-
-def _run(command: Sequence[str]) -> str:
-    """Run ``command``, and return the last that it says; nothing of it goes on."""
-    # A file takes it: a pipe would be open for as long as anything that a variant has started.
-    with (
-        tempfile.TemporaryFile() as said,
-        subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=said,
-            env=module_environment(**ONE_THREAD),
-            start_new_session=True,
-        ) as process,
-    ):
-        try:
-            process.wait()
-        finally:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-        said.seek(0)
-        lines = said.read().decode(errors="replace").split("\n")
-    return next((line for line in reversed(lines) if line.strip()), "it said nothing")
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -2,9 +2,7 @@
 
 import contextlib
 import os
-import signal
 import subprocess
-import tempfile
 from collections import Counter
 from collections.abc import Sequence
 
@@ -13,6 +11,7 @@ from harness.base.processes import (
     describe_status,
     module_command,
     module_environment,
+    run_alone,
     was_ended_from_outside,
 )
 from harness.measurement.astray import Astray
@@ -35,7 +34,6 @@ ALLOCATOR = {"MALLOC_MMAP_THRESHOLD_": str(128 * 1024)}
 # The harness computes little; and a process with threads cannot be forked from safely.
 ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 _ACCIDENTS = 4  # after so many there is somebody who ends them all
-_LAST_BYTES = 4096  # of what a measuring process says that are looked at
 _LONGEST = 1e6  # seconds, more than any clock of the system calls is asked to wait
 
 
@@ -96,28 +94,11 @@ class Processes:
             with contextlib.suppress(OSError):  # where the folder is gone, the process says it
                 path.unlink(missing_ok=True)
         allocates = find_operation(self._plan.operation).allocates
-        # A session of its own, so that Ctrl-C reaches this process alone, which then ends that one
-        # and all that a variant may have started in it. A file takes what it says: a pipe would be
-        # open for as long as any of them.
-        with (
-            tempfile.TemporaryFile() as said,
-            subprocess.Popen(
-                module_command("harness.measurement.process", *arguments),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=said,
-                env=module_environment(**ONE_THREAD, **(ALLOCATOR if allocates else {})),
-                start_new_session=True,
-            ) as worker,
-        ):
-            try:
-                status = self._wait(worker, index)
-            finally:
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(worker.pid, signal.SIGKILL)
-            said.seek(max(0, said.seek(0, os.SEEK_END) - _LAST_BYTES))
-            lines = said.read().decode(errors="replace").strip().splitlines()
-        return status, lines[-1] if lines else "it said nothing"
+        return run_alone(
+            module_command("harness.measurement.process", *arguments),
+            module_environment(**ONE_THREAD, **(ALLOCATOR if allocates else {})),
+            lambda worker: self._wait(worker, index),
+        )
 
     def _wait(self, worker: subprocess.Popen[bytes], index: int) -> int | None:
         """Return how a worker ended, or None if it took too long.
