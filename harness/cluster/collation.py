@@ -8,8 +8,8 @@ import pandas as pd
 from harness.base.errors import BadInput
 from harness.base.files import write_text
 from harness.presentation.table import Column, Row, Table, format_number, make_table
+from harness.results.hosts import HOSTS
 
-HOSTS = "hosts.csv"
 _KEYS: Mapping[str, tuple[str, ...]] = {
     "speedups.csv": ("condition", "origin", "variant", "toolchain"),
     "claims.csv": ("claim", "workload", "variant", "toolchain"),

@@ -5,10 +5,10 @@ from pathlib import Path
 
 from harness.base.errors import BadInput
 from harness.base.files import copy_file
-from harness.cluster.collation import HOSTS
-from harness.cluster.record import RECORD, UNFINISHED, read_record
+from harness.cluster.record import UNFINISHED, read_record
 from harness.measurement.run_folder import RunFolder
 from harness.results.environment import ENVIRONMENT
+from harness.results.hosts import HOSTS, RECORD
 from harness.results.result import SPEEDUPS
 
 _REMEDY = "name another folder with --output, or remove that one."

@@ -13,8 +13,8 @@ from harness.base.errors import BadInput
 from harness.base.files import read_file, write_text
 from harness.cluster.hosts import Host, Muster
 from harness.cluster.naming import Machine, machine_of
+from harness.results.hosts import RECORD
 
-RECORD = "cluster.json"
 FINISHED, FAILED, UNFINISHED = "finished", "failed", "unfinished"
 _Name = Annotated[str, msgspec.Meta(pattern=r"\A[^/\0.][^/\0]*\Z")]
 """It is that of a folder too, which may be removed."""

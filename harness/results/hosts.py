@@ -12,7 +12,7 @@ from harness.base.files import read_file
 from harness.native.operation import OPERATIONS
 from harness.results.private import SOMEBODY, find_word
 
-CLUSTER, HOSTS = "cluster.json", "hosts.csv"
+RECORD, HOSTS = "cluster.json", "hosts.csv"
 """The files of a cluster's result that name its hosts."""
 
 
@@ -43,6 +43,6 @@ def find_named_host(folder: Path, parts: Sequence[str], words: Sequence[str] = (
 def _hosts_of(folder: Path) -> Sequence[str]:
     """Return the hosts that ``cluster.json`` names; none where there is no such document."""
     try:
-        return list(decode_json(read_file(folder / CLUSTER), _Cluster).hosts)
+        return list(decode_json(read_file(folder / RECORD), _Cluster).hosts)
     except (BadInput, ValueError):  # what is no document is told where members are looked at
         return []

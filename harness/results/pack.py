@@ -24,7 +24,7 @@ from harness.base.errors import BadInput
 from harness.base.files import read_file, replacing
 from harness.base.text import shortened, shown
 from harness.results.archive import NAME, PART, REMEDY, damaged, read_members
-from harness.results.hosts import CLUSTER, HOSTS
+from harness.results.hosts import HOSTS, RECORD
 from harness.results.members import (
     LARGEST_MEMBER,
     all_members_of,
@@ -139,7 +139,7 @@ def _named(folder: Path, words: Sequence[str]) -> dict[str, Path]:
     seen: dict[str, Path] = {}
     for member in all_members_of(folder):
         inside = scrub_path(without_compression(member).relative_to(folder).as_posix(), words)
-        private = member.name not in (CLUSTER, HOSTS) and find_word(member.name, words)
+        private = member.name not in (RECORD, HOSTS) and find_word(member.name, words)
         if private or not NAME.fullmatch(inside) or inside == MANIFEST:
             raise BadInput(
                 f"{member} has a name that a pack does not take; rename it, or take it out."
