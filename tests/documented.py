@@ -108,7 +108,7 @@ NOT_MEASURED: Mapping[str, tuple[str, ...]] = {
         "100 ms", "95 %", "60 s", "150 s", "in 20 s", "every 20 ms", "within 10 s", "0.5 GB", "0.6 MiB",
         "±0.5 %", "a chance of 1 %", "chance of 1 % is", "more than 2 %", "more than 1 %", "more than 5 %",
         "more than 10 ms", "a round of 8 s", "| 1 % |", "| 5 % |", "2 % of its words", "26,214 pages", "within 0.5 % of 1", "whether they agree within 0.5 %",
-        "of version 0.1 as well", "the same speedups within 8 %",
+        "of version 0.1 as well", "the same speedups within 5 %",
         "the variants' within 10 %", "chance of 0.1 %", "changes of 1 % or more",
         "a step of 3 %", "at 0.1 %", "at 1 %", "1 % of random pages",
         "at 0.1 % of random pages",

@@ -170,6 +170,21 @@ def test_what_is_compressed_is_looked_at_like_what_is_not(tmp_path: Path) -> Non
         read_member(path)
 
 
+def test_only_a_version_that_did_not_watch_the_core_may_lie_further_apart(tmp_path: Path) -> None:
+    """Its rounds are 5.7 % from its table at most; a newer one that says so is at fault."""
+
+    def said_of_rounds(folder: Path) -> set[Kind]:
+        found = verify_folder(folder)
+        return {one.kind for one in found if one.what.startswith("its rounds make ")}
+
+    old = tmp_path / "old"
+    shutil.copytree(OLD, old, ignore=shutil.ignore_patterns("plots"))
+    assert said_of_rounds(old) == {Kind.REMARK}
+    environment = (old / "environment.json").read_text()
+    (old / "environment.json").write_text(environment.replace('"0.1.0"', '"0.2.0"', 1))
+    assert said_of_rounds(old) == {Kind.FAULT}
+
+
 def test_what_is_wrong_with_a_pack_is_said_of_the_pack(tmp_path: Path, dirtyscan: Run) -> None:
     """And not of a folder that nobody knows, and that is gone when it is read."""
     environment = json.loads((REFERENCE / "environment.json").read_text())

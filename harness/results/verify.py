@@ -61,7 +61,7 @@ def verify_folder(
 
 def _verify_part(folder: Path) -> Iterator[Found]:
     """Look at the members that lie in ``folder`` itself."""
-    layout, disturbed = {}, False
+    layout, disturbed, version = {}, False, ""
     if (folder / ENVIRONMENT).exists():
         try:
             environment = read_environment(folder)
@@ -69,7 +69,8 @@ def _verify_part(folder: Path) -> Iterator[Found]:
             yield _fault(ENVIRONMENT, error)
             return
         layout, disturbed = environment["layout"], bool(environment["machine"]["disturbed"])
-        yield Found(Kind.CHECKED, ENVIRONMENT, f"of dirtyscan {environment['dirtyscan']}")
+        version = environment["dirtyscan"]
+        yield Found(Kind.CHECKED, ENVIRONMENT, f"of dirtyscan {version}")
         for sentence in (*layout.get("failures", ()), *environment["machine"]["disturbed"]):
             yield Found(Kind.REMARK, ENVIRONMENT, sentence)
     elif not any(folder.glob(f"*/{ENVIRONMENT}")):
@@ -83,7 +84,7 @@ def _verify_part(folder: Path) -> Iterator[Found]:
         except BadInput as error:
             yield _fault(SPEEDUPS, error)
             return
-        yield from check_samples(folder, rows, layout, disturbed)
+        yield from check_samples(folder, rows, layout, disturbed, version)
         yield from check_rows(folder, rows)
         yield from _noise_floors(rows)
     else:
