@@ -81,13 +81,14 @@ def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
         processes: int = 2,
         budget: float = 600,
         resume: bool = False,
+        resumable: bool = True,
     ) -> int:
         Path("x.c").write_text(SOURCE % {"body": body, "before": before}, encoding="utf-8")
         choice = choose(variants, original=original)
         lineup = line_up(choice, find_toolchains(), noise_floor)
         request = Request(lineup, (Path("small.trace"),), 1e9, seed=1, processes=processes)
         out, log = console(), console(stderr=True)
-        with RunFolder(Path("o")) as folder:
+        with RunFolder(Path("o"), resumable) as folder:
             done = measure(request, folder, Budget(budget), resume, log)
         return print_end(done, out, log)
 
@@ -295,6 +296,37 @@ def test_a_failure_of_the_harness_is_no_variants(
     monkeypatch.setitem(processes.ONE_THREAD, "PYTHONHASHSEED", "no number")
     with pytest.raises(BadInput, match=r"measuring process 0 ended with status 1 \("):
         bench("")
+
+
+@pytest.mark.parametrize("resumable", [True, False])
+def test_only_who_can_go_on_is_told_to(
+    bench: Bench,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    resumable: bool,
+) -> None:
+    real = processes.Processes._run_worker
+
+    def fail(self: processes.Processes, index: int, keys: list[str]) -> tuple[int | None, str]:
+        if index < 2:
+            return real(self, index, keys)
+        self._samples.ending.unlink()
+        return 1, "no memory"
+
+    monkeypatch.setattr(processes.Processes, "_run_worker", fail)
+    advice = "; the samples before it are kept, go on with --resume" if resumable else ""
+    with pytest.raises(BadInput, match=rf"process 2 ended with status 1 \(no memory\){advice}\.$"):
+        bench("", resumable=resumable)
+    monkeypatch.setattr(processes.Processes, "_run_worker", _interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        bench("", resume=True, resumable=resumable)
+    said = " ".join(capsys.readouterr().err.split())
+    assert "interrupted: the samples of 2 processes are kept in o" in said
+    assert ("go on with --resume and the same options" in said) == resumable
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 def test_what_is_paid_for_elsewhere_alone_says_nothing(bench: Bench) -> None:

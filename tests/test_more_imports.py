@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from harness.base.errors import BadInput
 from harness.cli import main
+from tests.conftest import Run
 from tests.fuzz import fuzz
 from tests.needs import needs
 from tests.qemus import NEW
@@ -330,5 +331,32 @@ def test_any_file_is_imported_or_refused(data: st.DataObject) -> None:
 def test_what_is_missing_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["trace", "import", "kvm-log"]) == 2
     assert "a kvm-log to import is missing; name its file." in capsys.readouterr().err
-    assert main(["trace", "import", "stream", "--slot", "0=a"]) == 2
+    assert main(["trace", "import", "kvm-log", "b", "--slot", "0=a"]) == 2
     assert "--slot gives the files of a kvm-log" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("kind", "option", "kinds"),
+    [
+        ("stream", ("--guest-memory", "1GiB"), "kvm-log and page-list"),
+        ("diff-snapshot", ("--guest-memory", "1GiB"), "kvm-log and page-list"),
+        ("mapped-ram", ("--page-size", "4KiB"), "kvm-log, page-list, diff-snapshot and criu"),
+        ("stream", ("--interval", "100"), "page-list, mapped-ram, diff-snapshot and criu"),
+        ("criu", ("--bandwidth", "1MiB"), "stream"),
+        ("page-list", ("--block", "pc.ram"), "stream and mapped-ram"),
+        ("stream", ("--slot", "0=a"), "kvm-log"),
+    ],
+)
+def test_an_option_of_another_kind_is_refused(
+    dirtyscan: Run, kind: str, option: tuple[str, str], kinds: str
+) -> None:
+    done = dirtyscan("trace", "import", kind, "file", *option)
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"dirtyscan: {option[0]} is of ")
+    assert f"{kinds}, and no {kind} takes it; leave it out." in done.stderr
+
+
+def test_slots_say_where_memory_lies(dirtyscan: Run) -> None:
+    done = dirtyscan("trace", "import", "kvm-log", "--slot", "0=a", "--guest-memory", "1GiB")
+    assert done.returncode == 2
+    assert "--slot says where memory lies" in done.stderr

@@ -35,7 +35,8 @@ class Errand:
             cpus: those that its process runs on.
         """
         options = {**self.options, "output": str(result)}
-        if "resume" in options:
+        # None is a command that a user cannot have go on; here it does with what a host has kept.
+        if "resume" in options and (resume or options["resume"] is not None):
             options["resume"] = resume
         if options.get("plots"):
             options["plots"] = str(result / "plots")

@@ -55,7 +55,7 @@ def run(options: argparse.Namespace) -> int:
     out, log = console(), console(stderr=True)
     folder = folder_of_one(options.output)
     budget = Budget.of(options.budget, questions()[options.study].budget)
-    session = Session("fidelity", folder, budget, False, out, log)
+    session = Session("fidelity", folder, budget, None, out, log)
     found = []
     for number, pair in enumerate(pairs, start=1):
         log.print(Text(f"{pair.variant.name} beside {pair.published} ({number}/{len(pairs)})"))

@@ -50,7 +50,7 @@ def run_on_hosts(options: argparse.Namespace, module: str, table: str) -> int:
     files = Files()
     given = _with_files(options, files)
     folder = results_folder(options.output)
-    return measure_on_hosts(options, module, table, folder, given, files, options.resume)[0]
+    return measure_on_hosts(options, module, table, folder, given, files, bool(options.resume))[0]
 
 
 def folder_of_one(name: str) -> Path:
@@ -102,17 +102,9 @@ def measure_on_hosts(
     from harness.cluster.fleet import Fleet, Task
     from harness.presentation.console import console
 
-    task = Task(module, given, files.content, table, _offers_resume(options, given))
+    task = Task(module, given, files.content, table, given.get("resume") is not None)
     fleet = Fleet(task, folder, console(), console(stderr=True))
     return fleet.run(Where(options.cluster, hosts, options.host_python), resume)
-
-
-def _offers_resume(options: argparse.Namespace, given: dict[str, Any]) -> bool:
-    """Return whether the command has ``--resume``; some studies have its value alone."""
-    from harness.studies import questions
-
-    study = getattr(options, "study", "")
-    return "resume" in given and (not study or "resume" in questions()[study].options)
 
 
 class Files:

@@ -111,7 +111,7 @@ def _make(one: _Update, scope: Scope, budget: Budget, tell: Tell) -> None:
     request = request_speedups(
         scope, one.operation, one.variants, one.toolchains, one.requirements, PRECISION, PROCESSES
     )
-    with RunFolder(one.folder) as folder:
+    with RunFolder(one.folder, resumable=False) as folder:
         folder.set_aside()
         plan = prepare(request, folder, tell)
         check_rows(one.requirements, plan)

@@ -57,9 +57,11 @@ def add_study_options(parser: argparse.ArgumentParser, name: str) -> None:
         "resume": lambda: add_resume(parser, "one that was cut short"),
         "seed": lambda: add_seed(parser),
     }
+    # Where one that was cut short cannot be gone on with, that is None.
     parser.set_defaults(
         study=name, variant=none, toolchain=none, operation=none, guest_memory=none,
-        precision=0.01, budget=None, plots="plots", resume=False, seed=DEFAULT_SEED,
+        precision=0.01, budget=None, plots="plots", seed=DEFAULT_SEED,
+        resume=False if "resume" in question.options else None,
     )  # fmt: skip
     offered = {*question.options, "output", *(["guest-memory"] if question.sizes else [])}
     for option in add:

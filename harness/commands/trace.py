@@ -65,7 +65,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="SIZE",
         help="of a page-list, which needs it, or a kvm-log; default: what one file is the log of",
     )
-    bring.add_argument("--page-size", default="4KiB", metavar="SIZE", help="default: %(default)s")
+    # No defaults here: what is given to a kind that does not take it is refused.
+    bring.add_argument("--page-size", metavar="SIZE", help="not of QEMU's; default: 4KiB")
     bring.add_argument(
         "--slot",
         action="append",
@@ -75,11 +76,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "FILE may be a pattern ('slot0-*.bin')",
     )
     bring.add_argument(
-        "--interval", type=whole, default=100, metavar="MS", help="between ticks; %(default)s"
+        "--interval", type=whole, metavar="MS", help="between ticks, not of a stream; default: 100"
     )
-    bring.add_argument(
-        "--bandwidth", default="32MiB", metavar="SIZE", help="of a stream; default: %(default)s/s"
-    )
+    bring.add_argument("--bandwidth", metavar="SIZE", help="of a stream; default: 32MiB/s")
     bring.add_argument(
         "--block",
         action="append",

@@ -23,14 +23,33 @@ from workloads.trace import Trace
 
 _Import = Callable[[argparse.Namespace, list[Path], Path, str, Report], Trace]
 _ONE_FILE = ("stream", "page-list")
+_DEFAULTS = {"page_size": "4KiB", "interval": 100, "bandwidth": "32MiB"}
+_TAKEN = {
+    "guest_memory": ("kvm-log", "page-list"),
+    "page_size": ("kvm-log", "page-list", "diff-snapshot", "criu"),
+    "slot": ("kvm-log",),
+    "interval": ("kvm-log", "page-list", "mapped-ram", "diff-snapshot", "criu"),
+    "bandwidth": ("stream",),
+    "block": ("stream", "mapped-ram"),
+}
+"""By option: the kinds of import that take it. What others would take it for is in their files."""
 
 
 def run(options: argparse.Namespace) -> int:
     """Import a trace."""
+    _refuse_others(options)
+    for name, value in _DEFAULTS.items():
+        if getattr(options, name) is None:
+            setattr(options, name, value)
     paths = [Path(name) for name in options.files]
     slots = [parse_slot(text) for text in options.slot]
-    if slots and (paths or options.kind != "kvm-log"):
+    if slots and paths:
         raise BadInput("--slot gives the files of a kvm-log, so name none besides.")
+    if slots and options.guest_memory is not None:
+        raise BadInput(
+            "--slot says where memory lies, and --guest-memory how much there is without it; leave "
+            "one of them out."
+        )
     if not slots and not paths:
         raise BadInput(f"a {options.kind} to import is missing; name its file.")
     if options.kind in _ONE_FILE and len(paths) > 1:
@@ -45,6 +64,22 @@ def run(options: argparse.Namespace) -> int:
             trace = _IMPORTS[options.kind](options, paths, target, name, steps)
     tell(trace)
     return 0
+
+
+def _refuse_others(options: argparse.Namespace) -> None:
+    """Refuse an option of other kinds of import, which would be taken for obeyed.
+
+    Raises:
+        BadInput: one is given.
+    """
+    for name, kinds in _TAKEN.items():
+        if getattr(options, name) not in (None, []) and options.kind not in kinds:
+            *others, last = kinds
+            of = f"{', '.join(others)} and {last}" if others else last
+            raise BadInput(
+                f"--{name.replace('_', '-')} is of {of}, and no {options.kind} takes it; leave it "
+                "out."
+            )
 
 
 def _memory(options: argparse.Namespace) -> GuestMemory | None:

@@ -52,7 +52,7 @@ def compare_with_sequential(runs: int, report: Report) -> Comparison:
     seconds: dict[str, list[float]] = {"paired": [], "sequential": []}
     with (
         tempfile.TemporaryDirectory(prefix="dirtyscan-") as scratch,
-        RunFolder(Path(scratch)) as folder,
+        RunFolder(Path(scratch), resumable=False) as folder,
     ):
         plan = prepare(short_request(("multi_page",), 0), folder)
         for number in range(runs):

@@ -55,7 +55,7 @@ def measure(
     """
     with (
         tempfile.TemporaryDirectory(prefix="dirtyscan-") as scratch,
-        RunFolder(Path(scratch)) as folder,
+        RunFolder(Path(scratch), resumable=False) as folder,
     ):
         plan = prepare(request, folder, tell)
         check(plan)

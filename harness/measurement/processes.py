@@ -145,7 +145,9 @@ class Processes:
                 f"the folder of the run, {self._folder.path}, is gone or was emptied while it was "
                 "measured; start anew, and leave the folder alone."
             )
-        kept = "; the samples before it are kept, go on with --resume" if index else ""
+        kept = ""
+        if index and self._folder.resumable:
+            kept = "; the samples before it are kept, go on with --resume"
         return BadInput(f"measuring process {index} {what}{kept}.")
 
 

@@ -31,8 +31,10 @@ _FINISHED = ".finished"
 class RunFolder:
     """A results folder that this process alone measures into (a context manager)."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, resumable: bool = True) -> None:
+        """Prepare it; ``resumable`` says whether who measures can go on with an unfinished run."""
         self.path = path
+        self.resumable = resumable
         self.unfinished = path / "unfinished"
         self.samples = SamplesFolder(self.unfinished / _SAMPLES)
         self.finished_samples = SamplesFolder(path / _SAMPLES)

@@ -60,8 +60,8 @@ def measure(
     except KeyboardInterrupt:
         if kept := len(folder.samples.processes()):
             log.print(
-                f"interrupted: the samples of {kept} processes are kept in {folder.path}; go on "
-                "with --resume and the same options.",
+                f"interrupted: the samples of {kept} processes are kept in {folder.path}"
+                + ("; go on with --resume and the same options." if folder.resumable else "."),
                 soft_wrap=True,
             )
         raise

@@ -45,7 +45,8 @@ class Session:
     folder: Path
     budget: Budget
     """Of each run."""
-    resume: bool
+    resume: bool | None
+    """Whether to go on with an unfinished run; None where that is not offered."""
     out: Console
     log: Console
     status: int = 0
@@ -62,8 +63,8 @@ class Session:
         Raises:
             BadInput: it cannot be planned, or is not the run to resume.
         """
-        with RunFolder(self.folder / part) as folder:
-            measured = measure(request, folder, self.budget, self.resume, self.log)
+        with RunFolder(self.folder / part, resumable=self.resume is not None) as folder:
+            measured = measure(request, folder, self.budget, bool(self.resume), self.log)
         self.environment = _joined(self.environment, measured.environment)
         self.status = max(self.status, print_end(measured, self.out, self.log))
         return Ran(folder.path, measured)
