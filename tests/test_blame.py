@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from harness.base.errors import BadInput
-from harness.base.processes import describe_status, has_children
+from harness.base.processes import ONE_THREAD, describe_status, has_children
 from harness.measurement import processes
 from harness.measurement.budget import Budget
 from harness.measurement.choice import choose
@@ -293,7 +293,7 @@ def test_a_failure_of_the_trial_is_its_own(
 def test_a_failure_of_the_harness_is_no_variants(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(processes.ONE_THREAD, "PYTHONHASHSEED", "no number")
+    monkeypatch.setitem(ONE_THREAD, "PYTHONHASHSEED", "no number")
     with pytest.raises(BadInput, match=r"measuring process 0 ended with status 1 \("):
         bench("")
 

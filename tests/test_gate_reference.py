@@ -17,7 +17,7 @@ from harness.commands import gate_update
 from harness.gate import comparability, speedups
 from harness.gate.choice import find_counted, find_timed
 from harness.gate.comparability import compiler_release, usable_counts, usable_timings
-from harness.gate.counts import Counted
+from harness.gate.counts import Counted, Counts
 from harness.gate.reference import read_reference
 from harness.machine.cpu import cpu_caches, cpu_flags, cpu_model
 from harness.measurement import experiment
@@ -26,6 +26,7 @@ from harness.measurement.plan import OTHER_WORK
 from harness.native.built_variant import rust_obstacle
 from harness.native.toolchain import default_toolchain, find_toolchain
 from harness.results import design
+from tests.needs import needs
 from tests.test_gate import (
     NOTHING,
     REFERENCE,
@@ -411,7 +412,7 @@ def brief(monkeypatch: pytest.MonkeyPatch, hasty: None) -> None:
     monkeypatch.setattr(gate_update, "PROCESSES", 4)
     monkeypatch.setattr(speedups, "processes_for", lambda _: 4)
     monkeypatch.setattr(gate_update, "PRECISION", 1e6)
-    monkeypatch.setattr(gate_update, "count_all", lambda *_: (counted, ()))
+    monkeypatch.setattr(gate_update, "count_all", lambda *_: Counts(counted, (), ()))
 
 
 def settings(folder: Path, variants: list[str], requirements: list[str]) -> None:
@@ -448,6 +449,38 @@ def test_a_reference_is_made_kept_and_guarded(gate: Gate, tmp_path: Path) -> Non
         "3 rows of 1 variant (count) timed against reference kept; 1 requirement checked on 3 rows"
     )
     assert said in words(answer)
+
+
+@needs("valgrind")
+def test_what_is_counted_against_a_reference_is_tried_before(
+    gate: Gate, monkeypatch: pytest.MonkeyPatch, hasty: None, tmp_path: Path
+) -> None:
+    """valgrind counts nonsense as well, which may take fewer instructions."""
+    monkeypatch.setattr(gate_update, "PROCESSES", 4)
+    monkeypatch.setattr(gate_update, "PRECISION", 1e6)
+    for name in ("mine", "other"):
+        (tmp_path / f"{name}.c").write_text(SOURCE % NOTHING)
+    settings(tmp_path, ["mine.c", "other.c"], [])
+    update = ["--update", "--baseline", "results/mine-gate", *MEASURE]
+    assert gate(*update).status == 0
+    assert gate("--instructions").status == 0
+    (tmp_path / "mine.c").write_text(SOURCE % "dirty += page == 0;")
+    answer = gate("--instructions")
+    assert answer.status == 1, answer
+    assert "failed: variant mine (cc-era) counts " in words(answer)
+    assert "in snapshot 1 of 3 of cond1 captured" in words(answer)
+    assert "4 rows of 1 variant (count) counted in instructions" in words(answer)
+
+
+@pytest.mark.usefixtures("brief")
+def test_no_reference_is_made_of_what_is_wrong_where_it_is_counted(
+    gate: Gate, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    settings(tmp_path, ["multi_page"], [])
+    wrong = Counts({}, ("variant x (cc-era) counts 1 dirty pages where there are 2",), ())
+    monkeypatch.setattr(gate_update, "count_all", lambda *_: wrong)
+    refused(gate, UPDATE, "where there are 2; no reference can be made of it.")
+    assert not (tmp_path / "kept/gate.json").exists()
 
 
 @pytest.mark.usefixtures("brief")

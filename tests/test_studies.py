@@ -32,6 +32,7 @@ from harness.studies.size import reach
 from harness.studies.study import Exhibit, Options, Study
 from tests.conftest import Run, store
 from tests.needs import needs
+from tests.test_gate import SOURCE
 from workloads.guest import GuestMemory
 from workloads.random_runs import RandomRuns, draw_map, is_possible
 
@@ -238,8 +239,11 @@ def test_without_valgrind_its_package_is_named(
 
 @needs("valgrind")
 def test_the_study_of_instructions(dirtyscan: Run, tmp_path: Path) -> None:
-    done = dirtyscan("study", "instructions", "--variant", "page_by_page", "--variant", "counter")
+    (tmp_path / "wrong.c").write_text(SOURCE % "dirty += page == 0;")
+    variants = ("page_by_page", "counter", "wrong.c")
+    done = dirtyscan("study", "instructions", *(f"--variant={name}" for name in variants))
     assert done.returncode == 0, done.stderr
+    assert "left out: variant wrong counts " in done.stderr
     assert "left out: variant counter: its cost is paid in merge and mark" in done.stderr
     table = pd.read_csv(tmp_path / "results/instructions/instructions.csv")
     assert set(table["condition"]) == {"cond1", "cond2", "cond3", "cond4"}

@@ -19,6 +19,8 @@ _ROOT = Path(__file__).parents[2]
 """The folder of this package and its neighbours."""
 _LAST_BYTES = 4096  # of what a process says that are looked at
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
+# The harness computes little; and a process with threads cannot be forked from safely.
+ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
 
 def end_with_parent(parent: int) -> None:

@@ -123,7 +123,10 @@ def _make(one: _Update, scope: Scope, budget: Budget, tell: Tell) -> None:
             )
         check_still_met(one.requirements, run)
         names = toolchains_of(one.toolchains, one.requirements)
-        instructions, _ = count_all(one.counted, names, DEFAULT_CONDITIONS, tell)
+        counts = count_all(one.counted, names, DEFAULT_CONDITIONS, tell)
+        if counts.broken:  # on what is timed, it has been said by now
+            raise BadInput(f"{counts.broken[0]}; no reference can be made of it.")
+        instructions = counts.instructions
         used = (key.toolchain for key in instructions)
         write_result(run, folder.path, (*names, *plan.toolchains(), *used))
         sources = own_sources(one_name_each(one.variants, one.operation), one.operation)

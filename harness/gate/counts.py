@@ -11,12 +11,12 @@ from pathlib import Path
 
 from harness.counting.callgrind import Program, count_instructions, require_valgrind, total
 from harness.gate.lanes import Compiled, compile_here
-from harness.gate.trials import SNAPSHOTS
 from harness.native.build import build_driver
 from harness.native.operation import OPERATIONS
 from harness.native.stopwatch import make_snapshots
 from harness.native.toolchain import default_toolchain, find_toolchains
 from harness.native.variant import Variant, built_in_variants
+from harness.trial.apart import SNAPSHOTS, find_faults
 from workloads.captured.snapshots import captured_snapshots
 from workloads.conditions import DEFAULT_CONDITIONS
 from workloads.synthesis import Report
@@ -38,27 +38,39 @@ class Counted:
         return f"{self.variant} ({self.operation})"
 
 
+@dataclasses.dataclass(frozen=True)
+class Counts:
+    """What was counted."""
+
+    instructions: Mapping[Counted, float]
+    """A page."""
+    broken: tuple[str, ...]
+    """A sentence for each variant that is wrong, with its toolchain; it is not counted."""
+    left_out: tuple[str, ...]
+    """Why others could not be counted."""
+
+
 def count_all(
     variants: Sequence[Variant],
     toolchains: Sequence[str],
     conditions: Sequence[str],
     report: Report,
-) -> tuple[dict[Counted, float], tuple[str, ...]]:
-    """Count the instructions of ``variants``, of any operation, that can run here.
+) -> Counts:
+    """Try ``variants``, of any operation, and count the instructions of those that can run here.
 
     Args:
         toolchains: names of those of C, and of Rust if others than go with them are meant.
         conditions: on whose captured traces they are counted.
 
-    Returns:
-        Instructions a page, and why some could not be counted.
-
     Raises:
         BadInput: valgrind is not here, or a variant does not compile.
     """
     compiled, left_out = compile_here(variants, find_toolchains(toolchains))
-    _, after, why = count_variants(compiled, conditions, report)
-    return after, (*left_out, *why)
+    faults = find_faults([(one.pair.after, one.after) for one in compiled])
+    sound = [one for one, fault in zip(compiled, faults, strict=True) if not fault]
+    broken = [one.is_wrong(fault) for one, fault in zip(compiled, faults, strict=True) if fault]
+    _, after, why = count_variants(sound, conditions, report)
+    return Counts(after, tuple(broken), (*left_out, *why))
 
 
 def all_built_in() -> list[Variant]:

@@ -16,11 +16,11 @@ from harness.gate.finding import Basis, Change, Compared, Finding, Verdict, join
 from harness.gate.lanes import Compiled
 from harness.gate.reference import Reference
 from harness.gate.tolerance import Tolerances
-from harness.gate.trials import find_faults
 from harness.measurement.tell import Tell
 from harness.native.finding import find_variant
 from harness.native.toolchain import default_toolchain, names_for
 from harness.native.variant import Variant, built_in_variants, is_built_in
+from harness.trial.apart import find_faults
 
 TOLERANCE = 0.01
 """The share of more instructions that is let pass."""
@@ -50,7 +50,8 @@ class Instructions:
         names = names_for(there) or names_for((default_toolchain().name, *there))
         conditions = [condition.name for condition in scope.conditions]
         variants, gone = _variants(reference)
-        counted, why = count_all(variants, names, conditions, tell)
+        counts = count_all(variants, names, conditions, tell)
+        counted = counts.instructions
         after = {key: n for key, n in counted.items() if key.toolchain in usable.toolchains}
         traces = {key.trace for key in after}
         before = {
@@ -59,9 +60,9 @@ class Instructions:
             if key.toolchain in usable.toolchains and key.trace in traces
         }
         both = {key: count for key, count in before.items() if key in after}
-        left_out = tuple(dict.fromkeys((*gone, *_on_one_side(before, after, why))))
+        left_out = tuple(dict.fromkeys((*gone, *_on_one_side(before, after, counts.left_out))))
         found = _compare(both, after, scope.allowed(TOLERANCE), reference.name, left_out)
-        return join([undecided, found])
+        return join([undecided, Verdict((), broken=counts.broken), found])
 
 
 def _variants(reference: Reference) -> tuple[list[Variant], list[str]]:
@@ -110,9 +111,15 @@ def count_alone(changed: Changed, scope: Scope, tell: Tell) -> Verdict:
     sound: list[Compiled] = []
     broken: list[str] = []
     undecided: list[str] = []
-    for one, (before, after) in zip(changed.compiled, find_faults(changed.compiled), strict=True):
+    sides = [
+        side
+        for one in changed.compiled
+        for side in ((one.pair.before, one.before), (one.pair.after, one.after))
+    ]
+    faults = find_faults(sides)
+    for one, before, after in zip(changed.compiled, faults[::2], faults[1::2], strict=True):
         if after:
-            broken.append(f"variant {one.pair.name} ({one.toolchain.name}) {after}")
+            broken.append(one.is_wrong(after))
         elif before:
             undecided.append(one.was_wrong(changed.since, before))
         else:

@@ -46,6 +46,10 @@ class Compiled:
         """Whether both sides were compiled to the same functions, wherever these lie."""
         return self.after.has_code_of(self.before)
 
+    def is_wrong(self, what: str) -> str:
+        """Say that the newer side did ``what``."""
+        return f"variant {self.pair.name} ({self.toolchain.name}) {what}"
+
     def was_wrong(self, since: str, what: str) -> str:
         """Say that the older side, which is of ``since``, did ``what``."""
         operation, name, toolchain = self.subject

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from harness.base.errors import BadInput
 from harness.base.processes import (
+    ONE_THREAD,
     describe_status,
     module_command,
     module_environment,
@@ -30,9 +31,6 @@ LIMIT, LIMIT_BUDGETS, LIMIT_OF_CALL = 60.0, 3.0, 60.0
 # before it. At a fixed threshold each call gets fresh memory, as in a hypervisor, which allocates
 # once in a round, and as at any size above glibc's largest threshold of 32 MiB.
 ALLOCATOR = {"MALLOC_MMAP_THRESHOLD_": str(128 * 1024)}
-
-# The harness computes little; and a process with threads cannot be forked from safely.
-ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 _ACCIDENTS = 4  # after so many there is somebody who ends them all
 _LONGEST = 1e6  # seconds, more than any clock of the system calls is asked to wait
 

@@ -33,6 +33,7 @@ from harness.session.session import Session
 from harness.statistics.spacing import evenly_spaced
 from harness.studies import Question
 from harness.studies.study import Exhibit, Options, Study
+from harness.trial.apart import find_faults
 from workloads.captured import captured_trace
 from workloads.conditions import DEFAULT_CONDITIONS, find_condition
 from workloads.guest import GuestMemory
@@ -125,6 +126,8 @@ def _count(
         raise _NotCountedError(f"variant {variant.name} {why}")
     if said.paid_in:
         raise _NotCountedError(f"variant {variant.name}: its cost is paid in {said.paid_in}")
+    if fault := find_faults([(variant, built)])[0]:
+        raise _NotCountedError(f"variant {variant.name} {fault}")
     program = Program(build_driver(toolchain).path, built.path)
     rows: list[dict[str, object]] = []
     for trace, snapshots in traces:

@@ -1,7 +1,7 @@
-"""Trials before counting: what is counted is called on the same snapshots, and checked.
+"""Trials of what is counted and not timed, which would be on trial there: on captured snapshots.
 
-valgrind counts what code does, whether that is right or not. Where both sides are timed, they are
-on trial there. The trial is a process of its own: it starts others, which one with threads cannot.
+valgrind counts what code does, whether that is right or not. The trial is a process of its own: it
+starts others, which one with threads cannot.
 """
 
 import dataclasses
@@ -18,13 +18,12 @@ from harness.base.documents import decode_json
 from harness.base.errors import BadInput
 from harness.base.files import write_text
 from harness.base.processes import (
+    ONE_THREAD,
     end_with_parent,
     module_command,
     module_environment,
     run_alone,
 )
-from harness.gate.lanes import Compiled
-from harness.measurement.processes import ONE_THREAD
 from harness.native.build import build_stopwatch, build_trial
 from harness.native.built_variant import describe
 from harness.native.library import Library
@@ -37,7 +36,7 @@ from workloads.captured.snapshots import captured_snapshots
 from workloads.conditions import DEFAULT_CONDITIONS
 
 SNAPSHOTS = 3
-"""Of each captured trace, that are counted."""
+"""Of each captured trace."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,23 +49,19 @@ class _Tried:
     bound: bool
 
 
-def find_faults(compiled: Sequence[Compiled]) -> list[tuple[str, str]]:
-    """Try both sides of every pair on the snapshots that are counted.
+def find_faults(built: Sequence[tuple[Variant, Library]]) -> list[str]:
+    """Try variants, compiled, on the snapshots that are counted.
 
     Returns:
-        What is wrong with each side, the older one first; empty where nothing is.
+        What is wrong with each; empty where nothing is.
 
     Raises:
         BadInput: they cannot be tried.
     """
-    tried = [
-        _tried(variant, library)
-        for one in compiled
-        for variant, library in ((one.pair.before, one.before), (one.pair.after, one.after))
-    ]
+    tried = [_tried(variant, library) for variant, library in built]
     different = list(dict.fromkeys(tried))
     faults = dict(zip(different, _ask(different) if different else (), strict=True))
-    return [(faults[old], faults[new]) for old, new in zip(tried[::2], tried[1::2], strict=True)]
+    return [faults[one] for one in tried]
 
 
 def _tried(variant: Variant, library: Library) -> _Tried:
@@ -81,7 +76,7 @@ def _ask(tried: Sequence[_Tried]) -> list[str]:
         write_text(question, json.dumps([dataclasses.asdict(one) for one in tried]))
         places = str(os.getpid()), str(question), str(answer)
         _, last = run_alone(
-            module_command("harness.gate.trials", *places),
+            module_command("harness.trial.apart", *places),
             module_environment(**ONE_THREAD),
             subprocess.Popen.wait,
         )
