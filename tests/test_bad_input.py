@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Run
+from tests.test_gate import SOURCE
 
 BAD = [
     (["bench", "--fast"], "there is no option --fast; see 'dirtyscan bench --help'"),
@@ -62,9 +63,12 @@ def test_precision_and_budget_are_above_zero(option: str, value: str, dirtyscan:
     assert "Traceback" not in done.stderr
 
 
-def test_a_budget_shorter_than_a_round(dirtyscan: Run) -> None:
-    done = dirtyscan("bench", "--condition", "cond1", "--quick", "--budget", "0.001")
+def test_a_budget_shorter_than_a_round(dirtyscan: Run, tmp_path: Path) -> None:
+    (tmp_path / "wrong.c").write_text(SOURCE % "dirty += page == 0;")
+    short = ("--variant", "multi_page", "--variant", "wrong.c", "--quick", "--budget", "0.001")
+    done = dirtyscan("bench", "--condition", "cond1", *short)
     assert done.returncode == 2
+    assert "failed: variant wrong (cc-era) counts " in done.stderr  # which was seen by then
     assert "a budget of 0.001 s is shorter than one round of all variants" in done.stderr
 
 

@@ -107,6 +107,11 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(speedups, "MIN_PROCESSES", 5)
 
 
+def words(answer: Answer) -> str:
+    """Return what was printed, with every run of white space as one space."""
+    return " ".join(answer.out.split())
+
+
 def refused(gate: Gate, arguments: list[str], said: str) -> None:
     """Ask, and make sure that the answer is one sentence."""
     answer = gate(*arguments)
@@ -321,7 +326,7 @@ def test_too_short_a_budget_decides_nothing(gate: Gate) -> None:
         done = gate(*evidence, *short)
         assert done.status == 3, done
         assert "undecided: " in done.out
-        assert "is shorter than one round" in " ".join(done.out.split())
+        assert "is shorter than one round" in words(done)
         assert "Nothing was compared." in done.out
 
 

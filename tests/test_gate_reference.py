@@ -32,11 +32,11 @@ from tests.test_gate import (
     REFERENCE,
     ROOT,
     SOURCE,
-    Answer,
     Gate,
     gate,
     hasty,
     refused,
+    words,
 )
 
 __all__ = ["gate", "hasty"]  # fixtures
@@ -80,10 +80,6 @@ def reference(tmp_path: Path) -> Make:
         return folder
 
     return make
-
-
-def words(answer: Answer) -> str:
-    return " ".join(answer.out.split())
 
 
 DEBIAN = "cc (Debian 12.2.0-14+deb12u1) 12.2.0"

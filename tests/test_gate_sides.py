@@ -104,6 +104,29 @@ def test_what_cannot_be_counted_is_undecided_where_nothing_is_timed(
     assert "1 of 2 variants have compiled to" in said
 
 
+def test_what_is_wrong_is_so_whatever_the_budget(dirtyscan: Run, repository: Path) -> None:
+    """All are tried before one is timed."""
+    short = ("--budget", "0.01")
+    (repository / "mine.c").write_text(WRONG)
+    (repository / "other.c").write_text(SOURCE % WORK)
+    behind = ("--", "mine.c", "other.c")
+    status, said, errors = ask(dirtyscan, "--against", "HEAD", *short, *behind)
+    assert status == 1, said + errors
+    assert "count: a budget of 0.01 s is shorter than one round" in said
+    assert "failed: variant mine (cc-era) counts " in said
+    required = (f"--require=cond1 {name}.c >= 1" for name in FILES)
+    status, said, errors = ask(dirtyscan, *required, *short)
+    assert status == 1, said + errors
+    assert "is shorter than one round" in said
+    assert "failed: variant mine (cc-era) counts " in said
+    commit(repository)
+    (repository / "mine.c").write_text(SOURCE % WORK)
+    (repository / "other.c").write_text(SOURCE % NOTHING)
+    status, said, errors = ask(dirtyscan, "--against", "HEAD", *short, *behind)
+    assert status == 3, said + errors
+    assert "mine (count, cc-era) was wrong at HEAD (" in said
+
+
 READS_BEHIND = SOURCE % "dirty += map->bytes[map->pages] == 77;"
 ON_A_BITMAP = """
 #include "dirtyscan.h"

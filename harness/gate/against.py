@@ -172,10 +172,12 @@ def time_changed(changed: Changed, scope: Scope, tell: Tell) -> Verdict:
         looks = [Look(number, judge.is_clear) for number in looks_for(count)]
         try:
             run = measure(request, share, tell, looks=looks)
+            rows += rows_of(run)
         except BudgetTooShort as error:
             undecided.append(f"{operation}: {error}")
-            continue
-        rows += rows_of(run)
+            if error.run is None:
+                continue
+            run = error.run
         for failure in run.failures:
             if run.plan.lanes[failure.lane].is_older:
                 where = f"in snapshot {failure.snapshot} of {failure.trace}"

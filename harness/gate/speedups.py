@@ -83,7 +83,7 @@ class Speedups:
             try:
                 run = measure(request, self.scope.budget / len(asked), tell, check)
             except BudgetTooShort as error:
-                verdicts.append(self._too_short(known, error))
+                verdicts += [self._too_short(known, error), _astray(error.run)]
                 continue
             measured.append(_Measured(known, request, rows_of(run)))
             verdicts.append(_astray(run))
@@ -127,7 +127,7 @@ class Speedups:
             try:
                 run = measure(request, self.scope.budget / len(measured), tell)
             except BudgetTooShort as error:
-                others.append(Verdict((), undecided=(str(error),)))
+                others += [Verdict((), undecided=(str(error),)), _astray(error.run)]
                 continue
             again.append(dataclasses.replace(one, rows=rows_of(run)))
             others.append(_astray(run))
@@ -210,5 +210,5 @@ def toolchains_of(
     return tuple(dict.fromkeys((*(toolchains or [default_toolchain().name]), *named)))
 
 
-def _astray(run: Run) -> Verdict:
-    return Verdict((), tuple(failure.sentence() for failure in run.failures))
+def _astray(run: Run | None) -> Verdict:
+    return Verdict((), tuple(failure.sentence() for failure in (run.failures if run else ())))

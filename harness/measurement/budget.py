@@ -3,6 +3,7 @@
 import dataclasses
 
 from harness.base.errors import BadInput
+from harness.measurement.run import Run
 
 
 class BudgetTooShort(BadInput):
@@ -10,6 +11,9 @@ class BudgetTooShort(BadInput):
 
     The gate, which divides a budget by what has changed, takes it for undecided.
     """
+
+    run: Run | None = None
+    """What is known by then, if it was begun: which variants went astray."""
 
 
 @dataclasses.dataclass(frozen=True)

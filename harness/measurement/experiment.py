@@ -13,7 +13,7 @@ import numpy as np
 from harness.base.errors import BadInput
 from harness.machine.state import Watch
 from harness.measurement.astray import Astray
-from harness.measurement.budget import Budget
+from harness.measurement.budget import Budget, BudgetTooShort
 from harness.measurement.plan import Plan
 from harness.measurement.preparation import prepare
 from harness.measurement.processes import NothingLeft, Processes
@@ -89,13 +89,17 @@ class Experiment:
         """Measure until every trace is precise enough, a look is, or the budget is spent.
 
         Raises:
-            BadInput: an original of several counts wrong or dies, the budget is too short for one
-                process, or there is nothing to compare.
+            BudgetTooShort: it is for one process; see there for what is known all the same.
+            BadInput: an original of several counts wrong or dies, or there is nothing to compare.
         """
         self._check_compares()
         watch = Watch()
-        with contextlib.suppress(NothingLeft):  # of which the failures say why
-            self._measure(watch)
+        try:
+            with contextlib.suppress(NothingLeft):  # of which the failures say why
+                self._measure(watch)
+        except BudgetTooShort as error:
+            error.run = self._so_far(watch)
+            raise
         self._drop_failed()
         return self._so_far(watch)
 

@@ -1,6 +1,7 @@
 """A measurement as somebody starts it: planned, shown, resumed, and written as results."""
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Console
@@ -54,7 +55,8 @@ def measure(
     try:
         with ProgressDisplay(log) as tell:
             run = Experiment(plan, folder, budget, tell).run()
-    except BudgetTooShort:
+    except BudgetTooShort as error:
+        _print_failures(error.run.failures if error.run else (), log)
         folder.discard()  # nothing in it is worth going on with
         raise
     except KeyboardInterrupt:
@@ -74,6 +76,10 @@ def print_end(measured: Measured, out: Console, log: Console) -> int:
     """Say what disturbed and what failed, and return the exit status."""
     for evidence in measured.environment["machine"]["disturbed"]:
         out.print(f"disturbed: {evidence} while this was measured")
-    for failure in measured.failures:
-        log.print(f"failed: {failure.sentence()}", soft_wrap=True)
+    _print_failures(measured.failures, log)
     return 1 if measured.failures else 0
+
+
+def _print_failures(failures: Sequence[Failure], log: Console) -> None:
+    for failure in failures:
+        log.print(f"failed: {failure.sentence()}", soft_wrap=True)
