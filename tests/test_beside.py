@@ -12,7 +12,7 @@ from harness.native.build import build_variant
 from harness.native.code import code_hash
 from harness.native.finding import find_variant
 from harness.native.library import Library
-from harness.native.manifest import MANIFEST
+from harness.native.manifest_tables import MANIFEST
 from harness.native.toolchain import default_toolchain
 from tests.needs import needs
 from tests.test_manifest import cargo

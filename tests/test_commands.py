@@ -96,7 +96,7 @@ def test_what_cannot_be_compiled_here_has_no_year(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Only the compiled code says it: 0 stood there."""
-    monkeypatch.setattr("harness.native.toolchain._of_rust", lambda _: None)
+    monkeypatch.setattr("harness.native.toolchain.path_of_rust", lambda _: None)
     assert main(["variants", "drain"]) == 0
     lines = capsys.readouterr().out.splitlines()
     years = {line.split()[0]: line[21:25].strip() for line in lines if line.startswith(("f", "r"))}

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from harness.gate.finding import Basis, Change, Compared, Finding, Verdict
-from harness.native.manifest import MANIFEST
+from harness.native.manifest_tables import MANIFEST
 from harness.presentation.gate_formats import (
     to_annotations,
     to_bencher,

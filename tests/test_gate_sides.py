@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from harness.gate import against, decision
-from harness.native.manifest import MANIFEST
+from harness.native.manifest_tables import MANIFEST
 from tests.conftest import Run, sentences
 from tests.needs import needs
 from tests.test_gate import NOTHING, SOURCE, WORK

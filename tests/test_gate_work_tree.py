@@ -11,7 +11,7 @@ import pytest
 
 from harness.base.errors import BadInput
 from harness.gate.git import work_tree
-from harness.native.manifest import MANIFEST
+from harness.native.manifest_tables import MANIFEST
 from tests.conftest import LONGEST, Run, wait_until
 from tests.needs import needs
 from tests.test_gate import NOTHING, ROOT, SOURCE

@@ -12,7 +12,8 @@ from harness.native.build import build_variant
 from harness.native.built_variant import BuiltVariant, build_here, declared_operation
 from harness.native.finding import find_own, find_variant, with_arguments
 from harness.native.loaded_variant import load_variant
-from harness.native.manifest import MANIFEST, find_manifest, read_manifest
+from harness.native.manifest import find_manifest, read_manifest
+from harness.native.manifest_tables import MANIFEST
 from harness.native.placement import CLASSES, DRAWN
 from harness.native.toolchain import cargo_toolchain, default_toolchain
 from tests.conftest import Run

@@ -18,7 +18,7 @@ from ruamel.yaml import YAML
 from harness.gate import against, decision
 from harness.measurement.experiment import measure
 from harness.native import compiler, making
-from harness.native.manifest import MANIFEST
+from harness.native.manifest_tables import MANIFEST
 from tests.conftest import LONGEST, Run, sentences
 from tests.needs import needs
 from tests.test_gate import ROOT

@@ -255,7 +255,7 @@ def test_where_nothing_can_be_measured_that_is_no_success(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("harness.native.toolchain._of_rust", lambda _: None)
+    monkeypatch.setattr("harness.native.toolchain.path_of_rust", lambda _: None)
     assert main(["claims", "run", "ch-8899-100", "rust-vmm-130-1"]) == 2
     said = capsys.readouterr()
     assert said.out == ""
@@ -271,7 +271,7 @@ def test_one_claim_that_cannot_be_measured_does_not_take_others_with_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of one original in C, only the claims on variants in Rust need rustc."""
-    monkeypatch.setattr("harness.native.toolchain._of_rust", lambda _: None)
+    monkeypatch.setattr("harness.native.toolchain.path_of_rust", lambda _: None)
     (tmp_path / "mine.rs").write_text("")
     entry = ENTRY.replace('"fetch_and_all"', '"read_limit"')
     both = entry.replace("skip_clean", "skip_lines_vector") + entry.replace(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.native import contract, stopwatch, work
+from harness.native import contract, place, stopwatch, work
 from harness.native.build import STOPWATCH, TRIAL
 from harness.native.toolchain import FORM, default_toolchain
 from harness.native.variant import VARIANTS
@@ -28,7 +28,7 @@ STRUCTS: Mapping[str, type[ctypes.Structure]] = {
     "operation_work": work.WorkStruct,
     "stopwatch_lane": stopwatch._Lane,
     "stopwatch_snapshots": stopwatch._Snapshots,
-    "stopwatch_place": stopwatch.Place,
+    "stopwatch_place": place.Place,
     "writers_finding": checker._Finding,
     "writers_parts": checker._Parts,
     "trial_fault": report.Fault,

@@ -338,7 +338,7 @@ def test_without_rustc_what_cannot_be_compared_is_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """And that nothing was measured by the exit status."""
-    monkeypatch.setattr("harness.native.toolchain._of_rust", lambda _: None)
+    monkeypatch.setattr("harness.native.toolchain.path_of_rust", lambda _: None)
     monkeypatch.chdir(tmp_path)
     assert operations.original_here("merge") == "per_bit"
     assert main(["study", "operations", "--operation", "mark"]) == 2

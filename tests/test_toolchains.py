@@ -101,7 +101,7 @@ def test_a_profile_of_x86_is_refused_elsewhere(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_one_of_rust_without_rustc_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("harness.native.toolchain._of_rust", lambda _: None)
+    monkeypatch.setattr("harness.native.toolchain.path_of_rust", lambda _: None)
     with pytest.raises(BadInput, match=r"^toolchain rustc-size needs rustc, .* rustup\.rs\)\.$"):
         find_toolchains(("rustc-size",))
 

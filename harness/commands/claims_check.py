@@ -12,7 +12,8 @@ from harness.claims.claim import CLAIMS, read_claims
 from harness.claims.fidelity import Pair, fidelity, find_pairs, overall, said_of, split_names
 from harness.commands.cluster import folder_of_one
 from harness.measurement.budget import Budget
-from harness.native.manifest import MANIFEST, read_manifest
+from harness.native.manifest import read_manifest
+from harness.native.manifest_tables import MANIFEST
 from harness.presentation.console import console
 from harness.presentation.quiet import quiet_lines
 from harness.presentation.table import (

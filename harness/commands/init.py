@@ -5,7 +5,7 @@ from pathlib import Path
 
 from harness.base.errors import BadInput
 from harness.base.files import read_file, write_text
-from harness.native.manifest import MANIFEST
+from harness.native.manifest_tables import MANIFEST
 from harness.presentation.console import console
 
 _C = """\

@@ -13,7 +13,8 @@ from harness.measurement.choice import told_apart
 from harness.native.built_variant import declared_operation, rust_obstacle
 from harness.native.cargo import build_ahead
 from harness.native.finding import find_variant
-from harness.native.manifest import MANIFEST, Manifest, find_manifest, read_manifest
+from harness.native.manifest import Manifest, find_manifest, read_manifest
+from harness.native.manifest_tables import MANIFEST
 from harness.native.operation import DEFAULT_OPERATION
 from harness.native.variant import Variant
 

@@ -8,7 +8,8 @@ from harness.gate.named_rows import operation_meant
 from harness.gate.requirement import Requirement, parse_requirement
 from harness.gate.tolerance import RowTolerance, parse_tolerance
 from harness.measurement.plan import name_in_keys
-from harness.native.manifest import MANIFEST, GateTable, Manifest, find_manifest, parse_manifest
+from harness.native.manifest import Manifest, find_manifest, parse_manifest
+from harness.native.manifest_tables import MANIFEST, GateTable
 from harness.native.operation import OPERATIONS
 from workloads.trace import open_trace
 

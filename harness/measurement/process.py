@@ -13,7 +13,8 @@ from harness.measurement.plan import Plan
 from harness.measurement.samples import Samples, read_samples, write_samples
 from harness.measurement.samples_folder import SamplesFolder
 from harness.measurement.worker import VariantFailed, Worker
-from harness.native.stopwatch import StartsProcess, shared_place
+from harness.native.place import shared_place
+from harness.native.stopwatch import StartsProcess
 
 
 def calibrated_calls(samples: Samples) -> dict[str, int]:

@@ -21,7 +21,7 @@ from harness.measurement.plan import Plan
 from harness.measurement.run_folder import RunFolder
 from harness.measurement.samples import Samples, read_samples
 from harness.native.operation import find_operation
-from harness.native.stopwatch import Place, read_place
+from harness.native.place import Place, read_place
 
 # How long a measuring process may take before a variant in it is said to hang; and a single call,
 # while the number of calls is sought.

@@ -47,9 +47,8 @@ from harness.measurement.tryout import try_variants
 from harness.native.loaded_variant import load_variant
 from harness.native.operation import find_operation
 from harness.native.peers import PEERS
+from harness.native.place import NOT_KNOWN, Place
 from harness.native.stopwatch import (
-    NOT_KNOWN,
-    Place,
     Snapshots,
     Stopwatch,
 )

@@ -1,11 +1,8 @@
 """The stopwatch seen from Python: single calls of variants, timed snapshot by snapshot (ctypes)."""
 
-import contextlib
 import ctypes
 import dataclasses
-import mmap
-import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,14 +17,12 @@ from harness.native.dirty_map import (
     needed_arrays,
 )
 from harness.native.loaded_variant import LoadedVariant
-from harness.native.memory import make_region
 from harness.native.operation import DEFAULT_OPERATION, OPERATIONS, Operation
+from harness.native.place import Place
 from harness.native.work import CalleeStruct, Work
 from workloads.guest import GuestMemory
 
 _U64 = np.uint64
-NOT_KNOWN = 2**64 - 1
-"""In the place of the variant that has started a process."""
 
 
 class _Lane(ctypes.Structure):
@@ -49,42 +44,6 @@ class _Snapshots(ctypes.Structure):
         ("dirty", ctypes.c_void_p),
         ("count", ctypes.c_uint64),
     )
-
-
-class Place(ctypes.Structure):
-    """Where a pass is."""
-
-    _fields_ = (
-        ("snapshot", ctypes.c_uint64),
-        ("variant", ctypes.c_uint64),  # in the order given to time_pass()
-        ("active", ctypes.c_uint64),  # whether it has been called and has not returned
-        ("forked", ctypes.c_uint64),  # 1 + the variant that has started a process
-        ("forked_on", ctypes.c_uint64),  # and the snapshot
-        ("process", ctypes.c_uint64),  # that measures; 0 if it does not matter
-        # For the caller's own use.
-        ("trace", ctypes.c_uint64),
-        ("alone", ctypes.c_uint64),
-    )
-
-
-@contextlib.contextmanager
-def shared_place(path: Path) -> Iterator[Place]:
-    """Yield a place that is kept in a file, where it outlives this process."""
-    region = make_region(mmap.PAGESIZE)
-    with path.open("w+b") as file:
-        file.truncate(mmap.PAGESIZE)
-        region.replace_by(file.fileno())
-    place = Place.from_buffer(region.memory, mmap.PAGESIZE)
-    place.process = os.getpid()
-    yield place
-
-
-def read_place(path: Path) -> Place | None:
-    """Read what :func:`shared_place` has left; None if nobody has come so far."""
-    try:
-        return Place.from_buffer_copy(path.read_bytes())
-    except (OSError, ValueError):
-        return None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -131,7 +90,7 @@ def _words(bitmap: NDArray[np.uint8]) -> NDArray[np.uint64]:
 class StartsProcess(Exception):
     """A variant has started a process while it was timed; ``forked`` of the place says which.
 
-    It is :data:`NOT_KNOWN` if that process has not come back from the call.
+    It is :data:`~harness.native.place.NOT_KNOWN` if that process has not come back from the call.
     """
 
 

@@ -5,18 +5,13 @@ the one that is named, or the one whose flags are nearest.
 """
 
 import dataclasses
-import functools
-import importlib.util
-import os
 import platform
 import re
-import shutil
-import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 
 from harness.base.errors import BadInput
 from harness.base.text import did_you_mean
+from harness.native.installed import command_of, is_gnu, path_of_rust, version_of
 
 # Every binary gets these; they decide its form and not its speed.
 FORM = ("-std=gnu11", "-fPIC")
@@ -109,14 +104,14 @@ def find_toolchain(name: str) -> Toolchain:
             return rust_toolchain(profile)
         except BadInput as error:
             raise BadInput(f"toolchain {name} {error}.") from None
-    command = _compiler_command(compiler)
+    command = command_of(compiler)
     if command is None:
         remedy = (
             "install the Python package ziglang" if compiler == "zig" else f"install {compiler}"
         )
         raise BadInput(f"toolchain {name} needs {compiler}, which is not here; {remedy}.")
-    version = _version(command)
-    if not _is_gnu(command):
+    version = version_of(command)
+    if not is_gnu(command):
         raise BadInput(
             f"toolchain {name} needs a compiler of GNU C, as gcc and clang are, and {compiler} is "
             f"{version!r} here; name another with --toolchain, or install gcc or clang."
@@ -159,11 +154,11 @@ def rust_toolchain(profile: str) -> Toolchain:
     Raises:
         BadInput: rustc is not on this machine.
     """
-    path = _of_rust("rustc")
+    path = path_of_rust("rustc")
     if path is None:
         raise BadInput("needs rustc, which is not here (install it from rustup.rs)")
     flags = (*_RUST_FORM, *RUST_PROFILES[profile])
-    version = _version((path,))
+    version = version_of((path,))
     numbers = re.search(r"(\d+)\.(\d+)", version)
     if numbers is None or (int(numbers[1]), int(numbers[2])) < RUST_MINIMUM:
         raise BadInput(
@@ -179,7 +174,7 @@ def cargo_toolchain(profile: str) -> Toolchain:
     Raises:
         BadInput: cargo is not on this machine.
     """
-    path = _of_rust("cargo")
+    path = path_of_rust("cargo")
     if path is None:
         raise BadInput("needs cargo, which is not here (install it from rustup.rs)")
     return Toolchain(f"{_CARGO}{profile}", (path,), (), rust_toolchain("release").version)
@@ -201,12 +196,6 @@ def _nearest(of_c: str) -> str:
     return "native" if of_c.endswith("-native") else "release"
 
 
-def _of_rust(program: str) -> str | None:
-    # Where rustup puts it, which is not on everybody's path.
-    home = os.path.expanduser("~/.cargo/bin")  # noqa: PTH111 (Path fails where there is no home)
-    return shutil.which(program) or shutil.which(program, path=home)
-
-
 def default_toolchain() -> Toolchain:
     """Return ``cc-era``, or the same flags with the first other compiler that can be used here.
 
@@ -215,7 +204,7 @@ def default_toolchain() -> Toolchain:
     """
     refused = None
     for compiler in COMPILERS:
-        if _compiler_command(compiler):
+        if command_of(compiler):
             try:
                 return find_toolchain(f"{compiler}-era")
             except BadInput as error:
@@ -226,47 +215,3 @@ def default_toolchain() -> Toolchain:
         "there is no C compiler here; install one ('apt-get install gcc'), or the one from PyPI "
         "beside dirtyscan ('pip install ziglang')."
     )
-
-
-def _compiler_command(compiler: str) -> tuple[str, ...] | None:
-    if compiler == "zig":
-        if importlib.util.find_spec("ziglang"):
-            return (sys.executable, "-P", "-m", "ziglang", "cc")
-        return ("zig", "cc") if shutil.which("zig") else None
-    path = shutil.which(compiler)
-    return (path,) if path else None
-
-
-@functools.cache
-def _is_gnu(command: tuple[str, ...]) -> bool:
-    """Return whether a compiler knows GNU C with the builtins that variants are made of.
-
-    It says so in a macro that gcc, and what follows it, has had at 4 or more since 2005; tcc says
-    2, or nothing. One that cannot be asked is taken for one: it will say itself what it lacks.
-    """
-    asked = [*command, "-dM", "-E", "-x", "c", os.devnull]
-    try:
-        done = subprocess.run(asked, capture_output=True, text=True, timeout=60)
-    except (OSError, subprocess.SubprocessError):
-        return True
-    found = re.search(r"#define __GNUC__ (\d+)", done.stdout)
-    return done.returncode != 0 or (found is not None and int(found[1]) >= 4)
-
-
-@functools.cache
-def _version(command: tuple[str, ...]) -> str:
-    try:
-        done = subprocess.run(
-            [*command, "--version"],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=True,
-            timeout=60,
-            env={**os.environ, "LC_ALL": "C"},  # the same compiler in whatever language
-        )
-    except (OSError, subprocess.SubprocessError) as error:
-        raise BadInput(
-            f"compiler {' '.join(command)} does not run ({error}); mend or remove it."
-        ) from None
-    return done.stdout.strip().splitlines()[0] if done.stdout.strip() else "unknown"

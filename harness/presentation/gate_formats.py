@@ -15,7 +15,7 @@ from typing import NamedTuple
 from harness.base.errors import BadInput
 from harness.gate.finding import Basis, Change, Finding, Verdict
 from harness.native.finding import find_variant
-from harness.native.manifest import MANIFEST
+from harness.native.manifest_tables import MANIFEST
 from harness.presentation import gate_words as words
 
 
