@@ -7,7 +7,8 @@ import pytest
 
 from harness.measurement.run import Run
 from tests.test_gate import FAST, NOTHING, SOURCE, WORK, Gate, gate, hasty, refused, words
-from tests.test_gate_reference import MEASURE, UPDATE, Make, brief, reference, settings
+from tests.test_gate_reference import MEASURE, Make, reference
+from tests.test_gate_update import UPDATE, brief, settings
 
 __all__ = ["brief", "gate", "hasty", "reference"]  # fixtures
 SAID = "something slowed the original by a quarter or more in 40% of its rounds"

@@ -8,7 +8,8 @@ import pytest
 
 from harness.results.found import Kind
 from harness.results.verify import verify_folder
-from tests.test_packs import REFERENCE, RESULTS, _column
+from tests.test_packs import REFERENCE, RESULTS
+from tests.test_verified import _column
 
 
 @pytest.mark.parametrize("name", ["amd-epyc-26-2-variants", "amd-epyc-26-2-claims",
