@@ -1,9 +1,12 @@
 """A budget: how long a measurement may take."""
 
 import dataclasses
+from typing import TYPE_CHECKING
 
 from harness.base.errors import BadInput
-from harness.measurement.run import Run
+
+if TYPE_CHECKING:  # which a command that asks for its help alone does not load
+    from harness.measurement.run import Run
 
 
 class BudgetTooShort(BadInput):
@@ -12,7 +15,7 @@ class BudgetTooShort(BadInput):
     The gate, which divides a budget by what has changed, takes it for undecided.
     """
 
-    run: Run | None = None
+    run: "Run | None" = None
     """What is known by then, if it was begun: which variants went astray."""
 
 
