@@ -82,6 +82,12 @@ def list_names(names: Sequence[str]) -> str:
     return f"{', '.join(names[: _NAMED - 1])} and {len(names) - _NAMED + 1} more"
 
 
+def join_names(names: Sequence[str]) -> str:
+    """Return all ``names``, one or more, as they are counted up in a sentence: a, b and c."""
+    *others, last = names
+    return f"{', '.join(others)} and {last}" if others else last
+
+
 def sentence(said: str) -> str:
     """Return what is said as a sentence: with a capital letter, and a full stop."""
     return f"{said[0].upper()}{said[1:]}."

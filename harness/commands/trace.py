@@ -11,6 +11,10 @@ from harness.commands.options import (
     run_by,
 )
 
+IMPORTED = {"page_size": "4KiB", "interval": 100, "bandwidth": "32MiB"}
+"""What is taken where an import does not say it. The parser has no default for them: what is given
+to a kind of import that does not take it is refused."""
+
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Say what the command takes."""
@@ -65,8 +69,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="SIZE",
         help="of a page-list, which needs it, or a kvm-log; default: what one file is the log of",
     )
-    # No defaults here: what is given to a kind that does not take it is refused.
-    bring.add_argument("--page-size", metavar="SIZE", help="not of QEMU's; default: 4KiB")
+    bring.add_argument(
+        "--page-size", metavar="SIZE", help=f"not of QEMU's; default: {IMPORTED['page_size']}"
+    )
     bring.add_argument(
         "--slot",
         action="append",
@@ -76,9 +81,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "FILE may be a pattern ('slot0-*.bin')",
     )
     bring.add_argument(
-        "--interval", type=whole, metavar="MS", help="between ticks, not of a stream; default: 100"
+        "--interval", type=whole, metavar="MS",
+        help=f"between ticks, not of a stream; default: {IMPORTED['interval']}",
+    )  # fmt: skip
+    bring.add_argument(
+        "--bandwidth", metavar="SIZE", help=f"of a stream; default: {IMPORTED['bandwidth']}/s"
     )
-    bring.add_argument("--bandwidth", metavar="SIZE", help="of a stream; default: 32MiB/s")
     bring.add_argument(
         "--block",
         action="append",

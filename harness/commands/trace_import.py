@@ -5,7 +5,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from harness.base.errors import BadInput
+from harness.base.text import join_names
 from harness.base.units import parse_size
+from harness.commands.trace import IMPORTED
 from harness.commands.trace_run import tell
 from harness.presentation.console import console
 from harness.presentation.progress import ProgressDisplay
@@ -23,7 +25,6 @@ from workloads.trace import Trace
 
 _Import = Callable[[argparse.Namespace, list[Path], Path, str, Report], Trace]
 _ONE_FILE = ("stream", "page-list")
-_DEFAULTS = {"page_size": "4KiB", "interval": 100, "bandwidth": "32MiB"}
 _TAKEN = {
     "guest_memory": ("kvm-log", "page-list"),
     "page_size": ("kvm-log", "page-list", "diff-snapshot", "criu"),
@@ -38,7 +39,7 @@ _TAKEN = {
 def run(options: argparse.Namespace) -> int:
     """Import a trace."""
     _refuse_others(options)
-    for name, value in _DEFAULTS.items():
+    for name, value in IMPORTED.items():
         if getattr(options, name) is None:
             setattr(options, name, value)
     paths = [Path(name) for name in options.files]
@@ -74,11 +75,9 @@ def _refuse_others(options: argparse.Namespace) -> None:
     """
     for name, kinds in _TAKEN.items():
         if getattr(options, name) not in (None, []) and options.kind not in kinds:
-            *others, last = kinds
-            of = f"{', '.join(others)} and {last}" if others else last
+            option = f"--{name.replace('_', '-')}"
             raise BadInput(
-                f"--{name.replace('_', '-')} is of {of}, and no {options.kind} takes it; leave it "
-                "out."
+                f"{option} is of {join_names(kinds)}, and no {options.kind} takes it; leave it out."
             )
 
 

@@ -65,6 +65,7 @@ def count_all(
     Raises:
         BadInput: valgrind is not here, or a variant does not compile.
     """
+    require_valgrind()  # before anything is compiled or tried for it
     compiled, left_out = compile_here(variants, find_toolchains(toolchains))
     faults = find_faults([(one.pair.after, one.after) for one in compiled])
     sound = [one for one, fault in zip(compiled, faults, strict=True) if not fault]

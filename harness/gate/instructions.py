@@ -8,6 +8,7 @@ import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 
 from harness.base.errors import BadInput
+from harness.counting.callgrind import require_valgrind
 from harness.gate.against import Changed
 from harness.gate.comparability import usable_counts
 from harness.gate.counts import Counted, all_built_in, count_all, count_variants
@@ -108,6 +109,7 @@ def count_alone(changed: Changed, scope: Scope, tell: Tell) -> Verdict:
     Raises:
         BadInput: valgrind is not here.
     """
+    require_valgrind()
     sound: list[Compiled] = []
     broken: list[str] = []
     undecided: list[str] = []

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from harness.base.text import sentence
+from harness.base.text import join_names, sentence
 from harness.claims.verdict import IN_PART, REPRODUCED
 from harness.presentation.quiet import is_slowed, share_slowed
 from harness.presentation.table import format_short
@@ -114,8 +114,7 @@ def _hold(names: Sequence[str]) -> str:
 
 
 def _names(names: Sequence[str]) -> str:
-    said = [name.capitalize() for name in names]
-    return said[0] if len(said) == 1 else f"{', '.join(said[:-1])} and {said[-1]}"
+    return join_names([name.capitalize() for name in names])
 
 
 def _verb(names: Sequence[str], one: str, many: str) -> str:

@@ -50,7 +50,7 @@ class _Tried:
 
 
 def find_faults(built: Sequence[tuple[Variant, Library]]) -> list[str]:
-    """Try variants, compiled, on the snapshots that are counted.
+    """Try variants, compiled, on a few snapshots of each captured trace.
 
     Returns:
         What is wrong with each; empty where nothing is.
